@@ -1,0 +1,23 @@
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "lanes/file/files.hpp"
+#include "lanes/net/world.hpp"
+#include "run/team.hpp"
+
+namespace maniple {
+
+std::string version_number() { return MANIPLE_VERSION; }
+
+std::string version_text() {
+#if defined(__clang__)
+    const std::string compiler = fmt::format("clang {}.{}.{}", __clang_major__, __clang_minor__, __clang_patchlevel__);
+#else
+    const std::string compiler = fmt::format("gcc {}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
+#endif
+    return fmt::format("maniple {}\n  compiler        {} ({})\n  team            {}\n  MPI             {}\n  HDF5            {}\n"
+                       "  Vulkan headers  not built in\n  BLAS            not built in\n",
+                       version_number(), compiler, MANIPLE_BUILD_TYPE, team_kind(), mpi_version(), hdf5_version());
+}
+
+}  // namespace maniple

@@ -1,0 +1,20 @@
+// compiler/count.hpp: what one point of a kernel costs, and whether its bits depend on the device.
+#pragma once
+
+#include "compiler/check.hpp"
+
+namespace maniple::compiler {
+
+/// Operations of one point: + - * / min max and functions on reals (on integers, where the kernel has no reals) in the
+/// body, or in `accumulate`. Loops over constant ranges count; the rest is estimated: the dearer branch, one turn of a
+/// while, a range over a parameter at its default.
+/// Errors: JobError if the description's `flops:` contradicts a body without estimates; else what it says is taken.
+double count_flops(const Variant& variant, const KernelFile& file);
+
+/// One element of each distinct input and output.
+double count_bytes(const Variant& variant);
+
+/// JOB-FORMAT's `exact`: reals meet + - * comparisons min max abs alone, and are folded by min and max alone.
+bool is_exact(const Variant& variant, const Signature& signature);
+
+}  // namespace maniple::compiler

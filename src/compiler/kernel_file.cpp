@@ -1,0 +1,189 @@
+#include "compiler/kernel_file.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "compiler/combinations.hpp"
+#include "compiler/fields.hpp"
+#include "compiler/parser.hpp"
+#include "compiler/shorthand.hpp"
+
+namespace maniple::compiler {
+
+namespace {
+
+/// The byte where column `column` of one line of UTF-8 begins.
+std::size_t byte_of_column(std::string_view text, int column) {
+    int at = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80 && ++at == column) return i;
+    }
+    return text.size();
+}
+
+void read_name(KernelFile& file, const YamlNode& root, const std::string& path) {
+    const YamlNode& node = required_field(root, "kernel", "the description");
+    check_name(node, "the kernel's name");
+    file.name = node.value;
+    std::string stem = std::filesystem::path(path).filename().string();
+    stem = stem.substr(0, stem.find('.'));
+    if (stem != file.name) {
+        fail(Spot{&node, 0, static_cast<int>(file.name.size())},
+             "the kernel '" + file.name + "' must stand in a file " + file.name + ".kernel.yaml");
+    }
+}
+
+void read_signature(KernelFile& file, const YamlNode& root) {
+    const YamlNode& node = required_field(root, "signature", "the description");
+    file.signature_spot = Spot{&node, 0, static_cast<int>(scalar(node, "signature").size())};
+    try {
+        file.signature = parse_signature(node.value);
+    } catch (const JobError& error) {
+        const int column = error.diagnostics().front().place.column;
+        fail(Spot{&node, byte_of_column(node.value, column), 1}, error.what());
+    }
+}
+
+void read_default(ParameterDeclaration& parameter, const YamlNode& node) {
+    parameter.required = false;
+    switch (parameter.type) {
+        case ParameterDeclaration::Type::real: parameter.real = real_number(node, "this default"); break;
+        case ParameterDeclaration::Type::integer: parameter.integer = integer_number(node, "this default"); break;
+        case ParameterDeclaration::Type::boolean: parameter.integer = boolean_word(node, "this default"); break;
+    }
+}
+
+ParameterDeclaration read_parameter(const YamlNode& key, const YamlNode& node) {
+    check_name(key, "the parameter");
+    check_keys(node, {"type", "doc", "default"}, "the parameter '" + key.value + "'");
+    ParameterDeclaration parameter;
+    parameter.name = key.value;
+    parameter.spot = Spot{&key, 0, static_cast<int>(key.value.size())};
+    const YamlNode& type = required_field(node, "type", "the parameter");
+    if (scalar(type, "type") == "real") {
+        parameter.type = ParameterDeclaration::Type::real;
+    } else if (type.value == "integer") {
+        parameter.type = ParameterDeclaration::Type::integer;
+    } else if (type.value == "boolean") {
+        parameter.type = ParameterDeclaration::Type::boolean;
+    } else {
+        fail(Spot{&type}, "a parameter is real, integer or boolean, not '" + type.value + "'");
+    }
+    parameter.documentation = scalar(required_field(node, "doc", "the parameter"), "doc");
+    if (const YamlNode* const value = node.find("default")) read_default(parameter, *value);
+    return parameter;
+}
+
+void read_parameters(KernelFile& file, const YamlNode& root) {
+    const YamlNode* const node = root.find("parameters");
+    if (node == nullptr) return;
+    if (node->kind != YamlNode::Kind::mapping) fail(Spot{node}, "parameters must be a mapping");
+    for (const auto& [key, value] : node->entries) file.parameters.push_back(read_parameter(key, value));
+}
+
+/// Tensors, indices, parameters and implied parameters share one name space.
+void check_names(const KernelFile& file) {
+    std::vector<std::string> taken = file.signature.index_names();
+    for (const std::string& name : file.signature.input_names()) taken.push_back(name);
+    for (const std::string& name : file.signature.output_names()) taken.push_back(name);
+    std::sort(taken.begin(), taken.end());
+    const auto twice = std::adjacent_find(taken.begin(), taken.end());
+    if (twice != taken.end()) fail(file.signature_spot, "'" + *twice + "' is a tensor and an index");
+    const bool stencil = file.signature.has_halo();
+    for (const ParameterDeclaration& parameter : file.parameters) {
+        if (std::binary_search(taken.begin(), taken.end(), parameter.name)) {
+            fail(parameter.spot, "'" + parameter.name + "' is a tensor or an index of the signature");
+        }
+        if ((stencil && parameter.name == "boundary") ||
+            (file.signature.contracted_by_axis && (parameter.name == "axis" || parameter.name == "keepdims"))) {
+            fail(parameter.spot, "the parameter '" + parameter.name + "' follows from the signature already");
+        }
+    }
+}
+
+void check_halo_parameters(const KernelFile& file) {
+    for (const Access& access : file.signature.inputs) {
+        for (const Subscript& subscript : access.subscripts) {
+            if (subscript.halo_parameter.empty()) continue;
+            const ParameterDeclaration* const parameter = file.parameter(subscript.halo_parameter);
+            if (parameter == nullptr || parameter->type != ParameterDeclaration::Type::integer) {
+                fail(file.signature_spot, "'±" + subscript.halo_parameter + "' needs an integer parameter '" +
+                                              subscript.halo_parameter + "'");
+            }
+        }
+    }
+}
+
+Body read_code(const YamlNode& mapping, std::string_view key, const std::string& what) {
+    const YamlNode& node = required_field(mapping, key, what);
+    scalar(node, std::string(key));
+    return parse_body(node);
+}
+
+void read_whole_fold(KernelFile& file, const YamlNode& node) {
+    check_keys(node, {"state", "init", "accumulate", "merge", "finish", "commutative"}, "fold");
+    const YamlNode& state = required_field(node, "state", "fold");
+    if (state.kind != YamlNode::Kind::mapping || state.entries.empty()) {
+        fail(Spot{&state}, "state must be a mapping of names to types");
+    }
+    for (const auto& [key, value] : state.entries) {
+        check_name(key, "the member");
+        file.fold.members.push_back({key.value, scalar(value, "the type"), Spot{&value}});
+    }
+    file.fold.init = read_code(node, "init", "fold");
+    file.fold.accumulate = read_code(node, "accumulate", "fold");
+    file.fold.merge = read_code(node, "merge", "fold");
+    file.fold.finish = read_code(node, "finish", "fold");
+    if (const YamlNode* const word = node.find("commutative")) {
+        file.fold.commutative = boolean_word(*word, "commutative");
+    }
+}
+
+void read_body(KernelFile& file, const YamlNode& root) {
+    const YamlNode* const body = root.find("body");
+    const YamlNode* const fold = root.find("fold");
+    if (!file.is_fold()) {
+        if (fold != nullptr) fail(Spot{fold}, "the signature has no fold: write 'body', or ': fold(…)' behind it");
+        scalar(required_field(root, "body", "the description"), "body");
+        file.body = parse_body(*body);
+        return;
+    }
+    if (body != nullptr) fail(Spot{body}, "the signature has a fold: write 'fold', not 'body'");
+    if (file.signature.fold == "fold") {
+        read_whole_fold(file, required_field(root, "fold", "the description"));
+    } else {
+        make_shorthand_fold(file, fold);
+    }
+}
+
+}  // namespace
+
+const ParameterDeclaration* KernelFile::parameter(std::string_view wanted) const {
+    for (const ParameterDeclaration& candidate : parameters) {
+        if (candidate.name == wanted) return &candidate;
+    }
+    return nullptr;
+}
+
+KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
+    KernelFile file;
+    file.root = std::make_unique<YamlNode>(compose_yaml(text, path));
+    const YamlNode& root = *file.root;
+    check_keys(root, {"kernel", "doc", "signature", "parameters", "types", "flops", "body", "fold"},
+               "the description");
+    read_name(file, root, path);
+    file.documentation = scalar(required_field(root, "doc", "the description"), "doc");
+    read_signature(file, root);
+    read_parameters(file, root);
+    check_names(file);
+    check_halo_parameters(file);
+    file.combinations = read_combinations(required_field(root, "types", "the description"), file.signature);
+    if (const YamlNode* const flops = root.find("flops")) {
+        file.declared_flops = real_number(*flops, "flops");
+        file.flops_spot = Spot{flops, 0, static_cast<int>(flops->value.size())};
+    }
+    read_body(file, root);
+    return file;
+}
+
+}  // namespace maniple::compiler

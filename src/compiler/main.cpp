@@ -1,0 +1,114 @@
+// maniple-kernelc: compiles kernel descriptions to C++ while maniple is built.
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "compiler/check.hpp"
+#include "compiler/kernel_file.hpp"
+#include "compiler/print_cpp.hpp"
+
+namespace {
+
+using namespace maniple;
+using namespace maniple::compiler;
+
+constexpr const char* usage_text =
+    "maniple-kernelc cpp FILE.kernel.yaml -o OUT.cpp        the vectorised code, for -DMANIPLE_INSTRUCTION_SET=…\n"
+    "maniple-kernelc checked FILE.kernel.yaml -o OUT.cpp    the code that tests every access\n"
+    "maniple-kernelc pack NAME SET,SET… FILE… -o OUT.cpp    the descriptions of the kernels, as maniple_pack_NAME\n"
+    "maniple-kernelc show FILE.kernel.yaml                  what the compiler found\n";
+
+std::string read_file(const std::string& path) {
+    std::ifstream stream(path, std::ios::binary);
+    if (!stream) throw DataError("cannot read " + path);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+void write_file(const std::string& path, const std::string& text) {
+    std::ofstream stream(path, std::ios::binary);
+    stream << text;
+    stream.close();
+    if (!stream) throw CreateError("cannot write " + path);
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> words(1);
+    for (const char c : text) {
+        if (c == separator) {
+            words.emplace_back();
+        } else {
+            words.back() += c;
+        }
+    }
+    return words;
+}
+
+KernelFile load(const std::string& path) { return parse_kernel_file(read_file(path), path); }
+
+void show(const TypedKernel& kernel) {
+    std::cout << kernel.file->name << "  " << kernel.file->signature.text << "\n"
+              << kernel.flops_per_point << " operations a point\n";
+    for (const Variant& variant : kernel.variants) {
+        std::cout << variant.combination.text() << "  " << variant.bytes_per_point << " bytes a point";
+        if (variant.state_bytes > 0) std::cout << ", state of " << variant.state_bytes << " bytes";
+        std::cout << (variant.exact ? ", exact\n" : "\n");
+    }
+}
+
+std::string pack(std::span<const std::string> arguments) {
+    std::vector<KernelFile> files;
+    for (const std::string& path : arguments.subspan(2)) files.push_back(load(path));
+    std::vector<TypedKernel> kernels;
+    for (const KernelFile& file : files) kernels.push_back(check_kernel(file));
+    return print_pack(arguments[0], kernels, split(arguments[1], ','));
+}
+
+void run(std::vector<std::string> arguments) {
+    std::string output;
+    if (arguments.size() > 2 && arguments[arguments.size() - 2] == "-o") {
+        output = arguments.back();
+        arguments.resize(arguments.size() - 2);
+    }
+    const std::string command = arguments.empty() ? "" : arguments[0];
+    const bool needs_output = command != "show";
+    if (arguments.size() < 2 || (command == "pack" && arguments.size() < 4) || needs_output == output.empty()) {
+        throw UsageError(std::string("usage:\n") + usage_text);
+    }
+    if (command == "pack") {
+        write_file(output, pack(std::span(arguments).subspan(1)));
+        return;
+    }
+    const KernelFile file = load(arguments[1]);
+    const TypedKernel kernel = check_kernel(file);
+    if (command == "cpp") {
+        write_file(output, print_cpp(kernel));
+    } else if (command == "checked") {
+        write_file(output, print_checked(kernel));
+    } else if (command == "show") {
+        show(kernel);
+    } else {
+        throw UsageError(std::string("usage:\n") + usage_text);
+    }
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    try {
+        run(std::vector<std::string>(words + 1, words + count));
+        return 0;
+    } catch (const maniple::Error& error) {
+        for (const maniple::Diagnostic& diagnostic : error.diagnostics()) {
+            std::cerr << maniple::render(diagnostic);
+        }
+        return static_cast<int>(error.code());
+    } catch (const std::exception& error) {
+        std::cerr << "maniple-kernelc: " << error.what() << "\n";
+        return static_cast<int>(maniple::ExitCode::internal);
+    }
+}

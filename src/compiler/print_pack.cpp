@@ -1,0 +1,105 @@
+#include <cstdio>
+
+#include "compiler/print_cpp.hpp"
+#include "compiler/print_parts.hpp"
+
+namespace maniple::compiler {
+
+namespace {
+
+struct Described {
+    std::string name;
+    std::string type;
+    bool required = true;
+    std::string default_value = "{0}";
+    std::string documentation;
+};
+
+std::string real_text(double real) {
+    char number[64];
+    std::snprintf(number, sizeof number, "{%.17g}", real);
+    return number;
+}
+
+/// The declared parameters first, so that their numbers are those of maniple_call::parameters; then what the
+/// signature implies.
+std::vector<Described> described_parameters(const KernelFile& file) {
+    std::vector<Described> result;
+    for (const ParameterDeclaration& parameter : file.parameters) {
+        Described described{parameter.name, "real", parameter.required, "", parameter.documentation};
+        if (parameter.type == ParameterDeclaration::Type::real) {
+            described.default_value = real_text(parameter.real);
+        } else {
+            described.type = parameter.type == ParameterDeclaration::Type::integer ? "integer" : "boolean";
+            described.default_value = "{.integer = " + std::to_string(parameter.integer) + "}";
+        }
+        result.push_back(described);
+    }
+    if (file.signature.has_halo()) {
+        result.push_back({"boundary", "boundary", false, "{0}", "what lies beyond the edge: clamp, zero or periodic"});
+    }
+    if (file.signature.contracted_by_axis) {
+        result.push_back({"axis", "axes", false, "{0}", "the axes to reduce; all where it is absent"});
+        result.push_back({"keepdims", "boolean", false, "{.integer = 0}", "keep the reduced axes with extent 1"});
+    }
+    return result;
+}
+
+void print_parameter_table(const KernelFile& file, Lines& lines) {
+    lines.add("const maniple_parameter_description parameters_" + file.name + "[] = {");
+    for (const Described& parameter : described_parameters(file)) {
+        lines.add("{" + c_string(parameter.name) + ", " + c_string(parameter.type) + ", " +
+                  (parameter.required ? "1" : "0") + ", " + parameter.default_value + ", " +
+                  c_string(parameter.documentation) + "},");
+    }
+    // C++ has no empty arrays.
+    lines.add("{nullptr, nullptr, 0, {0}, nullptr},");
+    lines.add("};");
+}
+
+void print_description(const TypedKernel& kernel, const std::vector<std::string>& sets, Lines& lines) {
+    const KernelFile& file = *kernel.file;
+    print_parameter_table(file, lines);
+    lines.add("const maniple_kernel_table* const tables_" + file.name + "[] = {");
+    for (const std::string& set : sets) lines.add("&maniple_kernel_" + file.name + "_" + set + ",");
+    lines.add("};");
+    lines.add("const maniple_kernel_description description_" + file.name + " = {");
+    lines.add("MANIPLE_ABI_VERSION, " + c_string(file.name) + ", " + c_string(file.documentation) + ",");
+    lines.add(c_string(file.signature.text) + ",");
+    lines.add(std::to_string(described_parameters(file).size()) + ", parameters_" + file.name + ",");
+    lines.add(std::to_string(kernel.flops_per_point) + ", " + (kernel.exact ? "1" : "0") + ",");
+    lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name);
+    lines.add("};");
+    lines.add("");
+}
+
+}  // namespace
+
+std::string print_pack(const std::string& name, const std::vector<TypedKernel>& kernels,
+                       const std::vector<std::string>& sets) {
+    Lines lines;
+    for (const TypedKernel& kernel : kernels) {
+        for (const std::string& set : sets) {
+            lines.add("extern \"C\" const maniple_kernel_table maniple_kernel_" + kernel.file->name + "_" + set + ";");
+        }
+    }
+    lines.add("");
+    lines.add("namespace {");
+    lines.add("");
+    lines.add("const char* const instruction_sets[] = {");
+    for (const std::string& set : sets) lines.add(c_string(set) + ",");
+    lines.add("};");
+    lines.add("");
+    for (const TypedKernel& kernel : kernels) print_description(kernel, sets, lines);
+    lines.add("const maniple_kernel_description* const kernels[] = {");
+    for (const TypedKernel& kernel : kernels) lines.add("&description_" + kernel.file->name + ",");
+    lines.add("};");
+    lines.add("");
+    lines.add("}  // namespace");
+    lines.add("");
+    lines.add("extern \"C\" const maniple_pack maniple_pack_" + name + " = {MANIPLE_ABI_VERSION, " +
+              std::to_string(kernels.size()) + ", kernels};");
+    return "// Made by maniple-kernelc.\n" + std::string(abi_text) + lines.text();
+}
+
+}  // namespace maniple::compiler

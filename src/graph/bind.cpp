@@ -1,0 +1,282 @@
+#include "graph/bind.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.hpp"
+
+namespace maniple {
+
+namespace {
+
+using Index = BoundSignature::Index;
+
+std::string shape_text(const BindRequest& request, std::size_t argument) {
+    return "'" + request.input_texts[argument] + "' " + to_string(request.inputs[argument]);
+}
+
+/// NumPy's broadcast of all inputs.
+Shape broadcast_shape(const BindRequest& request) {
+    int rank = 0;
+    for (const Shape& shape : request.inputs) rank = std::max(rank, shape.rank());
+    Shape result(rank, 1);
+    std::vector<std::size_t> from(static_cast<std::size_t>(rank), 0);
+    for (std::size_t argument = 0; argument < request.inputs.size(); ++argument) {
+        const Shape& shape = request.inputs[argument];
+        for (int axis = 0; axis < shape.rank(); ++axis) {
+            const int index = rank - shape.rank() + axis;
+            if (shape[axis] == 1 || shape[axis] == result[index]) continue;
+            if (result[index] != 1) {
+                throw JobError(request.input_places[argument],
+                               shape_text(request, argument) + " does not broadcast with " +
+                                   shape_text(request, from[static_cast<std::size_t>(index)]) + ": axis " +
+                                   std::to_string(axis) + " has " + std::to_string(shape[axis]) +
+                                   " elements, expected 1 or " + std::to_string(result[index]));
+            }
+            result[index] = shape[axis];
+            from[static_cast<std::size_t>(index)] = argument;
+        }
+    }
+    return result;
+}
+
+/// Which of `rank` axes a fold by axis contracts.
+std::vector<bool> contracted_axes(const BindRequest& request, int rank) {
+    std::vector<bool> contracted(static_cast<std::size_t>(rank), request.all_axes);
+    for (const std::int64_t written : request.axes) {
+        const std::int64_t axis = written < 0 ? written + rank : written;
+        if (axis < 0 || axis >= rank) {
+            throw JobError(request.axes_place, "axis " + std::to_string(written) + " is out of range for " +
+                                                   shape_text(request, 0) + ", which has " + std::to_string(rank) +
+                                                   (rank == 1 ? " axis" : " axes"));
+        }
+        if (contracted[static_cast<std::size_t>(axis)]) {
+            throw JobError(request.axes_place, "axis " + std::to_string(written) + " is named twice");
+        }
+        contracted[static_cast<std::size_t>(axis)] = true;
+    }
+    return contracted;
+}
+
+/// The maps of an ellipsis access to a tensor of `shape`, whose axes are aligned to the right of `space`.
+BoundAccess ellipsis_access(int argument, const Shape& shape, const Shape& space) {
+    BoundAccess access{argument, {}};
+    const int shift = space.rank() - shape.rank();
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+        AxisMap map;
+        if (shape[axis] == space[axis + shift]) map.terms.push_back({axis + shift, 1});
+        access.axes.push_back(map);
+    }
+    return access;
+}
+
+void bind_ellipsis_outputs(const BindRequest& request, Binding& binding) {
+    const BoundSignature& signature = binding.signature;
+    Shape shape;
+    BoundAccess access;
+    for (int index = 0; index < static_cast<int>(signature.indices.size()); ++index) {
+        const Index& loop = signature.indices[static_cast<std::size_t>(index)];
+        if (loop.contracted && !request.keepdims) continue;
+        AxisMap map;
+        if (!loop.contracted) map.terms.push_back({index, 1});
+        access.axes.push_back(map);
+        shape.push_back(loop.contracted ? 1 : loop.extent);
+    }
+    const std::size_t outputs = request.kernel->signature.output_names().size();
+    for (std::size_t output = 0; output < outputs; ++output) {
+        access.argument = static_cast<int>(output);
+        binding.signature.writes.push_back(access);
+        binding.outputs.push_back(shape);
+    }
+}
+
+void refuse_empty_extremum(const BindRequest& request, const BoundSignature& signature) {
+    const std::string& fold = request.kernel->signature.fold;
+    if (fold != "max" && fold != "min") return;
+    for (const Index& index : signature.indices) {
+        if (index.contracted && index.extent == 0) {
+            throw JobError(request.input_places[0], "the " + request.kernel->name + " of no elements: " +
+                                                        shape_text(request, 0) + " is empty along an axis that is folded");
+        }
+    }
+}
+
+Binding bind_ellipsis(const BindRequest& request) {
+    const Shape space = broadcast_shape(request);
+    Binding binding;
+    binding.signature.ellipsis = true;
+    std::vector<bool> contracted(static_cast<std::size_t>(space.rank()), false);
+    if (request.kernel->signature.contracted_by_axis) contracted = contracted_axes(request, space.rank());
+    for (int axis = 0; axis < space.rank(); ++axis) {
+        binding.signature.indices.push_back(
+            {"i" + std::to_string(axis), space[axis], contracted[static_cast<std::size_t>(axis)], false});
+    }
+    refuse_empty_extremum(request, binding.signature);
+    for (std::size_t argument = 0; argument < request.inputs.size(); ++argument) {
+        binding.signature.reads.push_back(
+            ellipsis_access(static_cast<int>(argument), request.inputs[argument], space));
+    }
+    bind_ellipsis_outputs(request, binding);
+    return binding;
+}
+
+/// Binds signatures whose accesses name their indices.
+class NamedBinder {
+public:
+    explicit NamedBinder(const BindRequest& request) : request_(request), signature_(request.kernel->signature) {}
+
+    Binding bind() {
+        const std::vector<std::string> names = signature_.index_names();
+        for (const std::string& name : names) {
+            Index index{name, -1, contains(signature_.contracted, name), contains(signature_.whole, name)};
+            numbers_[name] = static_cast<int>(binding_.signature.indices.size());
+            binding_.signature.indices.push_back(index);
+        }
+        find_extents();
+        bind_reads();
+        bind_writes();
+        return std::move(binding_);
+    }
+
+private:
+    static bool contains(const std::vector<std::string>& words, const std::string& word) {
+        return std::find(words.begin(), words.end(), word) != words.end();
+    }
+
+    std::size_t argument_of(const Access& access) const {
+        const std::vector<std::string> names = signature_.input_names();
+        return static_cast<std::size_t>(std::find(names.begin(), names.end(), access.tensor) - names.begin());
+    }
+
+    Index& index(const std::string& name) {
+        return binding_.signature.indices[static_cast<std::size_t>(numbers_.at(name))];
+    }
+
+    /// An index's extent is that of the axes subscripted by it alone (halo or not): all must agree.
+    void find_extents() {
+        std::map<std::string, std::size_t> bound_by;
+        for (const Access& access : signature_.inputs) {
+            const std::size_t argument = argument_of(access);
+            const Shape& shape = request_.inputs[argument];
+            if (shape.rank() != static_cast<int>(access.subscripts.size())) wrong_rank(argument, access);
+            for (std::size_t axis = 0; axis < access.subscripts.size(); ++axis) {
+                const Subscript& subscript = access.subscripts[axis];
+                if (subscript.kind != Subscript::Kind::affine || subscript.terms.size() != 1 ||
+                    subscript.terms[0].coefficient != 1 || subscript.offset != 0) {
+                    continue;
+                }
+                Index& loop = index(subscript.terms[0].index);
+                const std::int64_t extent = shape[static_cast<int>(axis)];
+                if (loop.extent < 0) {
+                    loop.extent = extent;
+                    bound_by[loop.name] = argument;
+                } else if (loop.extent != extent) {
+                    throw JobError(request_.input_places[argument],
+                                   "index " + loop.name + " of " + request_.kernel->name + " has two sizes: " +
+                                       std::to_string(extent) + " in " + shape_text(request_, argument) + ", " +
+                                       std::to_string(loop.extent) + " in " + shape_text(request_, bound_by[loop.name]));
+                }
+            }
+        }
+        for (const Index& loop : binding_.signature.indices) {
+            MANIPLE_CHECK(loop.extent >= 0, "no input gives index " + loop.name + " of " + request_.kernel->name + " a size");
+        }
+    }
+
+    [[noreturn]] void wrong_rank(std::size_t argument, const Access& access) const {
+        throw JobError(request_.input_places[argument],
+                       request_.kernel->name + " expects " + std::to_string(access.subscripts.size()) +
+                           " axes for its argument " + access.tensor + ", " + shape_text(request_, argument) + " has " +
+                           std::to_string(request_.inputs[argument].rank()));
+    }
+
+    std::int64_t halo_of(const Subscript& subscript) const {
+        if (subscript.halo_parameter.empty()) return subscript.halo;
+        for (const auto& [name, value] : request_.integers) {
+            if (name == subscript.halo_parameter) return value;
+        }
+        broken_invariant(__FILE__, __LINE__, "halo parameter " + subscript.halo_parameter + " is no integer parameter");
+    }
+
+    AxisMap axis_map(const Subscript& subscript) const {
+        AxisMap map;
+        map.whole = subscript.kind == Subscript::Kind::whole;
+        for (const Subscript::Term& term : subscript.terms) map.terms.push_back({numbers_.at(term.index), term.coefficient});
+        map.lo = subscript.offset - halo_of(subscript);
+        map.hi = subscript.offset + halo_of(subscript);
+        return map;
+    }
+
+    void bind_reads() {
+        for (const Access& access : signature_.inputs) {
+            BoundAccess bound{static_cast<int>(argument_of(access)), {}};
+            for (const Subscript& subscript : access.subscripts) bound.axes.push_back(axis_map(subscript));
+            binding_.signature.reads.push_back(std::move(bound));
+        }
+    }
+
+    void bind_writes() {
+        for (std::size_t output = 0; output < signature_.outputs.size(); ++output) {
+            BoundAccess bound{static_cast<int>(output), {}};
+            Shape shape;
+            for (const Subscript& subscript : signature_.outputs[output].subscripts) {
+                bound.axes.push_back(axis_map(subscript));
+                shape.push_back(index(subscript.terms[0].index).extent);
+            }
+            binding_.signature.writes.push_back(std::move(bound));
+            binding_.outputs.push_back(shape);
+        }
+    }
+
+    const BindRequest& request_;
+    const Signature& signature_;
+    std::map<std::string, int> numbers_;
+    Binding binding_;
+};
+
+}  // namespace
+
+Binding bind_signature(const BindRequest& request) {
+    const Signature& signature = request.kernel->signature;
+    const bool ellipsis = !signature.outputs.empty() && signature.outputs[0].has_ellipsis();
+    return ellipsis ? bind_ellipsis(request) : NamedBinder(request).bind();
+}
+
+Box BoundSignature::index_space() const {
+    Box box{Extents(static_cast<int>(indices.size())), Extents(static_cast<int>(indices.size()))};
+    for (std::size_t i = 0; i < indices.size(); ++i) box.hi[static_cast<int>(i)] = indices[i].extent;
+    return box;
+}
+
+std::vector<int> BoundSignature::kept() const {
+    std::vector<int> result;
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+        if (!indices[i].contracted) result.push_back(static_cast<int>(i));
+    }
+    return result;
+}
+
+Box touched_box(const BoundAccess& access, const Box& index_box, const Shape& shape) {
+    Box box{Extents(shape.rank()), Extents(shape.rank())};
+    if (index_box.empty()) return box;
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+        const AxisMap& map = access.axes[static_cast<std::size_t>(axis)];
+        if (map.whole) {
+            box.hi[axis] = shape[axis];
+            continue;
+        }
+        std::int64_t first = map.lo;
+        std::int64_t last = map.hi;
+        for (const AxisMap::Term& term : map.terms) {
+            const std::int64_t low = term.coefficient * index_box.lo[term.index];
+            const std::int64_t high = term.coefficient * (index_box.hi[term.index] - 1);
+            first += std::min(low, high);
+            last += std::max(low, high);
+        }
+        box.lo[axis] = first;
+        box.hi[axis] = last + 1;
+    }
+    return box;
+}
+
+}  // namespace maniple

@@ -1,0 +1,34 @@
+// graph/bind.hpp: a kernel's signature together with the shapes of one call: index extents, axis maps, result shapes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/graph.hpp"
+
+namespace maniple {
+
+/// The arguments of one call, as far as binding looks at them.
+struct BindRequest {
+    const Kernel* kernel = nullptr;
+    std::vector<Shape> inputs;
+    std::vector<Place> input_places;
+    std::vector<std::string> input_texts;            ///< how messages name an argument: "u"
+    std::vector<std::int64_t> axes;                  ///< of a fold by axis; as written, may be negative
+    bool all_axes = true;                            ///< `axis` is absent: every axis is contracted
+    bool keepdims = false;
+    std::vector<std::pair<std::string, std::int64_t>> integers;  ///< integer parameters, for `±radius`
+    Place kernel_place;
+    Place axes_place;
+};
+
+struct Binding {
+    BoundSignature signature;
+    std::vector<Shape> outputs;
+};
+
+/// Errors: JobError at the argument concerned: a wrong rank, an index with two sizes, shapes that do not broadcast,
+/// an axis out of range, a maximum over nothing.
+Binding bind_signature(const BindRequest& request);
+
+}  // namespace maniple

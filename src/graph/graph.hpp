@@ -1,0 +1,158 @@
+// graph/graph.hpp: operations over tensors: what is to be computed, with shapes, types and index maps resolved.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "job/catalogue.hpp"
+#include "job/job.hpp"
+#include "kernel/kernel.hpp"
+#include "tensor/box.hpp"
+#include "tensor/dtype.hpp"
+
+namespace maniple {
+
+/// What an element outside of the tensor is, for one axis of a stencil.
+enum class Boundary : std::uint8_t {
+    none,      ///< nothing outside is read
+    clamp,     ///< the nearest element inside
+    zero,
+    periodic,  ///< the other end's
+};
+
+std::string_view name_of(Boundary boundary);
+
+/// One rule for each axis of a tensor; rank 0 entries mean "none anywhere".
+using BoundaryRule = std::vector<Boundary>;
+
+/// How one axis of a tensor follows from the loop indices: coordinates [Σ c·i + lo, Σ c·i + hi], or all of them.
+struct AxisMap {
+    struct Term {
+        int index = 0;
+        std::int64_t coefficient = 1;
+    };
+    std::vector<Term> terms;  ///< none: the axis is broadcast, coordinate 0 only
+    std::int64_t lo = 0;
+    std::int64_t hi = 0;
+    bool whole = false;
+};
+
+/// One access of a bound signature.
+struct BoundAccess {
+    int argument = 0;  ///< number among the operation's inputs (for reads) or outputs (for writes)
+    std::vector<AxisMap> axes;
+};
+
+/// A signature with the shapes and parameters of one operation filled in.
+struct BoundSignature {
+    struct Index {
+        std::string name;
+        std::int64_t extent = 0;
+        bool contracted = false;
+        bool whole = false;  ///< may not be split
+    };
+    std::vector<Index> indices;  ///< in the ABI's order
+    std::vector<BoundAccess> reads;
+    std::vector<BoundAccess> writes;  ///< one for each output, in order
+    bool ellipsis = false;            ///< arguments are seen by loop indices (kernel/abi.hpp)
+
+    Box index_space() const;
+    std::vector<int> kept() const;  ///< the indices that are not contracted, in order
+};
+
+/// The coordinates of a tensor of `shape` that `access` touches for the points of `index_box`; may leave the tensor
+/// by the halo. Empty if the index box is.
+Box touched_box(const BoundAccess& access, const Box& index_box, const Shape& shape);
+
+/// The axis of an input data set that an axis of a tensor still stands for, so that scales can be carried over.
+struct AxisOrigin {
+    int input = -1;  ///< number in the catalogue; -1: none
+    int axis = 0;    ///< axis of the input as the graph sees it (after slicing)
+
+    bool operator==(const AxisOrigin&) const = default;
+};
+
+/// A tensor of the graph.
+struct Tensor {
+    enum class Kind {
+        input,     ///< read from a file
+        fill,      ///< generated
+        constant,  ///< a number in an expression, 0-d
+        computed,
+    };
+    std::string name;
+    Kind kind = Kind::computed;
+    Shape shape;
+    DType dtype = DType::f32;
+    int input = -1;         ///< for an input: its number in the catalogue
+    Fill fill;              ///< for a fill
+    Number value;           ///< for a constant
+    OperationId producer;   ///< for a computed one
+    std::vector<AxisOrigin> axes;
+    int attributes_from = -1;  ///< input whose attributes describe this tensor too
+    std::vector<OperationId> readers;
+    bool in_loop = false;   ///< its value differs from step to step
+    Place place;
+
+    std::int64_t bytes() const { return element_count(shape) * static_cast<std::int64_t>(size_of(dtype)); }
+};
+
+/// One call of a kernel.
+struct Operation {
+    std::string name;
+    const Kernel* kernel = nullptr;  ///< borrowed from the registry
+    std::size_t types = 0;           ///< number in Kernel::types
+    BoundSignature bound;
+    std::vector<TensorId> inputs;
+    std::vector<TensorId> outputs;
+    std::vector<maniple_parameter> parameters;  ///< those that the kernel's code sees, in order
+    BoundaryRule boundary;                      ///< one for each axis of the inputs read with a halo; else empty
+    bool in_loop = false;                       ///< to be computed in every step, else once
+    Place place;
+
+    /// Floating-point operations of one execution, from the signature.
+    double flops() const;
+};
+
+/// A data set to be written.
+struct GraphOutput {
+    TensorId tensor;         ///< its value in the step that is written
+    std::size_t spec = 0;    ///< number in Job::outputs
+    std::int64_t every = 0;  ///< steps; 0: once, after the last
+};
+
+/// `input` is `value` one step later.
+struct Carry {
+    TensorId input;
+    TensorId value;
+};
+
+/// Operations in an order in which each comes after what it reads. Only what an output or a carry needs.
+struct Graph {
+    std::string name;
+    std::vector<Tensor> tensors;
+    std::vector<Operation> operations;
+    std::vector<GraphOutput> outputs;
+    std::vector<Carry> carries;
+    std::int64_t steps = 1;
+    bool loop = false;
+
+    const Tensor& operator[](TensorId id) const { return tensors[id.index()]; }
+    const Operation& operator[](OperationId id) const { return operations[id.index()]; }
+    /// The carry that gives `input` its next value, or null.
+    const Carry* carry_of(TensorId input) const;
+};
+
+/// Resolves names, shapes, types and boundary rules, orders and prunes. Pure.
+/// Borrows `registry`, which must outlive the graph.
+/// Errors: JobError (all independent ones at once); UnavailableError for what the format knows and this version
+/// does not carry out, with its place.
+Graph build_graph(const Job& job, const Catalogue& catalogue, const KernelRegistry& registry);
+
+/// The graph as text: tensors and operations, one a line.
+std::string print_graph(const Graph& graph);
+
+}  // namespace maniple

@@ -1,0 +1,154 @@
+#include "kernel/kernel.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace maniple {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& kernel, const std::string& why) {
+    throw UnavailableError("kernel '" + kernel + "' is refused: " + why);
+}
+
+KernelParameter::Type parse_parameter_type(const std::string& kernel, std::string_view type) {
+    if (type == "real") return KernelParameter::Type::real;
+    if (type == "integer") return KernelParameter::Type::integer;
+    if (type == "boolean") return KernelParameter::Type::boolean;
+    if (type == "axes") return KernelParameter::Type::axes;
+    if (type == "boundary") return KernelParameter::Type::boundary;
+    refuse(kernel, "a parameter has the unknown type '" + std::string(type) + "'");
+}
+
+/// "f32,f32" as types.
+std::vector<DType> parse_type_list(const std::string& kernel, std::string_view text) {
+    std::vector<DType> types;
+    while (!text.empty()) {
+        const std::size_t comma = std::min(text.find(','), text.size());
+        const std::optional<DType> type = parse_dtype(text.substr(0, comma));
+        if (!type) refuse(kernel, "it names the unknown element type '" + std::string(text.substr(0, comma)) + "'");
+        types.push_back(*type);
+        text.remove_prefix(std::min(comma + 1, text.size()));
+    }
+    return types;
+}
+
+KernelTypes parse_types(const Kernel& kernel, const maniple_variant& variant) {
+    const std::string_view text = variant.types;
+    const std::size_t arrow = text.find("->");
+    if (arrow == std::string_view::npos) refuse(kernel.name, "the types '" + std::string(text) + "' have no '->'");
+    KernelTypes types;
+    types.inputs = parse_type_list(kernel.name, text.substr(0, arrow));
+    types.outputs = parse_type_list(kernel.name, text.substr(arrow + 2));
+    types.state_bytes = variant.state_bytes;
+    types.exact = variant.exact != 0;
+    types.bytes_per_point = variant.bytes_per_point;
+    if (types.inputs.size() != kernel.signature.input_names().size() ||
+        types.outputs.size() != kernel.signature.output_names().size()) {
+        refuse(kernel.name, "the types '" + std::string(text) + "' do not fit the signature '" +
+                                kernel.signature.text + "'");
+    }
+    return types;
+}
+
+bool has_its_functions(const Kernel& kernel, const maniple_variant& variant) {
+    if (!kernel.is_fold()) return variant.compute != nullptr && variant.state_bytes == 0;
+    return variant.init && variant.accumulate && variant.merge && variant.finish && variant.state_bytes > 0;
+}
+
+/// All instruction sets have the same type combinations in the same order.
+void check_table(const Kernel& kernel, const maniple_kernel_table& table, const maniple_kernel_table& first) {
+    if (table.abi_version != MANIPLE_ABI_VERSION) refuse(kernel.name, "its code has another ABI version");
+    if (table.variant_count != first.variant_count || table.variant_count < 1) {
+        refuse(kernel.name, "its instruction sets have different type combinations");
+    }
+    for (std::int32_t i = 0; i < table.variant_count; ++i) {
+        const maniple_variant& variant = table.variants[i];
+        if (std::string_view(variant.types) != first.variants[i].types ||
+            variant.state_bytes != first.variants[i].state_bytes) {
+            refuse(kernel.name, "its instruction sets have different type combinations");
+        }
+        if (!has_its_functions(kernel, variant)) refuse(kernel.name, "a function is missing");
+    }
+}
+
+Signature parse_description_signature(const std::string& kernel, const char* text) {
+    try {
+        return parse_signature(text);
+    } catch (const JobError& error) {
+        refuse(kernel, "its signature '" + std::string(text) + "' is wrong: " + error.what());
+    }
+}
+
+Kernel read_description(const maniple_kernel_description& description) {
+    Kernel kernel;
+    kernel.name = description.name;
+    if (description.abi_version != MANIPLE_ABI_VERSION) {
+        refuse(kernel.name, "it has ABI version " + std::to_string(description.abi_version) + ", this program has " +
+                                std::to_string(MANIPLE_ABI_VERSION));
+    }
+    kernel.documentation = description.documentation;
+    kernel.signature = parse_description_signature(kernel.name, description.signature);
+    for (std::int32_t i = 0; i < description.parameter_count; ++i) {
+        const maniple_parameter_description& parameter = description.parameters[i];
+        kernel.parameters.push_back({parameter.name, parse_parameter_type(kernel.name, parameter.type),
+                                     parameter.required != 0, parameter.default_value, parameter.documentation});
+    }
+    kernel.flops_per_point = description.flops_per_point;
+    kernel.exact = description.exact != 0;
+    if (description.table_count < 1) refuse(kernel.name, "it has no code");
+    for (std::int32_t i = 0; i < description.table_count; ++i) {
+        check_table(kernel, *description.tables[i], *description.tables[0]);
+        kernel.instruction_sets.emplace_back(description.instruction_sets[i]);
+        kernel.tables.push_back(description.tables[i]);
+    }
+    for (std::int32_t i = 0; i < kernel.tables[0]->variant_count; ++i) {
+        kernel.types.push_back(parse_types(kernel, kernel.tables[0]->variants[i]));
+    }
+    return kernel;
+}
+
+}  // namespace
+
+const maniple_variant* Kernel::variant(std::size_t types_index, std::string_view instruction_set) const {
+    if (types_index >= types.size()) return nullptr;
+    for (std::size_t i = 0; i < instruction_sets.size(); ++i) {
+        if (instruction_sets[i] == instruction_set) return tables[i]->variants + types_index;
+    }
+    return nullptr;
+}
+
+const KernelParameter* Kernel::parameter(std::string_view parameter_name) const {
+    for (const KernelParameter& candidate : parameters) {
+        if (candidate.name == parameter_name) return &candidate;
+    }
+    return nullptr;
+}
+
+KernelRegistry::KernelRegistry(const maniple_pack& pack) {
+    if (pack.abi_version != MANIPLE_ABI_VERSION) {
+        throw UnavailableError("the kernel pack has ABI version " + std::to_string(pack.abi_version) +
+                               ", this program has " + std::to_string(MANIPLE_ABI_VERSION));
+    }
+    kernels_.reserve(static_cast<std::size_t>(pack.count));
+    for (std::int32_t i = 0; i < pack.count; ++i) kernels_.push_back(read_description(*pack.kernels[i]));
+    std::sort(kernels_.begin(), kernels_.end(), [](const Kernel& a, const Kernel& b) { return a.name < b.name; });
+    for (std::size_t i = 1; i < kernels_.size(); ++i) {
+        if (kernels_[i - 1].name == kernels_[i].name) refuse(kernels_[i].name, "the pack has it twice");
+    }
+}
+
+const Kernel* KernelRegistry::find(std::string_view name) const {
+    const auto found = std::lower_bound(kernels_.begin(), kernels_.end(), name,
+                                        [](const Kernel& kernel, std::string_view wanted) { return kernel.name < wanted; });
+    return found != kernels_.end() && found->name == name ? &*found : nullptr;
+}
+
+std::vector<std::string> KernelRegistry::names() const {
+    std::vector<std::string> result;
+    for (const Kernel& kernel : kernels_) result.push_back(kernel.name);
+    return result;
+}
+
+}  // namespace maniple

@@ -1,0 +1,80 @@
+// kernel/kernel.hpp: what the program knows of a kernel at run time, and the registry of all of them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/abi.hpp"
+#include "kernel/signature.hpp"
+#include "tensor/dtype.hpp"
+
+/// What maniple_add_kernels(standard …) links together (kernels/CMakeLists.txt).
+extern "C" const maniple_pack maniple_pack_standard;
+
+namespace maniple {
+
+/// One parameter as its description declares it.
+struct KernelParameter {
+    enum class Type { real, integer, boolean, axes, boundary };
+    std::string name;
+    Type type = Type::real;
+    bool required = true;
+    maniple_parameter default_value{};
+    std::string documentation;
+};
+
+/// One combination of element types; the functions are found per instruction set by number.
+struct KernelTypes {
+    std::vector<DType> inputs;   ///< one for each of Signature::input_names()
+    std::vector<DType> outputs;  ///< one for each of Signature::output_names()
+    std::int64_t state_bytes = 0;
+    bool exact = false;          ///< the same bits on every lane, for these types
+    double bytes_per_point = 0;  ///< one element of every distinct tensor: the least traffic of one point
+};
+
+/// A kernel: immutable once registered. Threads: any.
+struct Kernel {
+    std::string name;
+    std::string documentation;
+    Signature signature;
+    std::vector<KernelParameter> parameters;  ///< all, also `axis`, `keepdims` and `boundary`
+    std::vector<KernelTypes> types;
+    double flops_per_point = 0;
+    bool exact = false;  ///< for all types; KernelTypes::exact says it for one combination
+    std::vector<std::string> instruction_sets;
+    std::vector<const maniple_kernel_table*> tables;
+
+    bool is_fold() const { return !signature.fold.empty(); }
+    /// The functions of type combination `types_index` for `instruction_set`; null if it was not built.
+    const maniple_variant* variant(std::size_t types_index, std::string_view instruction_set) const;
+    const KernelParameter* parameter(std::string_view name) const;
+};
+
+/// All kernels of one run. Looked into when a Graph or a Program is built, never while it runs.
+class KernelRegistry {
+public:
+    /// Reads the descriptions of `pack`, which maniple_add_kernels() made (cmake/maniple_add_kernels.cmake).
+    /// Errors: UnavailableError for another ABI version or a description that contradicts itself.
+    explicit KernelRegistry(const maniple_pack& pack);
+
+    /// Null if there is none.
+    const Kernel* find(std::string_view name) const;
+    std::vector<std::string> names() const;  ///< sorted
+    std::span<const Kernel> all() const { return kernels_; }
+
+private:
+    std::vector<Kernel> kernels_;  ///< sorted by name
+};
+
+/// The kernels under kernels/ that are built into every program.
+inline const maniple_pack& standard_kernels() { return maniple_pack_standard; }
+
+/// The best instruction set of `available` that this processor runs: v4, v3, v2 or base. MANIPLE_ISA overrides.
+/// Errors: UnavailableError if MANIPLE_ISA names one that is not built or that the processor lacks.
+std::string choose_instruction_set(std::span<const std::string> available);
+
+}  // namespace maniple

@@ -1,0 +1,285 @@
+#include "kernel/signature.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cctype>
+
+#include "kernel/signature_check.hpp"
+
+namespace maniple {
+
+namespace {
+
+constexpr std::string_view plus_minus = "\xC2\xB1";  // '±' in UTF-8
+
+int column_of(std::string_view text, std::size_t offset) {
+    int column = 1;
+    for (std::size_t i = 0; i < offset && i < text.size(); ++i) {
+        if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) ++column;
+    }
+    return column;
+}
+
+[[noreturn]] void fail_at(std::string_view text, std::size_t offset, const std::string& message) {
+    throw JobError(Place{"", 1, column_of(text, offset), 1, std::string(text)}, message);
+}
+
+/// A recursive descent over one line of text; every method leaves `at_` behind what it has read.
+class SignatureParser {
+public:
+    explicit SignatureParser(std::string_view text) : text_(text) {}
+
+    Signature parse(SignaturePlaces& places) {
+        Signature signature;
+        signature.text = std::string(text_);
+        if (!next_is("->")) read_accesses(signature.inputs, places.inputs);
+        expect("->", "'->'");
+        read_accesses(signature.outputs, places.outputs);
+        if (take(":")) {
+            do {
+                read_qualifier(signature, places);
+            } while (take(","));
+        }
+        skip_blanks();
+        if (at_ < text_.size()) fail("expected the end of the signature");
+        return signature;
+    }
+
+private:
+    [[noreturn]] void fail(const std::string& message) const { fail_at(text_, at_, message); }
+
+    void skip_blanks() {
+        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t')) ++at_;
+    }
+
+    bool next_is(std::string_view word) {
+        skip_blanks();
+        return text_.substr(at_, word.size()) == word;
+    }
+
+    bool take(std::string_view word) {
+        if (!next_is(word)) return false;
+        at_ += word.size();
+        return true;
+    }
+
+    void expect(std::string_view word, const std::string& what) {
+        if (!take(word)) fail("expected " + what);
+    }
+
+    bool next_is_name() {
+        skip_blanks();
+        if (at_ >= text_.size()) return false;
+        const auto c = static_cast<unsigned char>(text_[at_]);
+        return std::isalpha(c) || c == '_';
+    }
+
+    bool next_is_digit() {
+        skip_blanks();
+        return at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_]));
+    }
+
+    std::string read_name(const std::string& what) {
+        if (!next_is_name()) fail("expected " + what);
+        const std::size_t start = at_;
+        while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_')) ++at_;
+        return std::string(text_.substr(start, at_ - start));
+    }
+
+    std::int64_t read_number() {
+        std::int64_t value = 0;
+        const char* const start = text_.data() + at_;
+        const auto [end, error] = std::from_chars(start, text_.data() + text_.size(), value);
+        if (error != std::errc{} || value > 1'000'000) fail("this number is too large for a subscript");
+        at_ += static_cast<std::size_t>(end - start);
+        return value;
+    }
+
+    void read_accesses(std::vector<Access>& accesses, std::vector<SignaturePlaces::Access>& places) {
+        do {
+            SignaturePlaces::Access& place = places.emplace_back();
+            accesses.push_back(read_access(place));
+        } while (take(","));
+    }
+
+    Access read_access(SignaturePlaces::Access& place) {
+        Access access;
+        skip_blanks();
+        place.tensor = at_;
+        access.tensor = read_name("the name of a tensor");
+        expect("[", "'[' after the name of a tensor");
+        if (take("]")) return access;
+        do {
+            skip_blanks();
+            place.subscripts.push_back(at_);
+            access.subscripts.push_back(read_subscript());
+        } while (take(","));
+        expect("]", "',' or ']'");
+        return access;
+    }
+
+    Subscript read_subscript() {
+        Subscript subscript;
+        if (take("...")) {
+            subscript.kind = Subscript::Kind::ellipsis;
+        } else if (take("*")) {
+            subscript.kind = Subscript::Kind::whole;
+        } else {
+            read_affine(subscript);
+        }
+        return subscript;
+    }
+
+    void read_affine(Subscript& subscript) {
+        std::int64_t sign = take("-") ? -1 : 1;
+        read_term(subscript, sign);
+        for (;;) {
+            if (take(plus_minus) || take("+-")) {
+                read_halo(subscript);
+                return;
+            }
+            if (take("+")) {
+                sign = 1;
+            } else if (!next_is("->") && take("-")) {
+                sign = -1;
+            } else {
+                return;
+            }
+            read_term(subscript, sign);
+        }
+    }
+
+    void read_term(Subscript& subscript, std::int64_t sign) {
+        if (next_is_digit()) {
+            const std::int64_t number = read_number();
+            if (take("*")) {
+                add_term(subscript, sign * number);
+            } else {
+                subscript.offset += sign * number;
+            }
+        } else if (next_is_name()) {
+            add_term(subscript, sign);
+        } else {
+            fail("expected a subscript: an index, a number, '*' or '...'");
+        }
+    }
+
+    void add_term(Subscript& subscript, std::int64_t coefficient) {
+        skip_blanks();
+        const std::size_t start = at_;
+        const std::string index = read_name("an index");
+        for (const Subscript::Term& term : subscript.terms) {
+            if (term.index == index) fail_at(text_, start, "index '" + index + "' occurs twice in this subscript");
+        }
+        if (coefficient == 0) fail_at(text_, start, "index '" + index + "' has coefficient 0");
+        subscript.terms.push_back({coefficient, index});
+    }
+
+    void read_halo(Subscript& subscript) {
+        if (next_is_digit()) {
+            subscript.halo = read_number();
+            if (subscript.halo == 0) fail("the width behind '±' must be at least 1");
+        } else {
+            subscript.halo_parameter = read_name("a number or a parameter behind '±'");
+        }
+    }
+
+    void read_qualifier(Signature& signature, SignaturePlaces& places) {
+        skip_blanks();
+        const std::size_t start = at_;
+        const std::string word = read_name("sum(…), max(…), min(…), fold(…), whole(…) or irregular");
+        if (word == "irregular") {
+            if (signature.irregular) fail_at(text_, start, "'irregular' is written twice");
+            signature.irregular = true;
+        } else if (word == "whole") {
+            if (!signature.whole.empty()) fail_at(text_, start, "'whole' is written twice");
+            read_names(signature.whole, places.whole);
+        } else if (word == "sum" || word == "max" || word == "min" || word == "fold") {
+            if (!signature.fold.empty()) fail_at(text_, start, "a kernel has one fold");
+            signature.fold = word;
+            places.fold = start;
+            read_names(signature.contracted, places.contracted);
+        } else {
+            fail_at(text_, start, "unknown qualifier '" + word + "': sum, max, min, fold, whole or irregular");
+        }
+    }
+
+    void read_names(std::vector<std::string>& names, std::vector<std::size_t>& places) {
+        expect("(", "'('");
+        do {
+            skip_blanks();
+            const std::size_t start = at_;
+            const std::string name = read_name("an index");
+            if (std::find(names.begin(), names.end(), name) != names.end()) {
+                fail_at(text_, start, "index '" + name + "' is written twice");
+            }
+            names.push_back(name);
+            places.push_back(start);
+        } while (take(","));
+        expect(")", "',' or ')'");
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+};
+
+void add_once(std::vector<std::string>& names, const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+std::vector<std::string> distinct_tensors(const std::vector<Access>& accesses) {
+    std::vector<std::string> names;
+    for (const Access& access : accesses) add_once(names, access.tensor);
+    return names;
+}
+
+void add_indices(std::vector<std::string>& names, const std::vector<Access>& accesses) {
+    for (const Access& access : accesses) {
+        for (const Subscript& subscript : access.subscripts) {
+            for (const Subscript::Term& term : subscript.terms) add_once(names, term.index);
+        }
+    }
+}
+
+}  // namespace
+
+bool Access::has_ellipsis() const {
+    return std::any_of(subscripts.begin(), subscripts.end(),
+                       [](const Subscript& subscript) { return subscript.kind == Subscript::Kind::ellipsis; });
+}
+
+std::vector<std::string> Signature::input_names() const { return distinct_tensors(inputs); }
+
+std::vector<std::string> Signature::output_names() const { return distinct_tensors(outputs); }
+
+bool Signature::has_halo() const {
+    for (const Access& access : inputs) {
+        for (const Subscript& subscript : access.subscripts) {
+            if (subscript.halo > 0 || !subscript.halo_parameter.empty()) return true;
+        }
+    }
+    return false;
+}
+
+std::vector<std::string> Signature::index_names() const {
+    std::vector<std::string> names;
+    add_indices(names, outputs);
+    if (!contracted_by_axis) {
+        for (const std::string& name : contracted) add_once(names, name);
+    }
+    add_indices(names, inputs);
+    return names;
+}
+
+Signature parse_signature(std::string_view text) {
+    SignaturePlaces places;
+    Signature signature = SignatureParser(text).parse(places);
+    const bool by_ellipsis = !signature.outputs.empty() && signature.outputs.front().has_ellipsis();
+    signature.contracted_by_axis = by_ellipsis && signature.contracted == std::vector<std::string>{"axis"};
+    check_signature(signature, places, [&](std::size_t offset, const std::string& message) {
+        fail_at(text, offset, message);
+    });
+    return signature;
+}
+
+}  // namespace maniple

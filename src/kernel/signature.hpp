@@ -1,0 +1,69 @@
+// kernel/signature.hpp: which elements a kernel reads to write which; the line that everything else follows from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace maniple {
+
+/// One subscript of an access: `y`, `y±1`, `y±radius`, `2*y+p`, `y+1`, `*`, `...`.
+struct Subscript {
+    enum class Kind {
+        affine,    ///< sum of coefficient × index, plus offset, plus or minus a halo
+        whole,     ///< `*`: the whole axis
+        ellipsis,  ///< `...`: any number of axes, broadcast as NumPy does; stands alone in its access
+    };
+    struct Term {
+        std::int64_t coefficient = 1;
+        std::string index;
+    };
+    Kind kind = Kind::affine;
+    std::vector<Term> terms;
+    std::int64_t offset = 0;
+    std::int64_t halo = 0;       ///< the r of `±r` where r is a number
+    std::string halo_parameter;  ///< the r of `±r` where r is a parameter; else empty
+};
+
+/// `u[y±1, x]`.
+struct Access {
+    std::string tensor;
+    std::vector<Subscript> subscripts;
+    bool has_ellipsis() const;
+};
+
+/// `inputs -> outputs : qualifiers`, as it was written.
+///
+///   signature  := [accesses] '->' accesses [':' qualifier {',' qualifier}]
+///   access     := NAME '[' [subscript {',' subscript}] ']'
+///   qualifier  := ('sum'|'max'|'min'|'fold') '(' names ')' | 'whole' '(' names ')' | 'irregular'
+///
+/// The names of a fold are contracted indices, or the one word `axis`: then the accesses are ellipses and
+/// the indices contracted are those that the parameter `axis` selects. '+-' may be written for '±'.
+struct Signature {
+    std::string text;
+    std::vector<Access> inputs;   ///< in order; one tensor may occur several times
+    std::vector<Access> outputs;  ///< each tensor once
+    std::string fold;             ///< "", "sum", "max", "min" or "fold"
+    std::vector<std::string> contracted;
+    bool contracted_by_axis = false;  ///< `sum(axis)`
+    std::vector<std::string> whole;
+    bool irregular = false;
+
+    std::vector<std::string> input_names() const;   ///< distinct, in order of first occurrence
+    std::vector<std::string> output_names() const;
+    bool has_halo() const;
+    /// All index names: those of the outputs in order, then the contracted and other ones. Empty for ellipses.
+    std::vector<std::string> index_names() const;
+};
+
+/// Parses and checks a signature: every output index is affine with coefficient 1, no offset and no halo;
+/// contracted and whole indices exist; no index is both; an output names no contracted index.
+/// Errors: JobError whose place has line 1 and the column within `text` (the caller moves it).
+Signature parse_signature(std::string_view text);
+
+}  // namespace maniple

@@ -1,0 +1,257 @@
+#include "lanes/cpu/cpu_lane.hpp"
+
+#include <cstring>
+#include <limits>
+#include <variant>
+
+#include "lanes/arguments.hpp"
+
+namespace maniple {
+
+namespace {
+
+thread_local int this_worker = 0;
+
+/// A kernel function with its arguments. Addresses inside stay valid while the owning list is not resized.
+struct KernelCall {
+    maniple_function function = nullptr;
+    maniple_call call{};
+    std::vector<maniple_tensor> tensors;
+
+    void run(const std::vector<maniple_parameter>& parameters) {
+        call.tensors = tensors.data();
+        call.parameters = parameters.data();
+        function(&call);
+    }
+};
+
+/// The functions of one instruction, in order: init and accumulate; init and merge after merge; or one alone.
+struct KernelWork {
+    const Operation* operation = nullptr;
+    std::vector<KernelCall> calls;
+};
+
+/// No source: zeros.
+struct MoveWork {
+    Block to;
+    Box target;
+    ConstBlock from;
+    Box source;
+    bool zero = false;
+};
+
+struct FillWork {
+    Block to;
+    Box target;
+    std::array<std::byte, 8> value{};
+};
+
+using Work = std::variant<KernelWork, MoveWork, FillWork>;
+
+template <class T>
+void store(const Number& number, std::array<std::byte, 8>& bytes) {
+    T value{};
+    if constexpr (std::is_floating_point_v<T>) {
+        value = number.is_integer ? static_cast<T>(number.integer) : static_cast<T>(number.real);
+    } else {
+        value = static_cast<T>(number.integer);
+    }
+    std::memcpy(bytes.data(), &value, sizeof value);
+}
+
+/// The bytes of one element. Requires: checked before to fit (graph).
+std::array<std::byte, 8> element_of(const Number& number, DType type) {
+    std::array<std::byte, 8> bytes{};
+    switch (type) {
+        case DType::f32: store<float>(number, bytes); break;
+        case DType::f64: store<double>(number, bytes); break;
+        case DType::i32: store<std::int32_t>(number, bytes); break;
+        case DType::i64: store<std::int64_t>(number, bytes); break;
+        case DType::u8: store<std::uint8_t>(number, bytes); break;
+        case DType::u32: store<std::uint32_t>(number, bytes); break;
+        case DType::boolean: store<std::uint8_t>(number, bytes); break;
+        case DType::f16: broken_invariant(__FILE__, __LINE__, "a constant of type f16");
+    }
+    return bytes;
+}
+
+}  // namespace
+
+/// The chunks of one program with every address resolved.
+class CpuProgram final : public LaneProgram {
+public:
+    CpuProgram(CpuLane& lane, const Program& program) : lane_(lane), program_(program), work_(program.instructions.size()) {
+        for (std::size_t i = 0; i < program.instructions.size(); ++i) {
+            if (program.instructions[i].lane == LaneKind::cpu) work_[i] = resolve(program.instructions[i]);
+        }
+    }
+
+    void submit(ChunkId chunk, const Execution&, Completion& done) override {
+        const std::int64_t begin = now_ns();
+        std::exception_ptr error;
+        try {
+            for (const InstructionId id : program_.chunks[chunk.index()].instructions) run(work_[id.index()]);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
+        activity.busy_ns += now_ns() - begin;
+        ++activity.chunks;
+        done.finished(chunk, error);
+    }
+
+private:
+    Work resolve(const Instruction& instruction) {
+        switch (instruction.kind) {
+            case InstructionKind::copy:
+            case InstructionKind::boundary: return resolve_move(instruction);
+            case InstructionKind::fill: return resolve_fill(instruction);
+            case InstructionKind::compute: return resolve_compute(instruction);
+            case InstructionKind::accumulate: return resolve_accumulate(instruction);
+            case InstructionKind::merge: return resolve_merge(instruction);
+            case InstructionKind::finish: return resolve_finish(instruction);
+            default: broken_invariant(__FILE__, __LINE__, "no cpu instruction: " + std::string(name_of(instruction.kind)));
+        }
+    }
+
+    Work resolve_move(const Instruction& instruction) {
+        MoveWork move;
+        move.to = lane_.arena_.block(instruction.writes[0].buffer);
+        move.target = instruction.writes[0].box;
+        move.zero = instruction.reads.empty();
+        if (!move.zero) {
+            move.from = read_only(lane_.arena_.block(instruction.reads[0].buffer));
+            move.source = instruction.reads[0].box;
+        }
+        return move;
+    }
+
+    Work resolve_fill(const Instruction& instruction) {
+        const Tensor& tensor = lane_.graph_[instruction.tensor];
+        FillWork fill;
+        fill.to = lane_.arena_.block(instruction.writes[0].buffer);
+        fill.target = instruction.writes[0].box;
+        fill.value = element_of(tensor.kind == Tensor::Kind::constant ? tensor.value : tensor.fill.value, tensor.dtype);
+        return fill;
+    }
+
+    const Operation& operation_of(const Instruction& instruction) const { return lane_.graph_[instruction.operation]; }
+
+    const maniple_variant& variant_of(const Operation& operation) const {
+        const maniple_variant* variant = operation.kernel->variant(operation.types, lane_.instruction_set_);
+        MANIPLE_CHECK(variant != nullptr, operation.kernel->name + " is not built for " + lane_.instruction_set_);
+        return *variant;
+    }
+
+    maniple_tensor state(const Operation& operation, const Argument& argument) {
+        return state_view(operation, lane_.arena_.block(argument.buffer), argument.part);
+    }
+
+    void add_inputs(const Instruction& instruction, std::size_t first, KernelCall& call) {
+        const Operation& operation = operation_of(instruction);
+        for (std::size_t i = 0; i < operation.inputs.size(); ++i) {
+            const Block block = lane_.arena_.block(instruction.arguments[first + i].buffer);
+            call.tensors.push_back(input_view(operation, static_cast<int>(i), block));
+        }
+    }
+
+    void add_outputs(const Instruction& instruction, KernelCall& call) {
+        const Operation& operation = operation_of(instruction);
+        for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
+            const Block block = lane_.arena_.block(instruction.arguments[i].buffer);
+            call.tensors.push_back(output_view(operation, static_cast<int>(i), block));
+        }
+    }
+
+    Work resolve_compute(const Instruction& instruction) {
+        const Operation& operation = operation_of(instruction);
+        KernelCall call{variant_of(operation).compute, call_over(operation, instruction.box), {}};
+        add_outputs(instruction, call);
+        add_inputs(instruction, operation.outputs.size(), call);
+        return KernelWork{&operation, {call}};
+    }
+
+    /// The points of the states that a box of points accumulates into: contracted indices at [0, 1).
+    static Box state_points(const Operation& operation, Box points) {
+        for (int index = 0; index < points.rank(); ++index) {
+            if (!operation.bound.indices[static_cast<std::size_t>(index)].contracted) continue;
+            points.lo[index] = 0;
+            points.hi[index] = 1;
+        }
+        return points;
+    }
+
+    KernelCall init_call(const Instruction& instruction, const maniple_tensor& target) {
+        const Operation& operation = operation_of(instruction);
+        return {variant_of(operation).init, call_over(operation, state_points(operation, instruction.box)), {target}};
+    }
+
+    Work resolve_accumulate(const Instruction& instruction) {
+        const Operation& operation = operation_of(instruction);
+        const maniple_tensor target = state(operation, instruction.arguments[0]);
+        KernelCall call{variant_of(operation).accumulate, call_over(operation, instruction.box), {target}};
+        add_inputs(instruction, 1, call);
+        return KernelWork{&operation, {init_call(instruction, target), call}};
+    }
+
+    Work resolve_merge(const Instruction& instruction) {
+        const Operation& operation = operation_of(instruction);
+        const maniple_tensor target = state(operation, instruction.arguments[0]);
+        KernelWork work{&operation, {init_call(instruction, target)}};
+        for (std::size_t i = 1; i < instruction.arguments.size(); ++i) {
+            KernelCall call{variant_of(operation).merge, call_over(operation, instruction.box), {target}};
+            call.tensors.push_back(state(operation, instruction.arguments[i]));
+            work.calls.push_back(call);
+        }
+        return work;
+    }
+
+    Work resolve_finish(const Instruction& instruction) {
+        const Operation& operation = operation_of(instruction);
+        KernelCall call{variant_of(operation).finish, call_over(operation, instruction.box), {}};
+        add_outputs(instruction, call);
+        call.tensors.push_back(state(operation, instruction.arguments.back()));
+        return KernelWork{&operation, {call}};
+    }
+
+    static void run(Work& work) {
+        if (KernelWork* kernel = std::get_if<KernelWork>(&work)) {
+            for (KernelCall& call : kernel->calls) call.run(kernel->operation->parameters);
+        } else if (const MoveWork* move = std::get_if<MoveWork>(&work)) {
+            if (move->zero) {
+                zero_box(move->to, move->target);
+            } else {
+                copy_box(move->from, move->source, move->to, move->target);
+            }
+        } else {
+            fill(std::get<FillWork>(work));
+        }
+    }
+
+    static void fill(const FillWork& work) {
+        const std::size_t bytes = work.to.element_bytes;
+        const ConstBlock one{work.value.data(), bytes, Box(Extents(work.target.rank(), 0), Extents(work.target.rank(), 1))};
+        copy_box(one, one.box, work.to, work.target);
+    }
+
+    CpuLane& lane_;
+    const Program& program_;
+    std::vector<Work> work_;  ///< by InstructionId
+};
+
+CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads)
+    : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), activity_(static_cast<std::size_t>(threads)) {}
+
+CpuLane::~CpuLane() = default;
+
+std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) { return std::make_unique<CpuProgram>(*this, program); }
+
+Activity CpuLane::activity() const { return total(activity_); }
+
+double CpuLane::busy_seconds() const {
+    return static_cast<double>(activity().busy_ns) / 1e9 / static_cast<double>(activity_.size());
+}
+
+void CpuLane::set_worker(int worker) { this_worker = worker; }
+
+}  // namespace maniple

@@ -1,0 +1,35 @@
+// lanes/cpu/cpu_lane.hpp: kernels, copies and boundaries on the calling thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "lanes/arena.hpp"
+#include "lanes/lane.hpp"
+
+namespace maniple {
+
+/// Has no threads of its own: the team of the run submits, and a chunk runs on the thread that submits it.
+class CpuLane final : public Lane {
+public:
+    /// Borrows both. `instruction_set` is one that choose_instruction_set() gave; `threads` may submit at once.
+    CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads);
+    ~CpuLane() override;
+
+    std::unique_ptr<LaneProgram> prepare(const Program& program) override;
+    Activity activity() const override;
+    /// Mean over the threads, which is what a cpu lane's busy time is in the summary.
+    double busy_seconds() const;
+
+    /// The calling thread is worker `worker` of the team, until it says otherwise: whose activity counts.
+    static void set_worker(int worker);
+
+private:
+    friend class CpuProgram;
+    const Graph& graph_;
+    Arena& arena_;
+    std::string instruction_set_;
+    std::vector<Activity> activity_;  ///< by worker
+};
+
+}  // namespace maniple

@@ -1,0 +1,55 @@
+#include "lanes/cpu/topology.hpp"
+
+#include <hwloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace maniple {
+
+struct Topology::State {
+    hwloc_topology_t topology = nullptr;
+    hwloc_bitmap_t mask = nullptr;
+
+    int cores() const { return hwloc_get_nbobjs_inside_cpuset_by_type(topology, mask, HWLOC_OBJ_CORE); }
+};
+
+Topology::Topology() : state_(std::make_unique<State>()) {
+    if (hwloc_topology_init(&state_->topology) != 0 || hwloc_topology_load(state_->topology) != 0) {
+        throw UnavailableError("hwloc cannot find out this machine's topology");
+    }
+    state_->mask = hwloc_bitmap_alloc();
+    if (hwloc_get_cpubind(state_->topology, state_->mask, HWLOC_CPUBIND_PROCESS) != 0) {
+        hwloc_bitmap_copy(state_->mask, hwloc_topology_get_allowed_cpuset(state_->topology));
+    }
+}
+
+Topology::~Topology() {
+    hwloc_bitmap_free(state_->mask);
+    hwloc_topology_destroy(state_->topology);
+}
+
+int Topology::cores() const { return std::max(1, state_->cores()); }
+
+std::int64_t Topology::memory_bytes() const {
+    return static_cast<std::int64_t>(hwloc_get_root_obj(state_->topology)->total_memory);
+}
+
+void Topology::pin_worker(int worker, int workers) const {
+    if (state_->cores() < workers) return;
+    const hwloc_obj_t core = hwloc_get_obj_inside_cpuset_by_type(state_->topology, state_->mask, HWLOC_OBJ_CORE, static_cast<unsigned>(worker));
+    if (core == nullptr) return;
+    // A refusal (a container, a restricted mask) costs speed, not correctness.
+    (void)hwloc_set_cpubind(state_->topology, core->cpuset, HWLOC_CPUBIND_THREAD);
+}
+
+std::string host_name() {
+    char name[256] = {};
+    if (gethostname(name, sizeof name - 1) != 0) return "unknown";
+    const std::string host(name);
+    return host.substr(0, host.find('.'));
+}
+
+}  // namespace maniple

@@ -1,0 +1,21 @@
+// lanes/file/convert.hpp: elements from one type to another, refusing values that do not fit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/dtype.hpp"
+
+namespace maniple {
+
+/// Converts `count` elements as NumPy's astype does, but checked: a float becomes an integer by truncation, a float
+/// another float by rounding once (too large: inf), anything a bool by `!= 0`.
+/// Returns the index of the first element whose value `to` cannot hold (NaN or out of range for an integer), or -1;
+/// elements from there on are not converted. Requires: the ranges do not overlap.
+std::int64_t convert_elements(DType from, const std::byte* source, DType to, std::byte* target, std::int64_t count);
+
+/// The IEEE half nearest to `value`, ties to even, and back.
+std::uint16_t half_of(double value);
+float float_of_half(std::uint16_t half);
+
+}  // namespace maniple

@@ -1,0 +1,62 @@
+// lanes/lane.hpp: where chunks run. The run sees OpenMP, MPI, HDF5 and later Vulkan only as this.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+
+#include "program/program.hpp"
+#include "trace/activity.hpp"
+
+namespace maniple {
+
+/// Told when a chunk is done. Implemented by the run.
+class Completion {
+public:
+    virtual ~Completion() = default;
+
+    /// Exactly once for each chunk submitted. Everything the chunk wrote is visible to whoever learns of this.
+    /// `error` is null if it succeeded. Threads: any; never called while the lane holds a lock.
+    virtual void finished(ChunkId chunk, std::exception_ptr error) = 0;
+};
+
+/// What differs from one execution of a program to the next.
+struct Execution {
+    std::int64_t first_step = 0;  ///< of the block, counted over the whole run
+};
+
+/// One lane's part of a program, with addresses, requests and handles resolved. Immutable but for what is in flight.
+/// Borrows the program, the arena and the lane.
+class LaneProgram {
+public:
+    virtual ~LaneProgram() = default;  ///< Requires: nothing is in flight.
+
+    /// Starts `chunk`. The cpu lane runs it to its end on the calling thread; the others return at once.
+    /// Requires: the chunk is one of this lane; its predecessors have completed.
+    /// Errors reach `done`, never the caller.
+    virtual void submit(ChunkId chunk, const Execution& execution, Completion& done) = 0;
+};
+
+/// Owns its threads and handles. Borrows the arena, which outlives it.
+class Lane {
+public:
+    virtual ~Lane() = default;  ///< Blocks until its threads have ended.
+
+    /// Resolves a program. Not while an execution is under way.
+    virtual std::unique_ptr<LaneProgram> prepare(const Program& program) = 0;
+
+    /// Moves what is in flight forward, without blocking; true if anything completed. Called by idle workers and
+    /// between chunks, by any number of threads.
+    virtual bool progress() { return false; }
+
+    /// Whether something is in flight that only progress() moves forward.
+    virtual bool needs_progress() const { return false; }
+
+    /// Gives up what is in flight after a failure: each chunk is reported as finished, with an error.
+    virtual void cancel() {}
+
+    /// What it did so far. Call when nothing is in flight.
+    virtual Activity activity() const = 0;
+};
+
+}  // namespace maniple

@@ -1,0 +1,64 @@
+// lanes/net/net_lane.hpp: sends and receives between ranks, nonblocking; the workers move them forward.
+#pragma once
+
+#include <mpi.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "lanes/arena.hpp"
+#include "lanes/lane.hpp"
+#include "lanes/net/world.hpp"
+
+namespace maniple {
+
+/// Has no thread of its own. A message is started by the worker that completes what it waits for; progress() is
+/// called by workers between chunks and while they have nothing to do. Nothing blocks inside MPI.
+class NetLane final : public Lane {
+public:
+    /// Borrows both.
+    NetLane(const World& world, Arena& arena);
+    ~NetLane() override;
+
+    std::unique_ptr<LaneProgram> prepare(const Program& program) override;
+    bool progress() override;
+    bool needs_progress() const override { return in_flight_.load(std::memory_order_relaxed) > 0; }
+    void cancel() override;
+    /// Busy is the time inside MPI that completed something: waiting for a peer is not work.
+    Activity activity() const override { return activity_; }
+
+    /// Tells every other rank that this one has failed; they give up their runs. Only the first call counts. Never
+    /// blocks, never throws.
+    void announce_failure() noexcept;
+    /// The rank whose announcement has arrived, or none. Threads: any.
+    Rank failed_rank() const { return Rank(failed_rank_.load(std::memory_order_acquire)); }
+
+private:
+    friend class NetProgram;
+    struct InFlight {
+        ChunkId chunk;
+        Completion* done = nullptr;
+        bool receives = false;
+    };
+    void start(MPI_Request request, const InFlight& message);
+    void poll_announcements();
+
+    const World& world_;
+    Arena& arena_;
+    std::mutex mutex_;                  ///< guards the four below; held for MPI_Testsome, never for a callback
+    std::vector<MPI_Request> requests_;  ///< active ones; persistent, owned by their program
+    std::vector<InFlight> messages_;     ///< by request
+    std::vector<int> indices_;           ///< scratch of progress()
+    std::vector<MPI_Status> statuses_;
+    std::vector<InFlight> completed_;    ///< scratch of progress()
+    std::atomic<std::int64_t> in_flight_{0};
+    std::atomic<std::int32_t> failed_rank_{-1};
+    std::atomic<bool> announced_{false};
+    MPI_Request announcement_ = MPI_REQUEST_NULL;
+    int announced_by_ = -1;              ///< the receive buffer of the announcement
+    Activity activity_;
+};
+
+}  // namespace maniple

@@ -1,0 +1,84 @@
+// lanes/net/world.hpp: the ranks of a run: their number, agreement among them, and values sent to all.
+#pragma once
+
+#include <mpi.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+
+namespace maniple {
+
+/// Throws LinkError if `code` is not MPI_SUCCESS. `call` names the function.
+void check_mpi(int code, const char* call);
+
+/// Initialises MPI for this process and finalises it. One at a time, on the main thread.
+class MpiSession {
+public:
+    /// Errors: UnavailableError if MPI_THREAD_MULTIPLE is not provided.
+    MpiSession(int* argc, char*** argv);
+    ~MpiSession();
+    MpiSession(const MpiSession&) = delete;
+    MpiSession& operator=(const MpiSession&) = delete;
+};
+
+/// Owns one duplicate of a communicator for each user, so that their messages never meet: the net lane, the file
+/// lane, this class's own collectives, and the watch over lost ranks. Errors are returned, not fatal.
+/// Threads: collectives on the main thread only.
+class World {
+public:
+    /// Collective.
+    explicit World(MPI_Comm communicator);
+    ~World();  ///< Collective, unless abandon() was called.
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
+    Rank rank() const { return Rank(std::int32_t{rank_}); }
+    int size() const { return size_; }
+    bool is_root() const { return rank_ == 0; }
+    MPI_Comm data() const { return data_; }
+    MPI_Comm files() const { return files_; }
+    MPI_Comm watch() const { return watch_; }
+
+    /// Collective; blocks. Rank 0's bytes on every rank.
+    std::string broadcast(const std::string& bytes) const;
+    /// Collective; blocks. Every rank's bytes, by rank, on every rank.
+    std::vector<std::string> gather(const std::string& bytes) const;
+    double sum(double value) const;         ///< Collective; blocks.
+    std::int64_t sum(std::int64_t value) const;
+    double maximum(double value) const;     ///< Collective; blocks.
+
+    /// Collective; blocks. Throws the same error on every rank if any rank has one: that of the lowest rank, and of
+    /// those not `secondary` (caused by another rank's failure) first. The message names the rank where ranks differ.
+    void agree(const std::exception_ptr& error) const;
+
+    /// Collective; blocks. Errors: LinkError on all ranks if `bytes` is not the same everywhere: `what` differs.
+    void require_equal(const std::string& bytes, const std::string& what) const;
+
+    /// Leaves messages of a failed run as they are: the destructor then frees nothing.
+    void abandon() { abandoned_ = true; }
+
+private:
+    MPI_Comm own_ = MPI_COMM_NULL;
+    MPI_Comm data_ = MPI_COMM_NULL;
+    MPI_Comm files_ = MPI_COMM_NULL;
+    MPI_Comm watch_ = MPI_COMM_NULL;
+    int rank_ = 0;
+    int size_ = 1;
+    bool abandoned_ = false;
+};
+
+/// A failure on another rank, learnt from its notice; agree() prefers the failure itself.
+class RemoteFailure : public LinkError {
+public:
+    using LinkError::LinkError;
+};
+
+/// "Open MPI v4.1.4".
+std::string mpi_version();
+
+}  // namespace maniple

@@ -1,0 +1,22 @@
+// program/blocks.hpp: a run as a sequence of blocks of steps; a block ends wherever something observes.
+#pragma once
+
+#include <cstdint>
+
+#include "program/layout.hpp"
+#include "program/program.hpp"
+
+namespace maniple {
+
+/// Consecutive steps that one program carries out.
+struct StepBlock {
+    std::int64_t first = 0;  ///< first step, from 0
+    BlockShape shape;
+
+    std::int64_t end() const { return first + shape.steps; }
+};
+
+/// The block that begins with step `first`. Requires: first < graph.steps.
+StepBlock block_at(const Graph& graph, const Versions& versions, std::int64_t first);
+
+}  // namespace maniple

@@ -1,0 +1,69 @@
+// program/layout.hpp: the storage that one rank needs for a run: tensor instances with their halos, slots, fold states.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plan/plan.hpp"
+#include "program/program.hpp"
+#include "program/versions.hpp"
+
+namespace maniple {
+
+/// One buffer: every coordinate of `box`, row-major.
+struct BufferSpec {
+    std::string name;  ///< "u@0", "total/states"
+    Box box;
+    std::int64_t element_bytes = 0;
+
+    std::int64_t bytes() const { return box.volume() * element_bytes; }
+};
+
+/// A family's storage under one boundary rule. Instance 0 of a family is the one that producers write.
+struct Instance {
+    BoundaryRule rule;  ///< empty: nothing outside the tensor
+    Box box;            ///< owned box and halo
+    BufferId first;     ///< of `slots` consecutive buffers
+};
+
+/// Buffers of a fold: states of tiles, the state of this rank, states gathered from ranks, the merged state.
+struct FoldBuffers {
+    BufferId tiles;     ///< [contracted tiles, kept…]; invalid with one tile
+    BufferId own;       ///< [1, kept…], its leading coordinate is the rank
+    BufferId gathered;  ///< [ranks, results…]; invalid where states are not combined here
+    BufferId merged;    ///< [1, results…]; invalid likewise
+};
+
+/// A part of an operation's box on this rank, computed by one instruction.
+struct Tile {
+    Box box;
+    int contracted_part = 0;  ///< number among the tiles along a contracted index
+};
+
+/// Built once for a graph, plan and rank; programs of all blocks share it. Immutable.
+struct Layout {
+    Rank rank;
+    Versions versions;
+    std::vector<BufferSpec> buffers;
+    std::vector<std::vector<Instance>> instances;  ///< by family
+    std::vector<FoldBuffers> folds;                ///< by OperationId
+    std::vector<std::vector<Tile>> tiles;          ///< by OperationId
+
+    const BufferSpec& operator[](BufferId id) const { return buffers[id.index()]; }
+    const std::vector<Instance>& instances_of(TensorId id) const { return instances[static_cast<std::size_t>(versions[id].family)]; }
+    /// The instance that accesses under `rule` read; rule-less ones read instance 0.
+    std::size_t instance_for(TensorId id, const BoundaryRule& rule) const;
+    std::int64_t total_bytes() const;
+};
+
+/// The rule that argument number `argument` of `operation` is read under: the operation's along the axes where it
+/// has a halo, none elsewhere; empty without a halo.
+BoundaryRule rule_of(const Operation& operation, int argument);
+
+/// What `rank` touches by accesses of `operation` to `tensor` under `rule`: one box an access.
+std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId operation, TensorId tensor, const BoundaryRule& rule, Rank rank);
+
+/// Pure. Errors: UnavailableError if a byte count passes 2^63 − 1.
+Layout build_layout(const Graph& graph, const Plan& plan, Rank rank);
+
+}  // namespace maniple

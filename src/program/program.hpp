@@ -1,0 +1,108 @@
+// program/program.hpp: one rank's immutable local graph: instructions on lanes, grouped in chunks.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "graph/graph.hpp"
+#include "plan/plan.hpp"
+#include "tensor/box.hpp"
+
+namespace maniple {
+
+enum class LaneKind : std::uint8_t { cpu, gpu, net, file };
+inline constexpr int lane_kinds = 4;
+std::string_view name_of(LaneKind lane);
+
+/// What one instruction does. Every movement of data is one of these; nothing moves implicitly.
+enum class InstructionKind : std::uint8_t {
+    read,        ///< file: a box of an input into a buffer
+    fill,        ///< cpu: a generated or constant value
+    copy,        ///< cpu: between two buffers, or within one (a periodic boundary)
+    boundary,    ///< cpu: the halo outside the tensor: repeats an edge, or zeros (no read)
+    send,        ///< net
+    receive,     ///< net
+    compute,     ///< cpu: a kernel over a tile
+    accumulate,  ///< cpu: a fold over a tile into its own state: init, then accumulate
+    merge,       ///< cpu: init, then merges the states of tiles or ranks in their order
+    finish,      ///< cpu: results from states
+    write,       ///< file: a box of an output
+};
+std::string_view name_of(InstructionKind kind);
+
+/// A box of a buffer that an instruction reads or writes. Hazards follow from these and nothing else.
+struct Use {
+    BufferId buffer;
+    Box box;
+};
+
+/// A tensor argument of a kernel function. For states, `part` is the leading coordinate that is fixed.
+struct Argument {
+    BufferId buffer;
+    std::int64_t part = -1;
+};
+
+/// Borrows nothing; ids refer to the graph, the plan and the layout that it was built from.
+struct Instruction {
+    InstructionKind kind = InstructionKind::compute;
+    LaneKind lane = LaneKind::cpu;
+    int step = 0;               ///< of the block, from 0
+    OperationId operation;      ///< for compute, accumulate, merge, finish
+    TensorId tensor;            ///< what is moved or written, for printing
+    Box box;                    ///< loop indices for kernels, tensor coordinates for read and write
+    std::vector<Use> reads;
+    std::vector<Use> writes;
+    std::vector<Argument> arguments;  ///< in the order of the ABI; for merge: the target, then the sources
+    Rank peer;                  ///< of a message
+    int tag = 0;                ///< unique among the messages of one program between two ranks
+    std::size_t file_number = 0;  ///< read: input in the catalogue; write: output of the graph
+    std::int64_t every = 0;     ///< write: rows of a series are (step + 1) / every - 1; 0: no series
+    std::vector<InstructionId> after;  ///< predecessors, ascending, each once
+
+    std::int64_t bytes = 0;     ///< read and written, for the cost of a chunk
+};
+
+/// A sequence of instructions on one lane without outside dependencies except before the first one.
+struct Chunk {
+    LaneKind lane = LaneKind::cpu;
+    std::vector<InstructionId> instructions;
+    std::vector<ChunkId> dependents;
+    std::int32_t predecessors = 0;  ///< how many chunks must be done before; 0: a root
+};
+
+/// Which part of a run a program carries out. Programs of equal shape are one program.
+struct BlockShape {
+    int phase = 0;             ///< first step modulo Layout::period
+    int steps = 1;
+    bool loads = false;        ///< the first block: reads inputs and computes what does not change from step to step
+    std::vector<std::size_t> observed;  ///< graph outputs written after its last step, ascending
+
+    bool operator==(const BlockShape&) const = default;
+};
+
+/// Structural only: no pointers, no atomics, nothing that changes while it runs.
+struct Program {
+    Rank rank;
+    BlockShape shape;
+    std::vector<Instruction> instructions;  ///< in an order in which running them one by one is right
+    std::vector<Chunk> chunks;
+    double flops = 0;             ///< of one execution on this rank, from signatures
+    std::int64_t message_count = 0;  ///< sent
+    std::int64_t message_bytes = 0;  ///< sent
+};
+
+struct Layout;
+
+/// Derives one rank's program of one block. Pure; looks at no other rank's program.
+Program build_program(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape);
+
+/// Groups instructions into chunks: an instruction joins the chunk of its predecessors where that chunk holds all of
+/// them, ends with the only one that needs nothing else to follow, and stays under the cost cap.
+std::vector<Chunk> build_chunks(const std::vector<Instruction>& instructions);
+
+/// A table as in the design document: operation, lane, box, after. Tiles of one operation share a line.
+std::string print_program(const Graph& graph, const Layout& layout, const Program& program);
+
+}  // namespace maniple

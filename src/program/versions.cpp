@@ -1,0 +1,78 @@
+#include "program/versions.hpp"
+
+#include <numeric>
+
+namespace maniple {
+
+namespace {
+
+class VersionFinder {
+public:
+    explicit VersionFinder(const Graph& graph) : graph_(graph) { versions_.members.resize(graph.tensors.size()); }
+
+    Versions find() {
+        for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
+            const Tensor& tensor = graph_.tensors[i];
+            if (tensor.kind == Tensor::Kind::computed && tensor.in_loop) start_chain(TensorId(i));
+        }
+        for (const Carry& carry : graph_.carries) {
+            if (versions_[carry.input].family < 0) {
+                start_family(carry.input, 2, false, 1);
+            }
+            if (!shares(carry)) versions_.copies.push_back({carry.input, carry.value});
+        }
+        for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
+            if (versions_.members[i].family < 0) start_family(TensorId(i), 1, true, 0);
+        }
+        for (const Family& family : versions_.families) versions_.period = std::lcm(versions_.period, family.slots);
+        return std::move(versions_);
+    }
+
+private:
+    void start_family(TensorId head, int slots, bool stationary, int delay) {
+        versions_.members[head.index()] = {static_cast<int>(versions_.families.size()), delay};
+        versions_.families.push_back({head, slots, stationary});
+    }
+
+    /// A computed tensor and the inputs that it is carried into, one after the other.
+    void start_chain(TensorId head) {
+        start_family(head, 1, false, 0);
+        TensorId at = head;
+        for (const Carry* next = free_carry(at); next != nullptr; next = free_carry(at)) {
+            versions_.members[next->input.index()] = {versions_[head].family, versions_[at].delay + 1};
+            at = next->input;
+        }
+        versions_.families[static_cast<std::size_t>(versions_[head].family)].slots = versions_[at].delay + 1;
+    }
+
+    /// The first carry out of `value` into an input without a family: a second one would need the same slot.
+    const Carry* free_carry(TensorId value) const {
+        for (const Carry& carry : graph_.carries) {
+            if (carry.value == value) return versions_[carry.input].family < 0 ? &carry : nullptr;
+        }
+        return nullptr;
+    }
+
+    bool shares(const Carry& carry) const {
+        const Versions::Member& input = versions_[carry.input];
+        const Versions::Member& value = versions_[carry.value];
+        return input.family == value.family && input.delay == value.delay + 1;
+    }
+
+    const Graph& graph_;
+    Versions versions_;
+};
+
+}  // namespace
+
+int Versions::slot(TensorId tensor, std::int64_t step) const {
+    const Member& member = members[tensor.index()];
+    const Family& family = families[static_cast<std::size_t>(member.family)];
+    if (family.stationary) return 0;
+    const std::int64_t version = step + 1 - member.delay;
+    return static_cast<int>(((version % family.slots) + family.slots) % family.slots);
+}
+
+Versions find_versions(const Graph& graph) { return VersionFinder(graph).find(); }
+
+}  // namespace maniple

@@ -1,0 +1,163 @@
+#include "report/summary.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace maniple {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json lane_json(const LaneSummary& lane) {
+    return {{"rank", lane.rank},
+            {"lane", lane.lane},
+            {"device", lane.device < 0 ? Json(nullptr) : Json(lane.device)},
+            {"device_type", lane.device_type.empty() ? Json(nullptr) : Json(lane.device_type)},
+            {"busy_seconds", lane.busy_seconds},
+            {"chunks", lane.chunks},
+            {"operations", lane.operations}};
+}
+
+template <class Value>
+Value sum_of(const Summary& summary, Value RankSummary::*member) {
+    Value total{};
+    for (const RankSummary& rank : summary.ranks) total += rank.*member;
+    return total;
+}
+
+std::int64_t peak_of(const Summary& summary) {
+    std::int64_t peak = 0;
+    for (const RankSummary& rank : summary.ranks) peak = std::max(peak, rank.host_peak_bytes);
+    return peak;
+}
+
+}  // namespace
+
+std::string serialize(const RankSummary& summary) {
+    Json lanes = Json::array();
+    for (const LaneSummary& lane : summary.lanes) lanes.push_back(lane_json(lane));
+    const Json json = {{"lanes", lanes},
+                       {"flops", summary.flops},
+                       {"chunks", summary.chunks},
+                       {"messages", summary.messages},
+                       {"message_bytes", summary.message_bytes},
+                       {"read_bytes", summary.read_bytes},
+                       {"written_bytes", summary.written_bytes},
+                       {"host_peak_bytes", summary.host_peak_bytes},
+                       {"wall_seconds", summary.wall_seconds}};
+    return json.dump();
+}
+
+RankSummary deserialize_rank_summary(const std::string& bytes) {
+    const Json json = Json::parse(bytes);
+    RankSummary summary;
+    for (const Json& lane : json["lanes"]) {
+        LaneSummary entry;
+        entry.rank = lane["rank"];
+        entry.lane = lane["lane"];
+        entry.device = lane["device"].is_null() ? -1 : lane["device"].get<int>();
+        entry.device_type = lane["device_type"].is_null() ? "" : lane["device_type"].get<std::string>();
+        entry.busy_seconds = lane["busy_seconds"];
+        entry.chunks = lane["chunks"];
+        entry.operations = lane["operations"];
+        summary.lanes.push_back(entry);
+    }
+    summary.flops = json["flops"];
+    summary.chunks = json["chunks"];
+    summary.messages = json["messages"];
+    summary.message_bytes = json["message_bytes"];
+    summary.read_bytes = json["read_bytes"];
+    summary.written_bytes = json["written_bytes"];
+    summary.host_peak_bytes = json["host_peak_bytes"];
+    summary.wall_seconds = json["wall_seconds"];
+    return summary;
+}
+
+double Summary::wall_seconds() const {
+    double wall = 0;
+    for (const RankSummary& rank : ranks) wall = std::max(wall, rank.wall_seconds);
+    return wall;
+}
+
+double Summary::flops() const { return sum_of(*this, &RankSummary::flops); }
+
+double Summary::efficiency() const {
+    std::map<std::string, std::pair<double, int>> by_kind;  // busy seconds, lanes
+    for (const RankSummary& rank : ranks) {
+        for (const LaneSummary& lane : rank.lanes) {
+            by_kind[lane.lane].first += lane.busy_seconds;
+            by_kind[lane.lane].second += 1;
+        }
+    }
+    double best = 0;
+    for (const auto& [kind, busy] : by_kind) best = std::max(best, busy.first / (busy.second * wall_seconds()));
+    return best;
+}
+
+std::string summary_json(const Summary& summary) {
+    Json lanes = Json::array();
+    for (const RankSummary& rank : summary.ranks) {
+        for (const LaneSummary& lane : rank.lanes) lanes.push_back(lane_json(lane));
+    }
+    const double wall = summary.wall_seconds();
+    const Json json = {
+        {"job", summary.job},
+        {"version", summary.version},
+        {"ranks", summary.ranks.size()},
+        {"strategy", summary.strategy},
+        {"wall_seconds", wall},
+        {"steps", summary.steps},
+        {"chunks", sum_of(summary, &RankSummary::chunks)},
+        {"flops", summary.flops()},
+        {"gflops", wall > 0 ? summary.flops() / wall / 1e9 : 0.0},
+        {"efficiency", summary.efficiency()},
+        {"messages", {{"count", sum_of(summary, &RankSummary::messages)}, {"bytes", sum_of(summary, &RankSummary::message_bytes)}}},
+        {"io", {{"read_bytes", sum_of(summary, &RankSummary::read_bytes)}, {"written_bytes", sum_of(summary, &RankSummary::written_bytes)}}},
+        {"lanes", lanes},
+        {"memory", {{"host_peak_bytes", peak_of(summary)}, {"device_peak_bytes", 0}, {"pool_hit_rate", nullptr}}},
+        {"retries", 0},
+        {"fallbacks", 0},
+        {"checkpoints", 0},
+    };
+    return json.dump(2) + "\n";
+}
+
+std::string summary_table(const Summary& summary) {
+    std::string text = fmt::format("{}: {} {} on {} {} ({}) in {:.3f} s, {:.2f} GFLOP/s\n", summary.job, summary.steps,
+                                   summary.steps == 1 ? "step" : "steps", summary.ranks.size(), summary.ranks.size() == 1 ? "rank" : "ranks",
+                                   summary.strategy, summary.wall_seconds(), summary.flops() / summary.wall_seconds() / 1e9);
+    text += fmt::format("  {:<6} {:<6} {:>10} {:>10} {:>12}\n", "rank", "lane", "busy s", "chunks", "operations");
+    constexpr std::size_t shown = 8;
+    for (std::size_t rank = 0; rank < std::min(shown, summary.ranks.size()); ++rank) {
+        for (const LaneSummary& lane : summary.ranks[rank].lanes) {
+            text += fmt::format("  {:<6} {:<6} {:>10.4f} {:>10} {:>12}\n", lane.rank, lane.lane, lane.busy_seconds, lane.chunks, lane.operations);
+        }
+    }
+    if (summary.ranks.size() > shown) text += fmt::format("  and {} more ranks in summary.json\n", summary.ranks.size() - shown);
+    text += fmt::format("  messages {} ({}), read {}, wrote {}, memory {} a rank\n", sum_of(summary, &RankSummary::messages),
+                        format_bytes(sum_of(summary, &RankSummary::message_bytes)), format_bytes(sum_of(summary, &RankSummary::read_bytes)),
+                        format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)));
+    for (const std::string& output : summary.outputs) text += "  wrote " + output + "\n";
+    return text;
+}
+
+void write_report(const Summary& summary, const std::string& folder) {
+    std::error_code failure;
+    std::filesystem::create_directories(folder, failure);
+    const std::string path = folder + "/summary.json";
+    std::ofstream file(path, std::ios::trunc);
+    file << summary_json(summary);
+    file.close();
+    if (!file) throw FileError("cannot write the report '" + path + "'");
+}
+
+}  // namespace maniple

@@ -1,0 +1,62 @@
+// report/summary.hpp: what a run did, for people (a short table) and for programs (summary.json).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace maniple {
+
+/// One lane of one rank. Seconds are measured.
+struct LaneSummary {
+    int rank = 0;
+    std::string lane;         ///< "cpu", "gpu", "net" or "file"
+    int device = -1;          ///< number in the node's enumeration; -1: none
+    std::string device_type;  ///< "" for lanes without a device
+    double busy_seconds = 0;
+    std::int64_t chunks = 0;
+    std::int64_t operations = 0;
+};
+
+/// One rank's part.
+struct RankSummary {
+    std::vector<LaneSummary> lanes;
+    double flops = 0;
+    std::int64_t chunks = 0;
+    std::int64_t messages = 0;
+    std::int64_t message_bytes = 0;
+    std::int64_t read_bytes = 0;
+    std::int64_t written_bytes = 0;
+    std::int64_t host_peak_bytes = 0;
+    double wall_seconds = 0;
+};
+
+std::string serialize(const RankSummary& summary);
+RankSummary deserialize_rank_summary(const std::string& bytes);
+
+/// The whole run.
+struct Summary {
+    std::string job;
+    std::string version;
+    std::string strategy;
+    std::int64_t steps = 0;
+    std::vector<RankSummary> ranks;
+    std::vector<std::string> outputs;  ///< files written
+
+    double wall_seconds() const;  ///< of the slowest rank
+    double flops() const;
+    /// For each kind of lane the busy share of wall time; the largest.
+    double efficiency() const;
+};
+
+/// The text of summary.json (JOB-FORMAT E).
+std::string summary_json(const Summary& summary);
+
+/// A few lines for the end of a run.
+std::string summary_table(const Summary& summary);
+
+/// Writes summary.json into `folder`, which is made if it is not there.
+/// Errors: FileError.
+void write_report(const Summary& summary, const std::string& folder);
+
+}  // namespace maniple

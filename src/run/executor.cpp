@@ -1,0 +1,166 @@
+#include "run/executor.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <set>
+
+#include "run/team.hpp"
+
+namespace maniple {
+
+namespace {
+
+/// How an idle worker waits: first it yields, since what it waits for is usually near, then it sleeps for longer and
+/// longer stretches, polling the network in between.
+class Idleness {
+public:
+    void reset() { rounds_ = 0; }
+
+    void wait(ReadyQueue& queue) {
+        if (rounds_++ == 0) since_ns_ = now_ns();
+        if (now_ns() - since_ns_ < spin_ns) {
+            sched_yield();
+            return;
+        }
+        queue.wait(std::chrono::microseconds(sleep_us_));
+        sleep_us_ = std::min<std::int64_t>(sleep_us_ * 2, longest_sleep_us);
+    }
+
+private:
+    static constexpr std::int64_t spin_ns = 50'000;
+    static constexpr std::int64_t longest_sleep_us = 1000;
+    std::int64_t rounds_ = 0;
+    std::int64_t since_ns_ = 0;
+    std::int64_t sleep_us_ = 20;
+};
+
+/// Compute operations of one execution: one lane's share of one in one step counts once.
+std::int64_t count_operations(const Program& program) {
+    std::set<std::pair<OperationId, int>> seen;
+    for (const Instruction& instruction : program.instructions) {
+        if (instruction.operation.valid()) seen.emplace(instruction.operation, instruction.step);
+    }
+    return static_cast<std::int64_t>(seen.size());
+}
+
+}  // namespace
+
+Executor::Executor(const Graph& graph, const Plan& plan, const Layout& layout, CpuLane& cpu, NetLane& net, Lane& file, int threads,
+                   std::function<void(int)> begin_worker)
+    : graph_(graph), plan_(plan), layout_(layout), cpu_(cpu), net_(net), file_(file), threads_(threads),
+      begin_worker_(std::move(begin_worker)) {}
+
+RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
+    RunTotals totals;
+    std::exception_ptr error;
+    over_.store(false, std::memory_order_relaxed);
+    run_team(threads_, [&](int worker) {
+        CpuLane::set_worker(worker);
+        if (begin_worker_) begin_worker_(worker);
+        if (worker > 0) {
+            work(worker);
+            return;
+        }
+        try {
+            run_blocks(on_block, totals);
+        } catch (...) {
+            error = std::current_exception();
+            if (!net_.failed_rank().valid()) net_.announce_failure();
+        }
+        over_.store(true, std::memory_order_release);  // partner: work()
+        queue_.wake_all();
+    });
+    if (error) std::rethrow_exception(error);
+    return totals;
+}
+
+void Executor::work(int) {
+    Idleness idleness;
+    while (!over_.load(std::memory_order_acquire)) {
+        if (work_once()) {
+            idleness.reset();
+        } else {
+            idleness.wait(queue_);
+        }
+    }
+}
+
+bool Executor::work_once() {
+    bool worked = false;
+    if (const std::optional<ReadyQueue::Item> item = queue_.try_pop()) {
+        item->run->run_chunk(item->chunk);
+        worked = true;
+    }
+    return net_.progress() || worked;
+}
+
+void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
+    for (std::int64_t first = 0; first < graph_.steps;) {
+        const StepBlock block = block_at(graph_, layout_.versions, first);
+        Prepared& prepared = prepare(block.shape);
+        {
+            const std::lock_guard lock(current_mutex_);
+            current_ = prepared.run.get();
+        }
+        prepared.run->start({first});
+        finish_block(*prepared.run);
+        totals.chunks += static_cast<std::int64_t>(prepared.program.chunks.size());
+        totals.operations += prepared.operations;
+        totals.messages += prepared.program.message_count;
+        totals.message_bytes += prepared.program.message_bytes;
+        totals.flops += prepared.program.flops;
+        first = block.end();
+        totals.steps = first;
+        on_block(first);
+    }
+}
+
+void Executor::finish_block(Run& run) {
+    Idleness idleness;
+    while (!run.is_done()) {
+        check_failure(run);
+        if (work_once()) {
+            idleness.reset();
+        } else {
+            idleness.wait(queue_);
+        }
+    }
+    check_failure(run);
+    if (run.has_failed()) std::rethrow_exception(run.error());
+}
+
+/// Another rank's announcement fails this run; a failure of any kind gives up the messages in flight, since a peer
+/// that has failed too will not answer them.
+void Executor::check_failure(Run& run) {
+    const Rank announcer = net_.failed_rank();
+    if (announcer.valid() && !run.has_failed()) {
+        run.fail(std::make_exception_ptr(RemoteFailure("rank " + std::to_string(announcer.value) + " has failed")));
+    }
+    if (!run.has_failed()) return;
+    if (!announcer.valid()) net_.announce_failure();
+    net_.cancel();
+}
+
+Executor::Prepared& Executor::prepare(const BlockShape& shape) {
+    for (const auto& prepared : prepared_) {
+        if (prepared->program.shape == shape) return *prepared;
+    }
+    auto fresh = std::make_unique<Prepared>();
+    fresh->program = build_program(graph_, plan_, layout_, shape);
+    fresh->operations = count_operations(fresh->program);
+    LanePrograms lanes;
+    lanes[static_cast<std::size_t>(LaneKind::cpu)] = cpu_.prepare(fresh->program);
+    lanes[static_cast<std::size_t>(LaneKind::net)] = net_.prepare(fresh->program);
+    lanes[static_cast<std::size_t>(LaneKind::file)] = file_.prepare(fresh->program);
+    fresh->run = std::make_unique<Run>(fresh->program, std::move(lanes), queue_, progress_);
+    prepared_.push_back(std::move(fresh));
+    return *prepared_.back();
+}
+
+std::string Executor::in_flight_text() const {
+    const std::lock_guard lock(current_mutex_);
+    return current_ == nullptr ? "nothing in flight" : current_->in_flight_text(6);
+}
+
+}  // namespace maniple

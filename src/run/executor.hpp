@@ -1,0 +1,75 @@
+// run/executor.hpp: a whole run on one rank: its blocks one after the other, on one team, over all lanes.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "lanes/cpu/cpu_lane.hpp"
+#include "lanes/net/net_lane.hpp"
+#include "program/blocks.hpp"
+#include "run/ready_queue.hpp"
+#include "run/run.hpp"
+
+namespace maniple {
+
+/// What a run did, on this rank.
+struct RunTotals {
+    std::int64_t steps = 0;
+    std::int64_t chunks = 0;
+    std::int64_t operations = 0;
+    std::int64_t messages = 0;
+    std::int64_t message_bytes = 0;
+    double flops = 0;
+};
+
+/// Borrows everything that it is given. Programs are built when their block is first met, and kept.
+class Executor {
+public:
+    /// `begin_worker` is called once on each thread of the team before it works (to pin it).
+    Executor(const Graph& graph, const Plan& plan, const Layout& layout, CpuLane& cpu, NetLane& net, Lane& file, int threads,
+             std::function<void(int)> begin_worker = {});
+
+    /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
+    /// Blocks; returns when every chunk is done and every result handed to the file lane's files.
+    /// Errors: the first failure, after draining; RemoteFailure if it was another rank's. After an error messages may
+    /// be left in flight: the process has to end.
+    RunTotals run(const std::function<void(std::int64_t)>& on_block);
+
+    /// Grows whenever a chunk finishes. Threads: any.
+    const std::atomic<std::int64_t>& progress() const { return progress_; }
+    /// What is in flight, for a diagnosis. Threads: any.
+    std::string in_flight_text() const;
+
+private:
+    struct Prepared {
+        Program program;
+        std::unique_ptr<Run> run;
+        std::int64_t operations = 0;
+    };
+    Prepared& prepare(const BlockShape& shape);
+    void work(int worker);
+    bool work_once();
+    void run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals);
+    void finish_block(Run& run);
+    void check_failure(Run& run);
+
+    const Graph& graph_;
+    const Plan& plan_;
+    const Layout& layout_;
+    CpuLane& cpu_;
+    NetLane& net_;
+    Lane& file_;
+    int threads_;
+    std::function<void(int)> begin_worker_;
+    ReadyQueue queue_;
+    std::atomic<std::int64_t> progress_{0};
+    std::atomic<bool> over_{false};
+    std::vector<std::unique_ptr<Prepared>> prepared_;
+    mutable std::mutex current_mutex_;
+    Run* current_ = nullptr;  ///< guarded by current_mutex_ for in_flight_text()
+};
+
+}  // namespace maniple

@@ -1,0 +1,183 @@
+#include "tensor/box.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/error.hpp"
+
+namespace maniple {
+
+Extents::Extents(int rank, std::int64_t value) : rank_(rank) {
+    MANIPLE_CHECK(rank >= 0 && rank <= max_rank, "a rank of " + std::to_string(rank));
+    std::fill_n(values_.begin(), rank, value);
+}
+
+Extents::Extents(std::initializer_list<std::int64_t> values) {
+    for (std::int64_t value : values) push_back(value);
+}
+
+Extents::Extents(std::span<const std::int64_t> values) {
+    for (std::int64_t value : values) push_back(value);
+}
+
+void Extents::push_back(std::int64_t value) {
+    MANIPLE_CHECK(rank_ < max_rank, "more than 8 axes");
+    values_[static_cast<std::size_t>(rank_++)] = value;
+}
+
+bool Extents::operator==(const Extents& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+
+std::int64_t element_count(const Shape& shape) {
+    std::int64_t count = 1;
+    for (std::int64_t extent : shape) count *= extent;
+    return count;
+}
+
+std::int64_t checked_bytes(const Shape& shape, std::int64_t element_bytes) {
+    std::int64_t bytes = element_bytes;
+    bool overflow = false;
+    for (std::int64_t extent : shape) {
+        if (extent == 0) return 0;
+        overflow = overflow || bytes > std::numeric_limits<std::int64_t>::max() / extent;
+        if (!overflow) bytes *= extent;
+    }
+    return overflow ? -1 : bytes;
+}
+
+std::string to_string(const Extents& extents) {
+    std::string text = "[";
+    for (int axis = 0; axis < extents.rank(); ++axis) {
+        if (axis > 0) text += ", ";
+        text += std::to_string(extents[axis]);
+    }
+    return text + "]";
+}
+
+bool Box::empty() const {
+    if (absent) return true;
+    for (int axis = 0; axis < rank(); ++axis) {
+        if (hi[axis] <= lo[axis]) return true;
+    }
+    return false;
+}
+
+std::int64_t Box::volume() const {
+    if (absent) return 0;
+    std::int64_t count = 1;
+    for (int axis = 0; axis < rank(); ++axis) count *= std::max<std::int64_t>(0, extent(axis));
+    return count;
+}
+
+Shape Box::shape() const {
+    Shape result(rank());
+    for (int axis = 0; axis < rank(); ++axis) result[axis] = std::max<std::int64_t>(0, extent(axis));
+    return result;
+}
+
+bool Box::contains(const Box& other) const { return other.empty() || intersect(*this, other) == other; }
+
+Box intersect(const Box& a, const Box& b) {
+    MANIPLE_CHECK(a.rank() == b.rank(), "boxes of different rank: " + to_string(a) + " and " + to_string(b));
+    Box result(a.lo, a.hi);
+    result.absent = a.absent || b.absent;
+    for (int axis = 0; axis < a.rank(); ++axis) {
+        result.lo[axis] = std::max(a.lo[axis], b.lo[axis]);
+        result.hi[axis] = std::min(a.hi[axis], b.hi[axis]);
+    }
+    return result;
+}
+
+bool overlap(const Box& a, const Box& b) { return !intersect(a, b).empty(); }
+
+Box bounding(const Box& a, const Box& b) {
+    if (a.empty()) return b;
+    if (b.empty()) return a;
+    Box result(a.lo, a.hi);
+    for (int axis = 0; axis < a.rank(); ++axis) {
+        result.lo[axis] = std::min(a.lo[axis], b.lo[axis]);
+        result.hi[axis] = std::max(a.hi[axis], b.hi[axis]);
+    }
+    return result;
+}
+
+Box shifted(const Box& box, const Extents& by) {
+    Box result = box;
+    for (int axis = 0; axis < box.rank(); ++axis) {
+        result.lo[axis] += by[axis];
+        result.hi[axis] += by[axis];
+    }
+    return result;
+}
+
+std::string to_string(const Box& box) {
+    if (box.absent) return "nothing";
+    std::string text = "[";
+    for (int axis = 0; axis < box.rank(); ++axis) {
+        if (axis > 0) text += ", ";
+        text += std::to_string(box.lo[axis]);
+        if (box.extent(axis) != 1) text += ":" + std::to_string(box.hi[axis]);
+    }
+    return text + "]";
+}
+
+namespace {
+
+/// `box` without `hole`, as up to two boxes an axis.
+void subtract_from(const Box& box, const Box& hole, std::vector<Box>& out) {
+    const Box common = intersect(box, hole);
+    if (common.empty()) {
+        out.push_back(box);
+        return;
+    }
+    Box rest = box;
+    for (int axis = 0; axis < box.rank(); ++axis) {
+        Box below = rest;
+        below.hi[axis] = common.lo[axis];
+        if (!below.empty()) out.push_back(below);
+        Box above = rest;
+        above.lo[axis] = common.hi[axis];
+        if (!above.empty()) out.push_back(above);
+        rest.lo[axis] = common.lo[axis];
+        rest.hi[axis] = common.hi[axis];
+    }
+}
+
+}  // namespace
+
+void Region::add(const Box& box) {
+    if (box.empty()) return;
+    Region fresh;
+    fresh.boxes_.push_back(box);
+    for (const Box& have : boxes_) fresh.subtract(have);
+    boxes_.insert(boxes_.end(), fresh.boxes_.begin(), fresh.boxes_.end());
+}
+
+void Region::subtract(const Box& box) {
+    if (box.empty()) return;
+    std::vector<Box> rest;
+    for (const Box& have : boxes_) subtract_from(have, box, rest);
+    boxes_ = std::move(rest);
+}
+
+void Region::intersect(const Box& box) {
+    std::vector<Box> rest;
+    for (const Box& have : boxes_) {
+        const Box common = maniple::intersect(have, box);
+        if (!common.empty()) rest.push_back(common);
+    }
+    boxes_ = std::move(rest);
+}
+
+std::int64_t Region::volume() const {
+    std::int64_t count = 0;
+    for (const Box& box : boxes_) count += box.volume();
+    return count;
+}
+
+bool Region::contains(const Box& box) const {
+    Region missing(box);
+    for (const Box& have : boxes_) missing.subtract(have);
+    return missing.empty();
+}
+
+}  // namespace maniple

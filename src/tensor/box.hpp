@@ -1,0 +1,103 @@
+// tensor/box.hpp: shapes, boxes of coordinates and regions (disjoint boxes) of an index space.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace maniple {
+
+/// The most axes that a tensor, and loop indices that an operation, may have.
+inline constexpr int max_rank = 8;
+
+/// Up to max_rank integers, one for each axis, stored in place. A shape, a coordinate, strides.
+class Extents {
+public:
+    Extents() = default;
+    explicit Extents(int rank, std::int64_t value = 0);
+    Extents(std::initializer_list<std::int64_t> values);
+    explicit Extents(std::span<const std::int64_t> values);
+
+    int rank() const { return rank_; }
+    std::int64_t& operator[](int axis) { return values_[static_cast<std::size_t>(axis)]; }
+    std::int64_t operator[](int axis) const { return values_[static_cast<std::size_t>(axis)]; }
+    void push_back(std::int64_t value);
+    const std::int64_t* begin() const { return values_.data(); }
+    const std::int64_t* end() const { return values_.data() + rank_; }
+
+    bool operator==(const Extents& other) const;
+
+private:
+    std::array<std::int64_t, max_rank> values_{};
+    int rank_ = 0;
+};
+
+using Shape = Extents;
+
+/// Elements of `shape`; 1 for rank 0. Requires: checked before against overflow (see checked_bytes).
+std::int64_t element_count(const Shape& shape);
+
+/// Elements × `element_bytes`, or -1 where that passes 2^63 − 1.
+std::int64_t checked_bytes(const Shape& shape, std::int64_t element_bytes);
+
+/// "[540, 1081]"; "[]" for rank 0.
+std::string to_string(const Extents& extents);
+
+/// A half-open box of coordinates, [lo, hi) on each axis. Rank 0 has one point, unless `absent`.
+/// Empty if any hi <= lo.
+struct Box {
+    Extents lo;
+    Extents hi;
+    bool absent = false;  ///< empty whatever the extents: the only way for a box of rank 0
+
+    Box() = default;
+    Box(Extents low, Extents high) : lo(low), hi(high) {}
+    /// The box of all coordinates of a tensor.
+    static Box whole(const Shape& shape) { return Box(Extents(shape.rank()), shape); }
+    /// The empty box of that rank.
+    static Box nothing(int rank) {
+        Box box{Extents(rank), Extents(rank)};
+        box.absent = true;
+        return box;
+    }
+
+    int rank() const { return lo.rank(); }
+    bool empty() const;
+    std::int64_t volume() const;
+    std::int64_t extent(int axis) const { return hi[axis] - lo[axis]; }
+    Shape shape() const;
+    bool contains(const Box& other) const;  ///< An empty box is contained in every box.
+    bool operator==(const Box& other) const { return lo == other.lo && hi == other.hi && absent == other.absent; }
+};
+
+Box intersect(const Box& a, const Box& b);
+bool overlap(const Box& a, const Box& b);
+/// The smallest box that contains both; an empty one counts for nothing.
+Box bounding(const Box& a, const Box& b);
+Box shifted(const Box& box, const Extents& by);
+/// "[0:270, 0:1081]"; an axis with one coordinate prints as that: "[269, 0:1081]".
+std::string to_string(const Box& box);
+
+/// A set of coordinates, kept as disjoint non-empty boxes in the order in which they came.
+class Region {
+public:
+    Region() = default;
+    explicit Region(const Box& box) { add(box); }
+
+    void add(const Box& box);       ///< union
+    void subtract(const Box& box);  ///< difference
+    void intersect(const Box& box);
+    bool empty() const { return boxes_.empty(); }
+    std::int64_t volume() const;
+    bool contains(const Box& box) const;
+    const std::vector<Box>& boxes() const { return boxes_; }
+
+private:
+    std::vector<Box> boxes_;
+};
+
+}  // namespace maniple

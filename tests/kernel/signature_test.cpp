@@ -1,0 +1,114 @@
+#include "kernel/signature.hpp"
+
+#include <gtest/gtest.h>
+
+namespace maniple {
+namespace {
+
+using Names = std::vector<std::string>;
+
+TEST(Signature, HeatStep) {
+    const Signature signature = parse_signature("u[y±1, x], u[y, x±1] -> v[y, x]");
+    ASSERT_EQ(signature.inputs.size(), 2u);
+    EXPECT_EQ(signature.inputs[0].tensor, "u");
+    EXPECT_EQ(signature.inputs[0].subscripts[0].halo, 1);
+    EXPECT_EQ(signature.inputs[0].subscripts[1].halo, 0);
+    EXPECT_EQ(signature.input_names(), Names{"u"});
+    EXPECT_EQ(signature.output_names(), Names{"v"});
+    EXPECT_EQ(signature.index_names(), (Names{"y", "x"}));
+    EXPECT_TRUE(signature.has_halo());
+    EXPECT_TRUE(signature.fold.empty());
+}
+
+TEST(Signature, AsciiHaloAndParameter) {
+    const Signature signature = parse_signature("u[y+-radius,x+-2]->v[y,x]");
+    EXPECT_EQ(signature.inputs[0].subscripts[0].halo_parameter, "radius");
+    EXPECT_EQ(signature.inputs[0].subscripts[0].halo, 0);
+    EXPECT_EQ(signature.inputs[0].subscripts[1].halo, 2);
+}
+
+TEST(Signature, ConvolutionWithStride) {
+    const Signature signature =
+        parse_signature("x[n, c, 2*y+p, x-1+q], w[o, c, p, q] -> z[n, o, y, x] : sum(c, p, q)");
+    const Subscript& rows = signature.inputs[0].subscripts[2];
+    ASSERT_EQ(rows.terms.size(), 2u);
+    EXPECT_EQ(rows.terms[0].coefficient, 2);
+    EXPECT_EQ(rows.terms[1].index, "p");
+    EXPECT_EQ(signature.inputs[0].subscripts[3].offset, -1);
+    EXPECT_EQ(signature.fold, "sum");
+    EXPECT_EQ(signature.contracted, (Names{"c", "p", "q"}));
+    EXPECT_EQ(signature.index_names(), (Names{"n", "o", "y", "x", "c", "p", "q"}));
+    EXPECT_FALSE(signature.contracted_by_axis);
+}
+
+TEST(Signature, Ellipses) {
+    const Signature signature = parse_signature("x[...] -> y[...] : sum(axis)");
+    EXPECT_TRUE(signature.inputs[0].has_ellipsis());
+    EXPECT_TRUE(signature.contracted_by_axis);
+    EXPECT_TRUE(signature.index_names().empty());
+}
+
+TEST(Signature, WholeAndIrregular) {
+    const Signature softmax = parse_signature("x[n, j] -> y[n, j] : whole(j)");
+    EXPECT_EQ(softmax.whole, Names{"j"});
+    const Signature nbody = parse_signature("p[*, d] -> a[i, d]");
+    EXPECT_EQ(nbody.inputs[0].subscripts[0].kind, Subscript::Kind::whole);
+    EXPECT_EQ(nbody.index_names(), (Names{"i", "d"}));
+    const Signature mandelbrot = parse_signature("-> image[y, x] : irregular");
+    EXPECT_TRUE(mandelbrot.inputs.empty());
+    EXPECT_TRUE(mandelbrot.irregular);
+}
+
+TEST(Signature, ScalarOutput) {
+    const Signature signature = parse_signature("x[i] -> y[] : max(i)");
+    EXPECT_TRUE(signature.outputs[0].subscripts.empty());
+    EXPECT_EQ(signature.index_names(), Names{"i"});
+}
+
+struct Bad {
+    const char* text;
+    int column;
+    const char* message;
+};
+
+class BadSignature : public ::testing::TestWithParam<Bad> {};
+
+TEST_P(BadSignature, IsRefusedAtItsPlace) {
+    try {
+        parse_signature(GetParam().text);
+        FAIL() << GetParam().text << " was accepted";
+    } catch (const JobError& error) {
+        const Diagnostic& diagnostic = error.diagnostics().front();
+        EXPECT_EQ(diagnostic.place.line, 1) << GetParam().text;
+        EXPECT_EQ(diagnostic.place.column, GetParam().column) << GetParam().text << ": " << error.what();
+        EXPECT_NE(std::string(error.what()).find(GetParam().message), std::string::npos) << error.what();
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadSignature,
+    ::testing::Values(
+        Bad{"", 1, "expected the name of a tensor"}, Bad{"x[i]", 5, "expected '->'"},
+        Bad{"x[i] -> y[i] z", 14, "end of the signature"}, Bad{"x[i -> y[i]", 5, "',' or ']'"},
+        Bad{"x(i) -> y[i]", 2, "'['"}, Bad{"x[i,] -> y[i]", 5, "expected a subscript"},
+        Bad{"u[y±1, ?] -> v[y]", 8, "expected a subscript"},  // the column counts characters, ± is two bytes
+        Bad{"u[y±0] -> v[y]", 6, "at least 1"}, Bad{"u[y±] -> v[y]", 5, "behind"},
+        Bad{"x[i+i] -> y[i]", 5, "twice in this subscript"}, Bad{"x[0*i] -> y[i]", 5, "coefficient 0"},
+        Bad{"x[9999999] -> y[i]", 3, "too large"}, Bad{"x[i] -> y[2*i]", 11, "one index alone"},
+        Bad{"x[i] -> y[i+1]", 11, "one index alone"}, Bad{"x[i] -> y[i±1]", 11, "one index alone"},
+        Bad{"x[i] -> y[*]", 11, "one index alone"}, Bad{"x[i] -> y[i, i]", 14, "twice in this output"},
+        Bad{"x[i] -> y[i], y[i]", 15, "occurs twice"}, Bad{"x[i] -> x[i]", 9, "an input and an output"},
+        Bad{"x[i,k] -> y[i,k] : sum(k)", 15, "is contracted"}, Bad{"x[i] -> y[i] : sum(k)", 20, "no input has"},
+        Bad{"x[i] -> y[i] : whole(k)", 22, "no access has"},
+        Bad{"x[i,k] -> y[i] : sum(k), whole(k)", 32, "contracted and whole"},
+        Bad{"x[i,k] -> y[i]", 5, "is in no output"}, Bad{"x[i] -> y[i] : total(i)", 16, "unknown qualifier"},
+        Bad{"x[i] -> y[i] : sum(i), max(i)", 24, "one fold"}, Bad{"x[k] -> y[] : sum(k, k)", 22, "written twice"},
+        Bad{"x[i] -> y[i] : irregular, irregular", 27, "written twice"},
+        Bad{"x[..., i] -> y[i]", 3, "stands alone"}, Bad{"x[...], w[i] -> y[...]", 9, "either all accesses"},
+        Bad{"x[...] -> y[...] : sum(k)", 24, "'axis'"}, Bad{"x[i], x[i, j] -> y[i, j]", 7, "another number of axes"},
+        Bad{"x[...], x[...] -> y[...]", 9, "occurs twice"}, Bad{"x[i] -> y[i], z[j]", 15, "same indices"},
+        Bad{"x[a,b,c,d,e,f,g,h,i] -> y[a,b,c,d,e,f,g,h,i]", 19, "at most 8"},
+        Bad{"-> y[] : sum(k)", 10, "needs an input"}));
+
+}  // namespace
+}  // namespace maniple

@@ -1,0 +1,83 @@
+#include "lanes/file/convert.hpp"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace maniple {
+namespace {
+
+template <class To, class From>
+std::vector<To> converted(DType from, const std::vector<From>& values, DType to, std::int64_t wanted_bad = -1) {
+    std::vector<To> result(values.size());
+    const std::int64_t bad = convert_elements(from, reinterpret_cast<const std::byte*>(values.data()), to,
+                                              reinterpret_cast<std::byte*>(result.data()), std::ssize(values));
+    EXPECT_EQ(bad, wanted_bad);
+    return result;
+}
+
+TEST(Convert, FloatsTruncateToIntegers) {
+    EXPECT_EQ((converted<std::int32_t, float>(DType::f32, {1.9f, -1.9f, 0.f, -0.f}, DType::i32)),
+              (std::vector<std::int32_t>{1, -1, 0, 0}));
+    EXPECT_EQ((converted<std::uint8_t, double>(DType::f64, {255.9, -0.9}, DType::u8)), (std::vector<std::uint8_t>{255, 0}));
+}
+
+TEST(Convert, ValuesThatDoNotFitAreFound) {
+    const double nan = std::nan("");
+    converted<std::int32_t, double>(DType::f64, {1, nan}, DType::i32, 1);
+    converted<std::uint8_t, double>(DType::f64, {256}, DType::u8, 0);
+    converted<std::uint8_t, double>(DType::f64, {-1}, DType::u8, 0);
+    converted<std::int64_t, double>(DType::f64, {0x1p63}, DType::i64, 0);
+    converted<std::int32_t, double>(DType::f64, {2147483648.0}, DType::i32, 0);
+    converted<std::int32_t, std::int64_t>(DType::i64, {0, 1, std::int64_t{1} << 31}, DType::i32, 2);
+    converted<std::uint32_t, std::int32_t>(DType::i32, {-1}, DType::u32, 0);
+    EXPECT_EQ((converted<std::int64_t, double>(DType::f64, {-0x1p63}, DType::i64))[0], std::numeric_limits<std::int64_t>::min());
+    EXPECT_EQ((converted<std::int32_t, double>(DType::f64, {2147483647.5}, DType::i32))[0], 2147483647);
+}
+
+TEST(Convert, FloatsRoundAndOverflowToInfinity) {
+    const auto narrow = converted<float, double>(DType::f64, {0.1, 1e300, std::nan("")}, DType::f32);
+    EXPECT_EQ(narrow[0], 0.1f);
+    EXPECT_TRUE(std::isinf(narrow[1]));
+    EXPECT_TRUE(std::isnan(narrow[2]));
+    EXPECT_EQ((converted<std::uint16_t, float>(DType::f32, {1.0f, 65520.0f, 65519.0f, -2.0f}, DType::f16)),
+              (std::vector<std::uint16_t>{0x3c00, 0x7c00, 0x7bff, 0xc000}));
+}
+
+TEST(Convert, Booleans) {
+    EXPECT_EQ((converted<std::uint8_t, float>(DType::f32, {0.f, 0.5f, -2.f}, DType::boolean)),
+              (std::vector<std::uint8_t>{0, 1, 1}));
+    EXPECT_EQ((converted<float, std::uint8_t>(DType::boolean, {0, 1}, DType::f32)), (std::vector<float>{0.f, 1.f}));
+}
+
+TEST(Convert, EveryHalfSurvivesTheWayThroughDouble) {
+    for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+        const auto half = static_cast<std::uint16_t>(bits);
+        const float value = float_of_half(half);
+        if (std::isnan(value)) {
+            EXPECT_TRUE(std::isnan(float_of_half(half_of(value))));
+        } else {
+            ASSERT_EQ(half_of(value), half);
+        }
+    }
+}
+
+TEST(Convert, HalvesRoundToNearestEven) {
+    for (std::uint32_t bits = 0; bits < 0x7bff; ++bits) {
+        const auto low = static_cast<std::uint16_t>(bits), high = static_cast<std::uint16_t>(bits + 1);
+        const double a = float_of_half(low), b = float_of_half(high), middle = (a + b) / 2;
+        ASSERT_EQ(half_of(middle), (bits & 1) == 0 ? low : high);
+        ASSERT_EQ(half_of(std::nextafter(middle, a)), low);
+        ASSERT_EQ(half_of(std::nextafter(middle, b)), high);
+        ASSERT_EQ(half_of(-middle), 0x8000 | ((bits & 1) == 0 ? low : high));
+    }
+    EXPECT_EQ(half_of(0x1p-25), 0);
+    EXPECT_EQ(half_of(std::nextafter(0x1p-25, 1)), 1);
+    EXPECT_EQ(half_of(1e-300), 0);
+}
+
+}  // namespace
+}  // namespace maniple
