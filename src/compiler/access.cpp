@@ -85,9 +85,7 @@ bool Checker::is_whole(std::string_view name) const {
 
 void Checker::check_element(Expression& element, bool written) {
     const int number = tensor_number(element.name);
-    if (number < 0) {
-        fail(element.spot, "unknown tensor '" + element.name + "'");
-    }
+    if (number < 0) { fail(element.spot, "unknown tensor '" + element.name + "'"); }
     const FunctionTensor& tensor = function_.tensors[static_cast<std::size_t>(number)];
     if (written && !tensor.written) fail(element.spot, "'" + element.name + "' is an input and cannot be changed");
     if (!written && tensor.written) fail(element.spot, "'" + element.name + "' is an output and cannot be read");
@@ -116,8 +114,8 @@ void Checker::check_element(Expression& element, bool written) {
 
 void Checker::check_subscripts(Expression& element) {
     for (Expression& subscript : element.operands) {
-        const bool output_index = subscript.kind == Expression::Kind::variable && function_.kind == FunctionKind::finish &&
-                                  index_number(subscript.name) >= 0;
+        const bool output_index = subscript.kind == Expression::Kind::variable &&
+                                  function_.kind == FunctionKind::finish && index_number(subscript.name) >= 0;
         if (output_index) {
             subscript.role = Role::index;
             subscript.number = index_number(subscript.name);

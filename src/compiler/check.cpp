@@ -94,8 +94,10 @@ void Checker::check_range(Statement& statement) {
 
 void Checker::check_whole(Statement& statement) {
     if (!sees_indices() || !is_whole(statement.name)) {
-        fail(statement.spot, "'" + statement.name + "' is not declared whole(…) in the signature; a range is written "
-                             "for (index " + statement.name + " in a..b)");
+        fail(statement.spot, "'" + statement.name +
+                                 "' is not declared whole(…) in the signature; a range is written "
+                                 "for (index " +
+                                 statement.name + " in a..b)");
     }
     if (local(statement.name) != nullptr) fail(statement.spot, "'" + statement.name + "' is looped over already");
     statement.number = index_number(statement.name);
@@ -216,9 +218,20 @@ std::vector<FunctionTensor> tensors_of(const KernelFile& file, const Combination
     return result;
 }
 
-void add_members(Variant& variant, const Fold& fold) {
+/// A member shares the name space of what stands beside it in a body.
+void check_member_name(const KernelFile& file, const StateMember& member) {
+    const Signature& signature = file.signature;
+    bool taken = file.parameter(member.name) != nullptr || member.name == "other" || member.name == "position";
+    for (const auto& names : {signature.input_names(), signature.output_names(), signature.index_names()}) {
+        taken = taken || std::find(names.begin(), names.end(), member.name) != names.end();
+    }
+    if (taken) fail(member.spot, "the name '" + member.name + "' of this member is taken already");
+}
+
+void add_members(const KernelFile& file, Variant& variant) {
     int largest = 1;
-    for (const StateMember& member : fold.members) {
+    for (const StateMember& member : file.fold.members) {
+        check_member_name(file, member);
         const std::optional<ValueType> type = type_of_word(member.type_word, variant);
         if (!type) fail(member.spot, "unknown type '" + member.type_word + "': acc, real, int, index or bool");
         variant.members.push_back({member.name, *type});
@@ -245,7 +258,7 @@ Variant check_variant(const KernelFile& file, const Combination& combination) {
     if (!file.is_fold()) {
         add_function(file, variant, FunctionKind::compute, file.body);
     } else {
-        add_members(variant, file.fold);
+        add_members(file, variant);
         add_function(file, variant, FunctionKind::init, file.fold.init);
         add_function(file, variant, FunctionKind::accumulate, file.fold.accumulate);
         add_function(file, variant, FunctionKind::merge, file.fold.merge);

@@ -13,7 +13,7 @@ enum class FunctionKind { compute, init, accumulate, merge, finish };
 
 /// One tensor that a function sees; its number is the one in maniple_call::tensors.
 struct FunctionTensor {
-    std::string name;       ///< empty for a state, "other" for the second one
+    std::string name;  ///< empty for a state, "other" for the second one
     bool is_state = false;
     DType type = DType::f32;  ///< of an input or output
     bool written = false;

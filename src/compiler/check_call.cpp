@@ -11,9 +11,9 @@ namespace maniple::compiler {
 namespace {
 
 enum class Rule {
-    real,       ///< reals to a real
-    same,       ///< numbers to their common type
-    test,       ///< a real to a bool
+    real,  ///< reals to a real
+    same,  ///< numbers to their common type
+    test,  ///< a real to a bool
 };
 
 struct Known {
@@ -23,10 +23,10 @@ struct Known {
 };
 
 constexpr Known functions[] = {
-    {"abs", 1, Rule::same},   {"min", 2, Rule::same},    {"max", 2, Rule::same},   {"sqrt", 1, Rule::real},
-    {"exp", 1, Rule::real},   {"log", 1, Rule::real},    {"sin", 1, Rule::real},   {"cos", 1, Rule::real},
-    {"tanh", 1, Rule::real},  {"erf", 1, Rule::real},    {"pow", 2, Rule::real},   {"fma", 3, Rule::real},
-    {"floor", 1, Rule::real}, {"ceil", 1, Rule::real},   {"isnan", 1, Rule::test}, {"isinf", 1, Rule::test},
+    {"abs", 1, Rule::same},   {"min", 2, Rule::same},  {"max", 2, Rule::same},   {"sqrt", 1, Rule::real},
+    {"exp", 1, Rule::real},   {"log", 1, Rule::real},  {"sin", 1, Rule::real},   {"cos", 1, Rule::real},
+    {"tanh", 1, Rule::real},  {"erf", 1, Rule::real},  {"pow", 2, Rule::real},   {"fma", 3, Rule::real},
+    {"floor", 1, Rule::real}, {"ceil", 1, Rule::real}, {"isnan", 1, Rule::test}, {"isinf", 1, Rule::test},
 };
 
 std::vector<std::string> callable_names() {
@@ -61,8 +61,8 @@ void Checker::check_call(Expression& call) {
         call.type = variant_.real;
     }
     if (!is_float(call.type)) {
-        fail(start_of(call.operands[0]), "'" + call.name + "' takes reals, this is " + name_of(call.type) +
-                                             ": convert it, as in real(…)");
+        fail(start_of(call.operands[0]),
+             "'" + call.name + "' takes reals, this is " + name_of(call.type) + ": convert it, as in real(…)");
     }
     if (known->rule == Rule::test) call.type = ValueType::boolean;
 }

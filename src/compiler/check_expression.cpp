@@ -34,8 +34,8 @@ void Checker::check_variable(Expression& variable) {
     if (!find_variable(variable)) {
         const bool whole = !other && is_whole(variable.name) && sees_indices();
         if (whole) {
-            fail(variable.spot, "index '" + variable.name + "' is whole: loop over it with for (index " +
-                                    variable.name + ") { … }");
+            fail(variable.spot,
+                 "index '" + variable.name + "' is whole: loop over it with for (index " + variable.name + ") { … }");
         }
         fail(variable.spot, "unknown name '" + variable.name + "'", nearest_word(variable.name, visible_names()));
     }
@@ -190,7 +190,8 @@ namespace {
 bool fits(std::int64_t value, ValueType type) {
     switch (type) {
         case ValueType::i32:
-            return value >= std::numeric_limits<std::int32_t>::min() && value <= std::numeric_limits<std::int32_t>::max();
+            return value >= std::numeric_limits<std::int32_t>::min() &&
+                   value <= std::numeric_limits<std::int32_t>::max();
         case ValueType::u8: return value >= 0 && value <= 255;
         case ValueType::u32: return value >= 0 && value <= std::numeric_limits<std::uint32_t>::max();
         default: return true;

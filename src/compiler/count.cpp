@@ -33,9 +33,7 @@ private:
             case Statement::Kind::branch: return branch(statement);
             case Statement::Kind::range: return range(statement);
             case Statement::Kind::whole: return body(statement.body);  // one turn for each point of the index
-            case Statement::Kind::loop:
-                estimated_ = true;
-                return value(statement.value) + body(statement.body);
+            case Statement::Kind::loop: estimated_ = true; return value(statement.value) + body(statement.body);
         }
         return 0;
     }
@@ -56,7 +54,8 @@ private:
         if (expression.kind == Expression::Kind::element) return 0;  // subscripts are addresses
         double count = counts(expression) ? 1 : 0;
         if (expression.kind == Expression::Kind::conditional) {
-            return value(expression.operands[0]) + std::max(value(expression.operands[1]), value(expression.operands[2]));
+            return value(expression.operands[0]) +
+                   std::max(value(expression.operands[1]), value(expression.operands[2]));
         }
         for (const Expression& operand : expression.operands) count += value(operand);
         return count;
@@ -66,7 +65,8 @@ private:
         const bool counted_type = is_float(expression.type) || (integers_ && is_integer(expression.type));
         if (!counted_type) return false;
         if (expression.kind == Expression::Kind::binary) return true;
-        return expression.kind == Expression::Kind::call && !is_one_of(expression.name, {"lowest", "highest", "extent"});
+        return expression.kind == Expression::Kind::call &&
+               !is_one_of(expression.name, {"lowest", "highest", "extent"});
     }
 
     /// The value of a bound, with parameters at their defaults and unknown names as 1.
@@ -113,15 +113,15 @@ bool is_exact_expression(const Expression& expression, bool arithmetic) {
     const bool real = is_float(expression.type);
     if (expression.kind == Kind::convert) return !rounds(expression);
     if (expression.kind == Kind::binary && real) return arithmetic && is_one_of(expression.name, {"+", "-", "*"});
-    if (expression.kind == Kind::call && real) return is_one_of(expression.name, {"min", "max", "abs", "lowest", "highest"});
+    if (expression.kind == Kind::call && real)
+        return is_one_of(expression.name, {"min", "max", "abs", "lowest", "highest"});
     return true;
 }
 
 bool is_exact_body(Body body, bool arithmetic) {
     bool exact = true;
-    for_each_expression(body, [&](const Expression& expression) {
-        exact = exact && is_exact_expression(expression, arithmetic);
-    });
+    for_each_expression(
+        body, [&](const Expression& expression) { exact = exact && is_exact_expression(expression, arithmetic); });
     return exact;
 }
 

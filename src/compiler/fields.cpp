@@ -46,9 +46,7 @@ const std::string& scalar(const YamlNode& node, const std::string& what) {
 
 double real_number(const YamlNode& node, const std::string& what) { return number<double>(node, what); }
 
-std::int64_t integer_number(const YamlNode& node, const std::string& what) {
-    return number<std::int64_t>(node, what);
-}
+std::int64_t integer_number(const YamlNode& node, const std::string& what) { return number<std::int64_t>(node, what); }
 
 bool boolean_word(const YamlNode& node, const std::string& what) {
     const std::string& text = scalar(node, what);

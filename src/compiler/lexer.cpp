@@ -9,8 +9,8 @@ namespace maniple::compiler {
 namespace {
 
 // The longer ones first.
-constexpr std::string_view symbols[] = {"..", "<=", ">=", "==", "!=", "&&", "||", "(", ")", "[", "]", "{", "}", ",",
-                                        ";",  "?",  ":",  "+",  "-",  "*",  "/",  "<", ">", "=", "!", "."};
+constexpr std::string_view symbols[] = {"..", "<=", ">=", "==", "!=", "&&", "||", "(", ")", "[", "]", "{", "}",
+                                        ",",  ";",  "?",  ":",  "+",  "-",  "*",  "/", "<", ">", "=", "!", "."};
 
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 bool begins_name(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
@@ -23,9 +23,15 @@ public:
     std::vector<Token> run() {
         std::vector<Token> tokens;
         for (;;) {
+            const std::size_t behind = at_;
             skip();
+            if (at_ >= text_.size()) {
+                // What is missing at the end is missing behind the last word, not on the line after it.
+                at_ = behind;
+                tokens.push_back(finish(Token::Kind::end, behind));
+                return tokens;
+            }
             tokens.push_back(next());
-            if (tokens.back().kind == Token::Kind::end) return tokens;
         }
     }
 
@@ -43,7 +49,6 @@ private:
     }
 
     Token next() {
-        if (at_ >= text_.size()) return finish(Token::Kind::end, at_);
         const std::size_t start = at_;
         if (begins_name(text_[at_])) {
             while (at_ < text_.size() && (begins_name(text_[at_]) || is_digit(text_[at_]))) ++at_;

@@ -118,7 +118,8 @@ private:
             } else if (statement.kind != Kind::whole) {
                 visit(statement.value);
             }
-            const bool loop = statement.kind == Kind::range || statement.kind == Kind::whole || statement.kind == Kind::loop;
+            const bool loop =
+                statement.kind == Kind::range || statement.kind == Kind::whole || statement.kind == Kind::loop;
             result_.has_loops = result_.has_loops || loop;
             find_streams(statement.body);
             find_streams(statement.otherwise);

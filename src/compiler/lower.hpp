@@ -9,9 +9,9 @@ namespace maniple::compiler {
 
 /// One distinct access. For an index i the walk moves it by the sum of coefficient × stride over the axes.
 struct Stream {
-    int tensor = 0;               ///< in Function::tensors
-    bool ellipsis = false;        ///< the axes are the loop indices
-    std::vector<Affine> walked;   ///< for each axis: loop indices, parameters and the constant
+    int tensor = 0;              ///< in Function::tensors
+    bool ellipsis = false;       ///< the axes are the loop indices
+    std::vector<Affine> walked;  ///< for each axis: loop indices, parameters and the constant
 };
 
 /// A function whose elements and state members know their stream.
@@ -20,8 +20,8 @@ struct LoweredFunction {
     std::vector<Stream> streams;  ///< written ones first
     bool uses_indices = false;    ///< an index is used as a value: rows keep their coordinates
     bool uses_position = false;
-    bool has_loops = false;       ///< for or while in the body
-    unsigned fixed = 0;           ///< mask of the loop indices that the body loops over itself
+    bool has_loops = false;  ///< for or while in the body
+    unsigned fixed = 0;      ///< mask of the loop indices that the body loops over itself
 };
 
 LoweredFunction lower(const Function& function, const KernelFile& file);

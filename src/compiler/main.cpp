@@ -103,9 +103,7 @@ int main(int count, char** words) {
         run(std::vector<std::string>(words + 1, words + count));
         return 0;
     } catch (const maniple::Error& error) {
-        for (const maniple::Diagnostic& diagnostic : error.diagnostics()) {
-            std::cerr << maniple::render(diagnostic);
-        }
+        for (const maniple::Diagnostic& diagnostic : error.diagnostics()) { std::cerr << maniple::render(diagnostic); }
         return static_cast<int>(error.code());
     } catch (const std::exception& error) {
         std::cerr << "maniple-kernelc: " << error.what() << "\n";

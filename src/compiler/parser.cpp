@@ -56,9 +56,7 @@ private:
         return token(ahead).kind == Token::Kind::symbol && token(ahead).text == symbol;
     }
 
-    bool next_is_word(std::string_view word) const {
-        return token().kind == Token::Kind::name && token().text == word;
-    }
+    bool next_is_word(std::string_view word) const { return token().kind == Token::Kind::name && token().text == word; }
 
     bool take(std::string_view symbol) {
         if (!next_is(symbol)) return false;
@@ -265,9 +263,7 @@ private:
 
     Expression list(Expression result, std::string_view close) {
         if (take(close)) return result;
-        do {
-            result.operands.push_back(expression());
-        } while (take(","));
+        do { result.operands.push_back(expression()); } while (take(","));
         expect(close);
         return result;
     }

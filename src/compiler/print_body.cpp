@@ -21,9 +21,7 @@ std::string cpp_type(ValueType type) {
     broken_invariant(__FILE__, __LINE__, "a number without a type");
 }
 
-std::string cpp_element_type(DType type) {
-    return type == DType::boolean ? "uint8_t" : cpp_type(value_type(type));
-}
+std::string cpp_element_type(DType type) { return type == DType::boolean ? "uint8_t" : cpp_type(value_type(type)); }
 
 std::string cpp_name(const std::string& name) { return name + "_"; }
 
@@ -113,8 +111,8 @@ std::string BodyPrinter::value(const Expression& expression) const {
 std::string BodyPrinter::literal(const Expression& expression) const {
     char number[64];
     if (is_float(expression.type)) {
-        const double real = expression.kind == Expression::Kind::real ? expression.real
-                                                                       : static_cast<double>(expression.integer);
+        const double real =
+            expression.kind == Expression::Kind::real ? expression.real : static_cast<double>(expression.integer);
         std::snprintf(number, sizeof number, "%.17g", real);
         std::string text = number;
         if (text.find_first_of(".e") == std::string::npos) text += ".0";
@@ -179,8 +177,8 @@ std::string BodyPrinter::remainder(const Expression& element) const {
         if (rest.empty()) continue;
         const std::string stride =
             "call->tensors[" + std::to_string(element.number) + "].stride[" + std::to_string(axis) + "]";
-        const std::string factor = rest.whole_expression ? value(element.operands[axis])
-                                                         : "(" + cpp_affine(rest.affine) + ")";
+        const std::string factor =
+            rest.whole_expression ? value(element.operands[axis]) : "(" + cpp_affine(rest.affine) + ")";
         text += " + " + stride + " * " + factor;
     }
     return text;

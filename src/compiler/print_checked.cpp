@@ -17,11 +17,13 @@ protected:
     std::string element(const Expression& element) const override {
         const std::string number = std::to_string(element.number);
         const std::string type = type_of(element.number);
-        if (function_.streams.front().ellipsis) return "*find<" + type + ">(call, " + number + ", spare, call->rank, at)";
+        if (function_.streams.front().ellipsis)
+            return "*find<" + type + ">(call, " + number + ", spare, call->rank, at)";
         std::string text = "*element<" + type + ">(call, " + number + ", spare";
         for (std::size_t axis = 0; axis < element.operands.size(); ++axis) {
-            text += ", (i64)(" + (element.axes[axis].affine ? cpp_affine(element.axes[axis].value)
-                                                            : value(element.operands[axis])) + ")";
+            text += ", (i64)(" +
+                    (element.axes[axis].affine ? cpp_affine(element.axes[axis].value) : value(element.operands[axis])) +
+                    ")";
         }
         return text + ")";
     }
@@ -69,8 +71,8 @@ void print_function(const Function& function, const Variant& variant, std::size_
 
 std::string print_checked(const TypedKernel& kernel) {
     const KernelFile& file = *kernel.file;
-    std::string text = "// " + file.name + ", every access checked. Made by maniple-kernelc from " + file.name +
-                       ".kernel.yaml.\n";
+    std::string text =
+        "// " + file.name + ", every access checked. Made by maniple-kernelc from " + file.name + ".kernel.yaml.\n";
     text += abi_text;
     text += arithmetic_text;
     text += checked_text;

@@ -80,14 +80,16 @@ private:
     void print_element_function(const std::string& word, FunctionKind kind) {
         std::string text = "MANIPLE_INLINE void " + word + "_" + n_ + "(const maniple_call* call, const i64* at";
         text += parameters(true);
-        for (const TypedMember& member : variant_.members) text += ", " + cpp_type(member.type) + "& m_" + cpp_name(member.name);
+        for (const TypedMember& member : variant_.members)
+            text += ", " + cpp_type(member.type) + "& m_" + cpp_name(member.name);
         if (kind == FunctionKind::merge) {
             for (const TypedMember& member : variant_.members) {
                 text += ", const " + cpp_type(member.type) + " o_" + cpp_name(member.name);
             }
         }
         if (kind == FunctionKind::accumulate) {
-            for (std::size_t s = 1; s < accumulate_.streams.size(); ++s) text += ", " + input_type(s) + " p" + std::to_string(s);
+            for (std::size_t s = 1; s < accumulate_.streams.size(); ++s)
+                text += ", " + input_type(s) + " p" + std::to_string(s);
         }
         add(text + ") {");
         add("(void)call, (void)at;");
@@ -152,7 +154,8 @@ private:
         add("i64 at[MANIPLE_MAX_RANK] = {};");
         add("do {");
         for (std::size_t s = 0; s < accumulate_.streams.size(); ++s) {
-            add((s == 0 ? state_name(number_) + "*" : input_type(s)) + " r" + std::to_string(s) + " = " + row_start(s) + ";");
+            add((s == 0 ? state_name(number_) + "*" : input_type(s)) + " r" + std::to_string(s) + " = " + row_start(s) +
+                ";");
         }
         add("for (int k = 0; k < call->rank; ++k) at[k] = call->lo[k] + w.at[k];");
         add("for (i64 i = 0; i < w.count[inner]; ++i) {");
@@ -164,7 +167,7 @@ private:
         add("");
     }
 
-    /// The innermost index is kept: rows of states that stay in the second-level cache while the contracted indices run.
+    /// The innermost index is kept: rows of states stay in the second-level cache while the contracted indices run.
     void print_kept() {
         begin_template("kept", 0);
         add("const i64 all = w.count[w.rank - 1];");
@@ -190,11 +193,12 @@ private:
     /// Sixteen partial states: element e of a group goes to number e mod 16, whatever the width of a register.
     void print_run() {
         add("struct Lanes_" + n_ + " {");
-        for (const TypedMember& member : variant_.members) add(cpp_type(member.type) + " " + cpp_name(member.name) + "[16];");
+        for (const TypedMember& member : variant_.members)
+            add(cpp_type(member.type) + " " + cpp_name(member.name) + "[16];");
         add("};");
         add("");
-        std::string arguments = "MANIPLE_INLINE void run_" + n_ + "(Lanes_" + n_ + "& lanes, int phase, const i64 count, " +
-                                "const maniple_call* call" + parameters(true);
+        std::string arguments = "MANIPLE_INLINE void run_" + n_ + "(Lanes_" + n_ +
+                                "& lanes, int phase, const i64 count, " + "const maniple_call* call" + parameters(true);
         for (std::size_t s = 1; s < accumulate_.streams.size(); ++s) {
             const std::string n = std::to_string(s);
             arguments += ", " + input_type(s) + " r" + n + ", const i64 a" + n;
@@ -249,7 +253,8 @@ private:
         add("}");
         add("}");
         add(state_name(number_) + "* r0 = " + row_start(0) + ";");
-        add("join_" + n_ + "(call, nullptr" + parameters(false) + members("r0->", "") + members("lanes.", "[0]") + ");");
+        add("join_" + n_ + "(call, nullptr" + parameters(false) + members("r0->", "") + members("lanes.", "[0]") +
+            ");");
         add("} while (next(w, 0, group));");
         add("}");
         add("");

@@ -58,7 +58,8 @@ std::string state_name(std::size_t variant) { return "state_" + number_text(vari
 
 void print_state(const Variant& variant, std::size_t number, Lines& lines) {
     lines.add("struct " + state_name(number) + " {");
-    for (const TypedMember& member : variant.members) lines.add(cpp_type(member.type) + " " + cpp_name(member.name) + ";");
+    for (const TypedMember& member : variant.members)
+        lines.add(cpp_type(member.type) + " " + cpp_name(member.name) + ";");
     lines.add("};");
     lines.add("static_assert(sizeof(" + state_name(number) + ") == " + std::to_string(variant.state_bytes) + ");");
 }

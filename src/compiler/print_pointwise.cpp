@@ -13,9 +13,7 @@ public:
     using BodyPrinter::BodyPrinter;
 
 protected:
-    std::string element(const Expression& element) const override {
-        return at(element.stream, remainder(element));
-    }
+    std::string element(const Expression& element) const override { return at(element.stream, remainder(element)); }
     std::string member(const Expression& variable) const override {
         return at(variable.stream, "") + "." + cpp_name(variable.name);
     }
@@ -130,7 +128,8 @@ void print_dispatch(const LoweredFunction& function, const std::string& rows, co
         std::string condition;
         for (std::size_t s = 0; s < pattern.size(); ++s) {
             if (pattern[s] == "any") continue;
-            condition += (condition.empty() ? "" : " && ") + ("inner_step(w, " + std::to_string(s)) + ") == " + pattern[s];
+            condition +=
+                (condition.empty() ? "" : " && ") + ("inner_step(w, " + std::to_string(s)) + ") == " + pattern[s];
         }
         lines.add("if (" + condition + ") return " + rows + "<" + joined(pattern) + ">(w, call);");
     }

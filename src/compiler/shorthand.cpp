@@ -46,7 +46,16 @@ std::string guessed_element(const KernelFile& file) {
     fail(file.signature_spot, "'" + signature.fold + "' of several elements needs what is folded: fold: {element: …}");
 }
 
-std::string output_text(const KernelFile& file, std::size_t number) { return element_text(file.signature.outputs[number]); }
+/// The output's element: its subscripts are one index each.
+std::string output_text(const Access& access) {
+    std::string text = access.tensor;
+    if (access.has_ellipsis()) return text;
+    text += "[";
+    for (std::size_t i = 0; i < access.subscripts.size(); ++i) {
+        text += (i > 0 ? ", " : "") + access.subscripts[i].terms.front().index;
+    }
+    return text + "]";
+}
 
 }  // namespace
 
@@ -73,7 +82,7 @@ void make_shorthand_fold(KernelFile& file, const YamlNode* node) {
     fold.accumulate = code(sum ? "_fold = _fold + 0;" : "_fold = " + kind + "(_fold, 0);");
     fold.accumulate[0].value.operands[1] = parse_element(*element);
     fold.merge = code(sum ? "_fold = _fold + other._fold;" : "_fold = " + kind + "(_fold, other._fold);");
-    fold.finish = code(output_text(file, 0) + " = " + (sum ? "output(_fold);" : "_fold;"));
+    fold.finish = code(output_text(file.signature.outputs.front()) + " = " + (sum ? "output(_fold);" : "_fold;"));
 }
 
 }  // namespace maniple::compiler

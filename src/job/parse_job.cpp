@@ -29,7 +29,9 @@ std::string read_job_name(const YamlNode& node) {
 
 /// Puts `--set` into the constants.
 void apply_overrides(const std::vector<std::pair<std::string, std::string>>& set, Job& job) {
-    for (const auto& [name, text] : set) {
+    for (const auto& entry : set) {
+        const auto& name = entry.first;  // clang 14 cannot capture structured bindings
+        const auto& text = entry.second;
         const auto found = std::find_if(job.constants.begin(), job.constants.end(),
                                         [&](const auto& constant) { return constant.first == name; });
         if (found == job.constants.end()) {

@@ -33,7 +33,8 @@ void read_entry_names(const YamlNode& key, GraphEntry& entry) {
 
 void read_graph(Reading& reading, const YamlNode& node, Job& job) {
     for (const YamlEntry* yaml : reading.entries(node, "graph")) {
-        const auto& [key, value] = *yaml;
+        const YamlNode& key = yaml->first;
+        const YamlNode& value = yaml->second;
         GraphEntry entry;
         reading.attempt([&] { read_entry_names(key, entry); });
         const bool good = reading.attempt([&] {
@@ -48,7 +49,8 @@ void read_graph(Reading& reading, const YamlNode& node, Job& job) {
 
 void read_after(Reading& reading, const YamlNode& node, Job& job) {
     for (const YamlEntry* yaml : reading.entries(node, "after")) {
-        const auto& [key, value] = *yaml;
+        const YamlNode& key = yaml->first;
+        const YamlNode& value = yaml->second;
         reading.attempt([&] {
             NameList list;
             list.name = read_name(key);
@@ -67,7 +69,8 @@ void read_after(Reading& reading, const YamlNode& node, Job& job) {
 
 void read_places(Reading& reading, const YamlNode& node, Job& job) {
     for (const YamlEntry* yaml : reading.entries(node, "place")) {
-        const auto& [key, value] = *yaml;
+        const YamlNode& key = yaml->first;
+        const YamlNode& value = yaml->second;
         reading.attempt([&] {
             PlaceSpec spec;
             spec.name = read_name(key);

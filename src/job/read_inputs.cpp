@@ -9,7 +9,8 @@ namespace maniple {
 
 void read_constants(Reading& reading, const YamlNode& node, Job& job) {
     for (const YamlEntry* entry : reading.entries(node, "constants")) {
-        const auto& [key, value] = *entry;
+        const YamlNode& key = entry->first;
+        const YamlNode& value = entry->second;
         reading.attempt([&] {
             const std::string name = read_name(key);
             // Known even if its value is wrong, so that its uses are not reported too.

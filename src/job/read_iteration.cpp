@@ -12,7 +12,8 @@ namespace {
 
 void read_carry(Reading& reading, const YamlNode& node, LoopSpec& loop) {
     for (const YamlEntry* entry : reading.entries(node, "carry")) {
-        const auto& [key, value] = *entry;
+        const YamlNode& key = entry->first;
+        const YamlNode& value = entry->second;
         reading.attempt([&] {
             loop.carry.push_back({read_name(key), read_name(value), key.place, value.place});
         });

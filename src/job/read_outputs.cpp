@@ -73,7 +73,8 @@ void read_output(Reading& reading, const YamlNode& node, OutputSpec& output) {
     });
     section.read("attributes", [&](const YamlNode& attributes) {
         for (const YamlEntry* entry : reading.entries(attributes, "attributes")) {
-            const auto& [key, value] = *entry;
+            const YamlNode& key = entry->first;
+            const YamlNode& value = entry->second;
             reading.attempt([&] {
                 output.attributes.emplace_back(read_text(key, "the name of an attribute"), read_attribute(value));
             });

@@ -56,7 +56,8 @@ std::vector<std::string> known_keys() {
 
 void read_hybrid(Reading& reading, const Section& section, PlanSpec& plan) {
     for (const YamlEntry* entry : section.entries()) {
-        const auto& [key, value] = *entry;
+        const YamlNode& key = entry->first;
+        const YamlNode& value = entry->second;
         if (std::find(grid_strategies.begin(), grid_strategies.end(), key.value) == grid_strategies.end()) continue;
         reading.attempt([&] { plan.hybrid.emplace_back(key.value, read_count(value, 1)); });
     }

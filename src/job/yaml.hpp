@@ -42,7 +42,22 @@ struct YamlNode {
     std::vector<Stretch> stretches;
     /// The text of the file, shared by every node of one document (owners: all its nodes).
     std::shared_ptr<const SourceText> source;
+
+    // Defined after the class: pairs of nodes are incomplete inside of it, and clang looks.
+    YamlNode();
+    YamlNode(const YamlNode&);
+    YamlNode(YamlNode&&) noexcept;
+    YamlNode& operator=(const YamlNode&);
+    YamlNode& operator=(YamlNode&&) noexcept;
+    ~YamlNode();
 };
+
+inline YamlNode::YamlNode() = default;
+inline YamlNode::YamlNode(const YamlNode&) = default;
+inline YamlNode::YamlNode(YamlNode&&) noexcept = default;
+inline YamlNode& YamlNode::operator=(const YamlNode&) = default;
+inline YamlNode& YamlNode::operator=(YamlNode&&) noexcept = default;
+inline YamlNode::~YamlNode() = default;
 
 /// Composes the one document of `text`. Strict: no duplicate keys, tags, merge keys, second documents, non-scalar
 /// keys, tabs as indentation or control characters; UTF-8 only; at most 16 MiB, depth 64, 1,000 aliases and

@@ -56,6 +56,11 @@ typedef struct maniple_call {
  *   merge       state, other           state := merge(state, other); `other` comes after in the fold's order
  *   finish      outputs, state         the result of each state
  * For init, merge and finish the index box is that of the outputs (contracted indices have extent 1).
+ * A state is a tensor whose elements are of state_bytes: strides and the offset count states. Its axes are those of
+ * the first output; for an ellipsis the loop indices, with stride 0 on the contracted axes and on no other whose extent
+ * is above 1. `accumulate` adds the points of its box to each state in an order that depends on the box along the
+ * contracted axes alone: not on how the others are cut, the strides, or the instruction set (`checked` has an order of
+ * its own). Outputs and states overlap no input.
  * Functions are pure: no memory but the arguments', no threads, no errors. */
 typedef void (*maniple_function)(const maniple_call* call);
 

@@ -46,8 +46,8 @@ KernelTypes parse_types(const Kernel& kernel, const maniple_variant& variant) {
     types.bytes_per_point = variant.bytes_per_point;
     if (types.inputs.size() != kernel.signature.input_names().size() ||
         types.outputs.size() != kernel.signature.output_names().size()) {
-        refuse(kernel.name, "the types '" + std::string(text) + "' do not fit the signature '" +
-                                kernel.signature.text + "'");
+        refuse(kernel.name,
+               "the types '" + std::string(text) + "' do not fit the signature '" + kernel.signature.text + "'");
     }
     return types;
 }
@@ -140,8 +140,9 @@ KernelRegistry::KernelRegistry(const maniple_pack& pack) {
 }
 
 const Kernel* KernelRegistry::find(std::string_view name) const {
-    const auto found = std::lower_bound(kernels_.begin(), kernels_.end(), name,
-                                        [](const Kernel& kernel, std::string_view wanted) { return kernel.name < wanted; });
+    const auto found =
+        std::lower_bound(kernels_.begin(), kernels_.end(), name,
+                         [](const Kernel& kernel, std::string_view wanted) { return kernel.name < wanted; });
     return found != kernels_.end() && found->name == name ? &*found : nullptr;
 }
 

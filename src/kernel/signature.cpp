@@ -1,8 +1,8 @@
 #include "kernel/signature.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 #include "kernel/signature_check.hpp"
 
@@ -36,9 +36,7 @@ public:
         expect("->", "'->'");
         read_accesses(signature.outputs, places.outputs);
         if (take(":")) {
-            do {
-                read_qualifier(signature, places);
-            } while (take(","));
+            do { read_qualifier(signature, places); } while (take(","));
         }
         skip_blanks();
         if (at_ < text_.size()) fail("expected the end of the signature");
@@ -276,9 +274,8 @@ Signature parse_signature(std::string_view text) {
     Signature signature = SignatureParser(text).parse(places);
     const bool by_ellipsis = !signature.outputs.empty() && signature.outputs.front().has_ellipsis();
     signature.contracted_by_axis = by_ellipsis && signature.contracted == std::vector<std::string>{"axis"};
-    check_signature(signature, places, [&](std::size_t offset, const std::string& message) {
-        fail_at(text, offset, message);
-    });
+    check_signature(signature, places,
+                    [&](std::size_t offset, const std::string& message) { fail_at(text, offset, message); });
     return signature;
 }
 

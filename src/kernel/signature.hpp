@@ -54,7 +54,7 @@ struct Signature {
     std::vector<std::string> whole;
     bool irregular = false;
 
-    std::vector<std::string> input_names() const;   ///< distinct, in order of first occurrence
+    std::vector<std::string> input_names() const;  ///< distinct, in order of first occurrence
     std::vector<std::string> output_names() const;
     bool has_halo() const;
     /// All index names: those of the outputs in order, then the contracted and other ones. Empty for ellipses.

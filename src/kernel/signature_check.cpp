@@ -142,9 +142,8 @@ void check_free_indices(const Signature& signature, const SignaturePlaces& place
         for (std::size_t k = 0; k < access.subscripts.size(); ++k) {
             for (const Subscript::Term& term : access.subscripts[k].terms) {
                 if (has(bound, term.index)) continue;
-                fail(places.inputs[i].subscripts[k],
-                     "index '" + term.index + "' is in no output: contract it, sum(" + term.index +
-                         "), or declare it whole(" + term.index + ")");
+                fail(places.inputs[i].subscripts[k], "index '" + term.index + "' is in no output: contract it, sum(" +
+                                                         term.index + "), or declare it whole(" + term.index + ")");
             }
         }
     }

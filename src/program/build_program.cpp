@@ -203,7 +203,7 @@ private:
             if (request.rank != me_ && !concerns_me(request)) continue;
             for (const Transfer& transfer : transfers_to(request, available(buffer, instance, tensor, request.rank))) {
                 if (request.rank == me_) {
-                    emit_arrival(transfer, tensor, buffer);
+                    for (const Transfer& piece : along_tiles(transfer, tensor)) emit_arrival(piece, tensor, buffer);
                 } else if (transfer.kind == HaloPiece::Kind::move && transfer.source_rank == me_) {
                     emit_send(request.rank, tensor, buffer_of(tensor, 0, step_), transfer.source);
                 }
@@ -221,6 +221,43 @@ private:
             }
         }
         return false;
+    }
+
+    /// A local copy or boundary cut where the tiles that made its source are cut, so that the first parts of a halo are
+    /// there before the last tile is done: else every step would wait for the whole one before. Messages stay whole.
+    std::vector<Transfer> along_tiles(const Transfer& whole, TensorId tensor) const {
+        const TensorId head = layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].head;
+        if (whole.source_rank != me_ || graph_[head].kind != Tensor::Kind::computed) return {whole};
+        std::vector<Transfer> pieces;
+        const Operation& producer = graph_[graph_[head].producer];
+        const auto output = std::find(producer.outputs.begin(), producer.outputs.end(), head) - producer.outputs.begin();
+        for (const Tile& tile : layout_.tiles[graph_[head].producer.index()]) {
+            if (producer.kernel->is_fold()) return {whole};
+            const Box made = touched_box(producer.bound.writes[static_cast<std::size_t>(output)], tile.box, graph_[head].shape);
+            add_part(whole, made, pieces);
+        }
+        return covers(pieces, whole) ? pieces : std::vector<Transfer>{whole};
+    }
+
+    /// The part of `whole` along those axes that are not shifted or repeated and lie within `made`.
+    static void add_part(const Transfer& whole, const Box& made, std::vector<Transfer>& pieces) {
+        Transfer part = whole;
+        for (int axis = 0; axis < made.rank(); ++axis) {
+            if (whole.kind == HaloPiece::Kind::zero || whole.source.lo[axis] != whole.target.lo[axis] ||
+                whole.source.hi[axis] != whole.target.hi[axis]) {
+                continue;
+            }
+            part.source.lo[axis] = part.target.lo[axis] = std::max(whole.target.lo[axis], made.lo[axis]);
+            part.source.hi[axis] = part.target.hi[axis] = std::min(whole.target.hi[axis], made.hi[axis]);
+        }
+        const bool known = std::any_of(pieces.begin(), pieces.end(), [&](const Transfer& other) { return other.target == part.target; });
+        if (!part.target.empty() && !known) pieces.push_back(part);
+    }
+
+    static bool covers(const std::vector<Transfer>& pieces, const Transfer& whole) {
+        Region missing(whole.target);
+        for (const Transfer& piece : pieces) missing.subtract(piece.target);
+        return missing.empty();
     }
 
     void emit_arrival(const Transfer& transfer, TensorId tensor, BufferId buffer) {

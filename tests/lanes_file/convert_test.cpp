@@ -22,7 +22,8 @@ std::vector<To> converted(DType from, const std::vector<From>& values, DType to,
 TEST(Convert, FloatsTruncateToIntegers) {
     EXPECT_EQ((converted<std::int32_t, float>(DType::f32, {1.9f, -1.9f, 0.f, -0.f}, DType::i32)),
               (std::vector<std::int32_t>{1, -1, 0, 0}));
-    EXPECT_EQ((converted<std::uint8_t, double>(DType::f64, {255.9, -0.9}, DType::u8)), (std::vector<std::uint8_t>{255, 0}));
+    EXPECT_EQ((converted<std::uint8_t, double>(DType::f64, {255.9, -0.9}, DType::u8)),
+              (std::vector<std::uint8_t>{255, 0}));
 }
 
 TEST(Convert, ValuesThatDoNotFitAreFound) {
@@ -34,7 +35,8 @@ TEST(Convert, ValuesThatDoNotFitAreFound) {
     converted<std::int32_t, double>(DType::f64, {2147483648.0}, DType::i32, 0);
     converted<std::int32_t, std::int64_t>(DType::i64, {0, 1, std::int64_t{1} << 31}, DType::i32, 2);
     converted<std::uint32_t, std::int32_t>(DType::i32, {-1}, DType::u32, 0);
-    EXPECT_EQ((converted<std::int64_t, double>(DType::f64, {-0x1p63}, DType::i64))[0], std::numeric_limits<std::int64_t>::min());
+    EXPECT_EQ((converted<std::int64_t, double>(DType::f64, {-0x1p63}, DType::i64))[0],
+              std::numeric_limits<std::int64_t>::min());
     EXPECT_EQ((converted<std::int32_t, double>(DType::f64, {2147483647.5}, DType::i32))[0], 2147483647);
 }
 

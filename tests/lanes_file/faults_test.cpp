@@ -28,9 +28,7 @@ int code_with_fault(const std::vector<OutputDataset>& datasets, std::int64_t nth
             // As in a run: finish() tells the others.
         }
         files.finish({0, 2});
-    } catch (const Error& error) {
-        code = static_cast<int>(error.code());
-    }
+    } catch (const Error& error) { code = static_cast<int>(error.code()); }
     int left = rank() == victim ? static_cast<int>(hdf5::checks_left()) : 0;
     hdf5::arm_fault(0);
     MPI_Bcast(&left, 1, MPI_INT, victim, MPI_COMM_WORLD);
@@ -70,7 +68,8 @@ TEST_P(FaultsOn, EveryCall) {
     EXPECT_NE(inspect_file(path("a.h5")).find("checksums hold"), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, FaultsOn, testing::Bool(), [](const auto& suite) { return suite.param ? "Last" : "First"; });
+INSTANTIATE_TEST_SUITE_P(Ranks, FaultsOn, testing::Bool(),
+                         [](const auto& suite) { return suite.param ? "Last" : "First"; });
 
 TEST_F(Faults, ReadingFailsWithDataOrFileErrors) {
     write_outputs({output(path("a.h5"), "/a", {6, 2})});

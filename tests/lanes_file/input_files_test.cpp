@@ -1,9 +1,12 @@
-#include "samples.hpp"
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
 
 #include "lanes/file/shield.hpp"
+#include "samples.hpp"
 
 namespace maniple::test {
 namespace {
@@ -30,10 +33,11 @@ TEST_F(Inputs, TypesOfAnyWidthAndOrder) {
         DType read_as;
     };
     hdf5::start();
-    const std::vector<Case> cases = {
-        {"/i8", H5T_STD_I8LE, DType::i32},    {"/i16", H5T_STD_I16BE, DType::i32},  {"/u16", H5T_STD_U16BE, DType::i32},
-        {"/i32", H5T_STD_I32BE, DType::i32},  {"/i64", H5T_STD_I64BE, DType::i64},  {"/u8", H5T_STD_U8LE, DType::u8},
-        {"/u32", H5T_STD_U32BE, DType::u32},  {"/f32", H5T_IEEE_F32BE, DType::f32}, {"/f64", H5T_IEEE_F64BE, DType::f64}};
+    const std::vector<Case> cases = {{"/i8", H5T_STD_I8LE, DType::i32},   {"/i16", H5T_STD_I16BE, DType::i32},
+                                     {"/u16", H5T_STD_U16BE, DType::i32}, {"/i32", H5T_STD_I32BE, DType::i32},
+                                     {"/i64", H5T_STD_I64BE, DType::i64}, {"/u8", H5T_STD_U8LE, DType::u8},
+                                     {"/u32", H5T_STD_U32BE, DType::u32}, {"/f32", H5T_IEEE_F32BE, DType::f32},
+                                     {"/f64", H5T_IEEE_F64BE, DType::f64}};
     on_rank_0([&] {
         const hdf5::Handle file = make_file(path("in.h5"));
         for (const Case& one : cases) make_dataset(file, one.name, one.type, H5T_NATIVE_DOUBLE, {3}, values);
@@ -69,7 +73,8 @@ TEST_F(Inputs, SlicesAndBoxesAndTargets) {
                 const bool inside = target.contains(Box({y, x}, {y + 1, x + 1}));
                 const std::int64_t wanted = inside ? (1 + 1 + (y - 5)) * 30 + 4 * 5 + (x - 3) * 2 : 0;
                 std::int64_t found = 0;
-                ASSERT_EQ(convert_elements(dtype, block.at({y, x}), DType::i64, reinterpret_cast<std::byte*>(&found), 1), -1);
+                ASSERT_EQ(
+                    convert_elements(dtype, block.at({y, x}), DType::i64, reinterpret_cast<std::byte*>(&found), 1), -1);
                 ASSERT_EQ(found, wanted) << y << " " << x;
             }
         }
@@ -96,7 +101,8 @@ TEST_F(Inputs, ConversionsThatDoNotFit) {
     });
     const Job job = job_reading({{path("in.h5"), "/x"}});
     const Catalogue catalogue = read_catalogue(job);
-    expect_error(ExitCode::data, "i32 cannot hold the element at [1, 0]", [&] { read_whole(job, catalogue, DType::i32); });
+    expect_error(ExitCode::data, "i32 cannot hold the element at [1, 0]",
+                 [&] { read_whole(job, catalogue, DType::i32); });
     EXPECT_NO_THROW(read_whole(job, catalogue, DType::f32));
 }
 
@@ -110,7 +116,8 @@ TEST_F(Inputs, TypesThatManipleDoesNotHave) {
         H5Tinsert(pair, "a", 0, H5T_NATIVE_FLOAT);
         make_dataset<float>(file, "/pair", pair, pair, {1}, {1, 2});
         const hdf5::Handle nothing(H5Screate(H5S_NULL), H5Sclose, "null");
-        hdf5::Handle(H5Dcreate2(file, "/null", H5T_NATIVE_FLOAT, nothing, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose, "null");
+        hdf5::Handle(H5Dcreate2(file, "/null", H5T_NATIVE_FLOAT, nothing, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                     H5Dclose, "null");
         make_dataset<float>(file, "/deep", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, {1, 1, 1, 1, 1, 1, 1, 1}, {1});
     });
     const auto reading = [&](const std::string& name) {
@@ -220,7 +227,8 @@ TEST_F(Inputs, ExtentsThatTheFileCannotHold) {
         const std::string extents("\x10\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0", 16);
         const std::string larger("\x10\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0", 16);
         int found = 0;
-        for (std::size_t at = bytes.find(extents); at != std::string::npos; at = bytes.find(extents, at + 16), ++found) {
+        for (std::size_t at = bytes.find(extents); at != std::string::npos;
+             at = bytes.find(extents, at + 16), ++found) {
             bytes.replace(at, 16, larger);
         }
         ASSERT_GE(found, 1);
@@ -259,7 +267,9 @@ TEST_F(Inputs, ManyRandomDamagesAreErrorsAndNotCrashes) {
         std::string copy = bytes;
         for (int i = 0; i < 3; ++i) copy[random() % copy.size()] = static_cast<char>(random());
         std::ofstream(damaged, std::ios::binary) << copy;
-        for (const auto& read : {+[](const std::string& file) { read_catalogue(job_reading({{file, "/a"}})); },
+        for (const auto& read : {+[](const std::string& file) {
+                                     read_catalogue(job_reading({{file, "/a"}}));
+                                 },
                                  +[](const std::string& file) { inspect_file(file); }}) {
             try {
                 read(damaged);
@@ -278,9 +288,25 @@ TEST_F(Inputs, ACrashOfTheLibraryIsAnError) {
     if (ranks() > 1) GTEST_SKIP() << "several ranks have no shield";
     expect_error(ExitCode::data, "'x.h5' is damaged: the HDF5 library failed on it",
                  [] { shielded("x.h5", {}, []() -> std::string { std::abort(); }); });
-    expect_error(ExitCode::file, "lost", [] { shielded("x.h5", {}, []() -> std::string { throw FileError("lost"); }); });
+    expect_error(ExitCode::file, "lost",
+                 [] { shielded("x.h5", {}, []() -> std::string { throw FileError("lost"); }); });
     const std::string large(1 << 20, 'x');
     EXPECT_EQ(shielded("x.h5", {}, [&] { return large; }), large);
+}
+
+TEST_F(Inputs, AFileThatSomeoneIsWriting) {
+    on_rank_0([&] {
+        make_dataset<float>(make_file(path("in.h5")), "/x", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, {2}, {1, 2});
+    });
+    if (rank() != 0) return;
+    // A writer in another process holds an exclusive lock.
+    const int descriptor = open(path("in.h5").c_str(), O_RDWR);
+    ASSERT_EQ(flock(descriptor, LOCK_EX | LOCK_NB), 0);
+    expect_error(ExitCode::data, "another program has it open", [&] {
+        read_catalogue(job_reading({{path("in.h5"), "/x"}}));
+    });
+    close(descriptor);
+    EXPECT_NO_THROW(read_catalogue(job_reading({{path("in.h5"), "/x"}})));
 }
 
 TEST_F(Inputs, AFileThatChangesMeanwhile) {
@@ -292,8 +318,9 @@ TEST_F(Inputs, AFileThatChangesMeanwhile) {
     const Box whole = Box::whole({1000, 100});
     files.read(0, Box({0, 0}, {1, 100}), Block{bytes.data(), 4, whole}, Box({0, 0}, {1, 100}), DType::f32);
     on_rank_0([&] { fs::resize_file(path("a.h5"), 3000); });
-    expect_error(ExitCode::file, "became shorter",
-                 [&] { files.read(0, whole, Block{bytes.data(), 4, whole}, whole, DType::f32); });
+    expect_error(ExitCode::file, "became shorter", [&] {
+        files.read(0, whole, Block{bytes.data(), 4, whole}, whole, DType::f32);
+    });
     barrier();
     write_outputs({output(path("b.h5"), "/a", {5})});
     on_rank_0([&] { fs::rename(path("b.h5"), path("a.h5")); });

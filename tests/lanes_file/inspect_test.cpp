@@ -1,6 +1,6 @@
-#include "samples.hpp"
-
 #include <hdf5_hl.h>
+
+#include "samples.hpp"
 
 namespace maniple::test {
 namespace {
@@ -66,14 +66,15 @@ void make_grid(const std::string& name) {
 
 std::string scale_name(hid_t dataset, unsigned axis) {
     std::string name;
-    H5DSiterate_scales(dataset, axis, nullptr,
-                       [](hid_t, unsigned, hid_t scale, void* data) -> herr_t {
-                           char text[200] = {};
-                           H5Iget_name(scale, text, sizeof text);
-                           *static_cast<std::string*>(data) = text;
-                           return 1;
-                       },
-                       &name);
+    H5DSiterate_scales(
+        dataset, axis, nullptr,
+        [](hid_t, unsigned, hid_t scale, void* data) -> herr_t {
+            char text[200] = {};
+            H5Iget_name(scale, text, sizeof text);
+            *static_cast<std::string*>(data) = text;
+            return 1;
+        },
+        &name);
     return name;
 }
 

@@ -1,9 +1,8 @@
-#include "samples.hpp"
-
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <chrono>
+
+#include "samples.hpp"
 
 namespace maniple::test {
 namespace {
@@ -15,9 +14,11 @@ constexpr DType every_dtype[] = {DType::f32, DType::f64, DType::f16, DType::i32,
 
 TEST_F(Outputs, EveryTypeGoesRound) {
     std::vector<OutputDataset> datasets;
-    for (DType dtype : every_dtype) datasets.push_back(output(path("a.h5"), "/all/" + std::string(name_of(dtype)), {7, 5, 3}, dtype));
+    for (DType dtype : every_dtype)
+        datasets.push_back(output(path("a.h5"), "/all/" + std::string(name_of(dtype)), {7, 5, 3}, dtype));
     write_outputs(datasets);
-    for (const OutputDataset& dataset : datasets) expect_pattern(dataset.file, dataset.dataset, dataset.shape, dataset.dtype);
+    for (const OutputDataset& dataset : datasets)
+        expect_pattern(dataset.file, dataset.dataset, dataset.shape, dataset.dtype);
     EXPECT_EQ(names(), std::vector<std::string>{"a.h5"});
 }
 
@@ -40,8 +41,9 @@ OutputDataset series(const std::string& file, const std::string& name, const Sha
 }
 
 TEST_F(Outputs, SeriesAreCutToTheRowsWritten) {
-    const std::vector<OutputDataset> datasets = {series(path("a.h5"), "/u", {5, 3}, 7), series(path("a.h5"), "/total", {}, 100, DType::f64),
-                                                 series(path("a.h5"), "/none", {4}, 3), series(path("a.h5"), "/wide", {300'000}, 3)};
+    const std::vector<OutputDataset> datasets = {
+        series(path("a.h5"), "/u", {5, 3}, 7), series(path("a.h5"), "/total", {}, 100, DType::f64),
+        series(path("a.h5"), "/none", {4}, 3), series(path("a.h5"), "/wide", {300'000}, 3)};
     const std::vector<std::int64_t> rows = {4, 20, 0, 2};
     {
         OutputFiles files(MPI_COMM_WORLD, job_reading({}), {}, datasets, provenance(), false);
@@ -77,7 +79,8 @@ TEST_F(Outputs, CompressedOnOneRankOnly) {
     OutputDataset scalar = output(path("a.h5"), "/scalar", {}, DType::i64);
     scalar.gzip_level = 4;
     if (ranks() > 1) {
-        expect_error_on_all(ExitCode::unavailable, "compressed outputs on several ranks", [&] { write_outputs({labels}); });
+        expect_error_on_all(ExitCode::unavailable, "compressed outputs on several ranks",
+                            [&] { write_outputs({labels}); });
         EXPECT_TRUE(names().empty());
         return;
     }
@@ -138,10 +141,16 @@ TEST_F(Outputs, TextFilesAndFoldersAreNotReplaced) {
         std::ofstream(path("notes.txt")) << "keep me";
         fs::create_directory(path("folder"));
     });
-    expect_error_on_all(ExitCode::create, "completeness mark", [&] { write_outputs({output(path("notes.txt"), "/a", {6})}); });
+    expect_error_on_all(ExitCode::create, "completeness mark",
+                        [&] { write_outputs({output(path("notes.txt"), "/a", {6})}); });
     expect_error_on_all(ExitCode::create, "is a folder", [&] { write_outputs({output(path("folder"), "/a", {6})}); });
-    expect_error_on_all(ExitCode::create, "is not a regular file", [&] { write_outputs({output("/dev/null", "/a", {6})}, {}, {}, true); });
-    expect_error_on_all(ExitCode::create, "does not exist", [&] { write_outputs({output(path("none/a.h5"), "/a", {6})}); });
+    expect_error_on_all(ExitCode::create, "is not a regular file",
+                        [&] { write_outputs({output("/dev/null", "/a", {6})}, {}, {}, true); });
+    expect_error_on_all(ExitCode::create, "does not exist",
+                        [&] { write_outputs({output(path("none/a.h5"), "/a", {6})}); });
+    expect_error_on_all(ExitCode::create, "cannot create", [&] { write_outputs({output("/proc/a.h5", "/a", {6})}); });
+    expect_error_on_all(ExitCode::create, "cannot create",
+                        [&] { write_outputs({output(path(std::string(250, 'x')), "/a", {6})}); });
     EXPECT_EQ(text_of(path("notes.txt")), "keep me");
 }
 
@@ -151,7 +160,8 @@ TEST_F(Outputs, UnwritableFolder) {
         fs::create_directory(path("folder"));
         fs::permissions(path("folder"), fs::perms::owner_read | fs::perms::owner_exec);
     });
-    expect_error_on_all(ExitCode::create, "cannot create", [&] { write_outputs({output(path("folder/a.h5"), "/a", {6})}); });
+    expect_error_on_all(ExitCode::create, "cannot create",
+                        [&] { write_outputs({output(path("folder/a.h5"), "/a", {6})}); });
 }
 
 TEST_F(Outputs, LinksAreFollowedAndNamesOfOneFileAreOneFile) {
@@ -177,7 +187,9 @@ TEST_F(Outputs, NamesThatCannotStandTogether) {
     expect_error_on_all(ExitCode::job, "cannot be a data set", writing("/a/b/c", "/a"));
     expect_error_on_all(ExitCode::job, "maniple's own", writing("/maniple/x", "/a"));
     expect_error_on_all(ExitCode::job, "names no data set", writing("/", "/a"));
-    expect_error_on_all(ExitCode::job, "2^63", [&] { write_outputs({output(path("a.h5"), "/a", {1LL << 40, 1LL << 40})}); });
+    expect_error_on_all(ExitCode::job, "2^63", [&] {
+        write_outputs({output(path("a.h5"), "/a", {1LL << 40, 1LL << 40})});
+    });
 }
 
 TEST_F(Outputs, AnInputIsNotOverwritten) {
@@ -186,7 +198,7 @@ TEST_F(Outputs, AnInputIsNotOverwritten) {
     const Job job = job_reading({{path("a.h5"), "/a"}});
     const Catalogue catalogue = read_catalogue(job);
     expect_error_on_all(ExitCode::job, "is the same file as the input",
-                 [&] { write_outputs({output(path("same.h5"), "/a", {6})}, job, catalogue, true); });
+                        [&] { write_outputs({output(path("same.h5"), "/a", {6})}, job, catalogue, true); });
 }
 
 TEST_F(Outputs, TwoRunsDoNotWriteOneOutput) {
@@ -241,8 +253,12 @@ TEST_F(Outputs, AFailedWriteOnOneRankPoisonsTheFileOnAll) {
 
 TEST_F(Outputs, TheCallerSeesProvenanceAndAttributes) {
     OutputDataset a = output(path("a.h5"), "/a", {6});
-    a.attributes = {{"units", std::string("kelvin")}, {"count", std::int64_t{3}}, {"scale", 0.5}, {"flag", true},
-                    {"levels", std::vector<std::int64_t>{1, 2}}, {"range", std::vector<double>{0.5, 1.5}}};
+    a.attributes = {{"units", std::string("kelvin")},
+                    {"count", std::int64_t{3}},
+                    {"scale", 0.5},
+                    {"flag", true},
+                    {"levels", std::vector<std::int64_t>{1, 2}},
+                    {"range", std::vector<double>{0.5, 1.5}}};
     Provenance big = provenance();
     big.job_text = std::string(1 << 20, 'x');
     {

@@ -20,7 +20,8 @@ OutputDataset series(const std::string& file, const std::string& name, const Sha
 
 void write_every_type(const std::string& file) {
     std::vector<OutputDataset> datasets;
-    for (DType dtype : {DType::f32, DType::f64, DType::f16, DType::i32, DType::i64, DType::u8, DType::u32, DType::boolean}) {
+    for (DType dtype :
+         {DType::f32, DType::f64, DType::f16, DType::i32, DType::i64, DType::u8, DType::u32, DType::boolean}) {
         datasets.push_back(output(file, "/types/" + std::string(name_of(dtype)), {5, 4}, dtype));
     }
     datasets.push_back(output(file, "/scalar", {}, DType::f64));
@@ -28,7 +29,8 @@ void write_every_type(const std::string& file) {
     datasets.push_back(series(file, "/history/u", {4}, 3));
     datasets.push_back(series(file, "/history/total", {}, 3));
     datasets.push_back(series(file, "/history/none", {}, 0));
-    datasets[0].attributes = {{"units", std::string("kelvin")}, {"flag", true}, {"levels", std::vector<std::int64_t>{1, 2}}};
+    datasets[0].attributes = {
+        {"units", std::string("kelvin")}, {"flag", true}, {"levels", std::vector<std::int64_t>{1, 2}}};
     write_outputs(datasets);
 }
 

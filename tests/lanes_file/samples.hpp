@@ -98,7 +98,9 @@ inline OutputDataset output(const std::string& file, const std::string& dataset,
 }
 
 /// Element `index` of the pattern that the tests write: small integers, 0 and 1 for bool.
-inline std::int64_t pattern(DType dtype, std::int64_t index) { return dtype == DType::boolean ? index % 2 : index % 97; }
+inline std::int64_t pattern(DType dtype, std::int64_t index) {
+    return dtype == DType::boolean ? index % 2 : index % 97;
+}
 
 /// The pattern's elements of `box`, whose coordinates belong to a tensor of `shape`.
 inline HostBytes pattern_bytes(DType dtype, const Shape& shape, const Box& box, std::int64_t offset = 0) {
@@ -179,7 +181,8 @@ inline void expect_pattern(const std::string& file, const std::string& dataset, 
     ASSERT_EQ(catalogue.inputs.at(0).dtype, dtype);
     const HostBytes found = read_whole(job, catalogue, dtype);
     const HostBytes wanted = pattern_bytes(dtype, shape, Box::whole(shape), offset);
-    EXPECT_EQ(std::memcmp(found.data(), wanted.data(), static_cast<std::size_t>(element_count(shape)) * size_of(dtype)), 0)
+    EXPECT_EQ(std::memcmp(found.data(), wanted.data(), static_cast<std::size_t>(element_count(shape)) * size_of(dtype)),
+              0)
         << dataset;
 }
 
@@ -207,8 +210,8 @@ void make_dataset(hid_t file, const std::string& name, hid_t file_type, hid_t me
     const hdf5::Handle space = hdf5::space_of(shape);
     const hdf5::Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose, "links");
     H5Pset_create_intermediate_group(links, 1);
-    const hdf5::Handle dataset(H5Dcreate2(file, name.c_str(), file_type, space, links, properties, H5P_DEFAULT), H5Dclose,
-                               "make_dataset");
+    const hdf5::Handle dataset(H5Dcreate2(file, name.c_str(), file_type, space, links, properties, H5P_DEFAULT),
+                               H5Dclose, "make_dataset");
     if (!values.empty()) {
         hdf5::check(H5Dwrite(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), "make_dataset");
     }

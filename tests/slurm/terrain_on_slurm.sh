@@ -84,12 +84,15 @@ scancel --batch --signal=USR1 "$job"
 expect "$job" "FAILED 75:0"
 [ "$(grep -c 'was told' "slurm-maniple-$job.out")" = 2 ] || fail "USR1 did not reach both ranks"
 
-# The main job: files of its own, since results appear beside the job file.
+# The main job: files of its own, since results appear beside the job file. Several times: over a real network, and where
+# MPI_Finalize is no barrier (as under this Slurm), ranks that part in the wrong order fail now and then only.
 cp -r "$tree/jobs" .
-rm -f jobs/terrain.h5
-job=$(submit "$maniple" jobs/terrain.yaml)
-expect "$job" "COMPLETED 0:0"
+for _ in 1 2 3 4 5; do
+    rm -f jobs/terrain.h5
+    job=$(submit "$maniple" jobs/terrain.yaml)
+    expect "$job" "COMPLETED 0:0"
+    "$python" -B "$tree/tests/terrain_reference.py" jobs/terrain.h5 || fail "the result is not the reference's"
+done
 cat "slurm-maniple-$job.out"
-"$python" -B "$tree/tests/terrain_reference.py" jobs/terrain.h5 || fail "the result is not the reference's"
 
 [ "$failures" = 0 ]

@@ -58,8 +58,8 @@ std::vector<std::int64_t> gather_numbers(MPI_Comm communicator, const std::vecto
         offset += lengths.back();
     }
     std::vector<std::int64_t> all(rank_in(communicator) == 0 ? static_cast<std::size_t>(total) : 0);
-    check_mpi(MPI_Gatherv(mine.data(), static_cast<int>(my_count), MPI_INT64_T, all.data(), lengths.data(), offsets.data(),
-                          MPI_INT64_T, 0, communicator),
+    check_mpi(MPI_Gatherv(mine.data(), static_cast<int>(my_count), MPI_INT64_T, all.data(), lengths.data(),
+                          offsets.data(), MPI_INT64_T, 0, communicator),
               "MPI_Gatherv");
     return all;
 }

@@ -20,9 +20,7 @@ void together(MPI_Comm communicator, Work&& work) {
     std::exception_ptr failure;
     try {
         work();
-    } catch (...) {
-        failure = std::current_exception();
-    }
+    } catch (...) { failure = std::current_exception(); }
     agree(communicator, failure);
 }
 

@@ -21,7 +21,7 @@ constexpr const char* nameless_dimension = "This is a netCDF dimension but not a
 std::string nameless_label(std::int64_t length) { return fmt::format("{}{:10}", nameless_dimension, length); }
 
 bool belongs_to_library(const std::string& attribute) {
-    static const std::set<std::string> own = {"CLASS",       "NAME",          "DIMENSION_LIST", "REFERENCE_LIST",
+    static const std::set<std::string> own = {"CLASS",       "NAME",          "DIMENSION_LIST",  "REFERENCE_LIST",
                                               "_nc3_strict", "_NCProperties", "DIMENSION_LABELS"};
     return own.contains(attribute) || attribute.starts_with("_Netcdf4");
 }
@@ -79,7 +79,8 @@ bool copy_missing_value(hid_t from, const std::string& name, hid_t to, DType dty
     const hdf5::Handle type(H5Aget_type(source), H5Tclose, "reading an attribute");
     const hdf5::Handle space(H5Aget_space(source), H5Sclose, "reading an attribute");
     const H5T_class_t wanted = is_floating(dtype) ? H5T_FLOAT : H5T_INTEGER;
-    if (dtype == DType::boolean || H5Tget_class(type) != wanted || H5Sget_simple_extent_npoints(space) != 1) return false;
+    if (dtype == DType::boolean || H5Tget_class(type) != wanted || H5Sget_simple_extent_npoints(space) != 1)
+        return false;
     const hdf5::Handle target_type = hdf5::type_of(dtype);
     std::byte value[8] = {};
     hdf5::check(H5Aread(source, target_type, value), "reading an attribute");
@@ -93,7 +94,7 @@ bool copy_missing_value(hid_t from, const std::string& name, hid_t to, DType dty
 struct ScalePart {
     hdf5::Handle scale;  ///< in the input
     hdf5::Handle type;
-    std::string name;    ///< the last part of its path
+    std::string name;  ///< the last part of its path
     std::int64_t count = 0;
     std::vector<std::byte> bytes;
 };
@@ -106,7 +107,8 @@ hdf5::Handle scale_of_axis(hid_t dataset, int axis) {
         *static_cast<hid_t*>(data) = scale;
         return 1;
     };
-    hdf5::check(H5DSiterate_scales(dataset, static_cast<unsigned>(axis), nullptr, keep_first, &found), "reading a scale");
+    hdf5::check(H5DSiterate_scales(dataset, static_cast<unsigned>(axis), nullptr, keep_first, &found),
+                "reading a scale");
     return found < 0 ? hdf5::Handle() : hdf5::Handle(found, H5Dclose, "opening a scale");
 }
 
@@ -151,7 +153,7 @@ std::string free_name(hid_t file, const std::string& wanted) {
     return name;
 }
 
-/// Creates the one-dimensional data set `name`, with `values` unless they are null, and makes it a scale called `label`.
+/// Creates the one-dimensional data set `name`, with `values` unless they are null: a scale called `label`.
 hdf5::Handle create_scale(hid_t file, const std::string& name, const std::string& label, hid_t type, std::int64_t count,
                           const void* values) {
     const std::string what = "writing the scale '" + name + "'";
@@ -159,7 +161,8 @@ hdf5::Handle create_scale(hid_t file, const std::string& name, const std::string
     const hdf5::Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, what);
     hdf5::check(H5Pset_attr_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), what);
     hdf5::check(H5Pset_obj_track_times(properties, false), what);
-    hdf5::Handle scale(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose, what);
+    hdf5::Handle scale(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose,
+                       what);
     if (count > 0 && values != nullptr) hdf5::check(H5Dwrite(scale, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), what);
     hdf5::check(H5DSset_scale(scale, label.c_str()), what);
     return scale;
@@ -211,7 +214,8 @@ struct CarriedMetadata::State {
         hdf5::Handle scale = scale_of_axis(from.data.dataset, origin.axis);
         if (!scale.open()) return std::nullopt;
         auto part = read_scale(std::move(scale), from.selection, origin.axis, from.data.shape[origin.axis]);
-        if (!part) notices.push_back(fmt::format("the scale of axis {} of {} cannot be carried over", origin.axis, from.name));
+        if (!part)
+            notices.push_back(fmt::format("the scale of axis {} of {} cannot be carried over", origin.axis, from.name));
         return part;
     }
 
@@ -262,7 +266,8 @@ struct CarriedMetadata::State {
         }
         if (!part) return false;
         const std::string path = store(file, group_of(output.dataset), *part);
-        const hdf5::Handle scale(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose, "opening the scale '" + path + "'");
+        const hdf5::Handle scale(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose,
+                                 "opening the scale '" + path + "'");
         attach(file, output.dataset, scale, axis + (output.series ? 1 : 0));
         return true;
     }
@@ -276,7 +281,8 @@ struct CarriedMetadata::State {
             path = free_name(file, fmt::format("{}/axis_{}", group_of(output.dataset), extent));
             scale = create_scale(file, path, nameless_label(extent), H5T_IEEE_F32LE, extent, nullptr);
         } else {
-            scale = hdf5::Handle(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose, "opening the scale '" + path + "'");
+            scale =
+                hdf5::Handle(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose, "opening the scale '" + path + "'");
         }
         attach(file, output.dataset, scale, axis + (output.series ? 1 : 0));
     }

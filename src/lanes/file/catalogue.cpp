@@ -39,7 +39,8 @@ private:
     }
 
     static void check_shape(const InputSpec& input, const InputFacts& facts) {
-        if (!input.shape || std::equal(input.shape->begin(), input.shape->end(), facts.shape.begin(), facts.shape.end())) {
+        if (!input.shape ||
+            std::equal(input.shape->begin(), input.shape->end(), facts.shape.begin(), facts.shape.end())) {
             return;
         }
         throw DataError(input.shape_place ? input.shape_place : input.from->place,
@@ -117,9 +118,7 @@ Catalogue read_catalogue(const Job& job) {
             const auto read = [&its_inputs = its_inputs] { return serialize(read_file(its_inputs)); };
             const Catalogue part = deserialize_catalogue(shielded(path, its_inputs.front()->from->place, read));
             for (std::size_t i = 0; i < its_inputs.size(); ++i) facts[its_inputs[i]] = part.inputs.at(i);
-        } catch (const Error& error) {
-            problems.add(error);
-        }
+        } catch (const Error& error) { problems.add(error); }
     }
     std::stable_sort(problems.list.begin(), problems.list.end(),
                      [](const Diagnostic& a, const Diagnostic& b) { return a.place.line < b.place.line; });

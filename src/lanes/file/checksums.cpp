@@ -51,7 +51,8 @@ Table read_table(hid_t file, const std::string& name) {
     const hdf5::Handle table(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, "opening the checksums");
     const hdf5::Handle space(H5Dget_space(table), H5Sclose, "opening the checksums");
     const auto shape = hdf5::extents_of(space);
-    if (!shape || shape->rank() != 2 || checked_bytes(*shape, 8) < 0) throw hdf5::Failure("the checksums are no table", 0);
+    if (!shape || shape->rank() != 2 || checked_bytes(*shape, 8) < 0)
+        throw hdf5::Failure("the checksums are no table", 0);
     Table result{std::vector<std::uint64_t>(static_cast<std::size_t>(element_count(*shape))),
                  static_cast<std::size_t>((*shape)[1])};
     hdf5::check(H5Dread(table, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, result.numbers.data()),
@@ -125,7 +126,8 @@ void add_checksums(std::vector<Checksums>& all, const std::vector<std::int64_t>&
         const auto hash = static_cast<std::uint64_t>(*at++);
         const auto [entry, is_new] = checksums.emplace(WrittenBox{row, Box(lo, hi)}, hash);
         if (!is_new && entry->second != hash) {
-            throw FileError(fmt::format("two ranks wrote {} of one output with different contents", to_string(Box(lo, hi))));
+            throw FileError(
+                fmt::format("two ranks wrote {} of one output with different contents", to_string(Box(lo, hi))));
         }
     }
 }
@@ -142,8 +144,9 @@ void write_checksums(hid_t file, const std::string& name, const Checksums& check
     const std::string table_name = checksums_name(name);
     create_groups(file, table_name);
     const hdf5::Handle space = hdf5::space_of(Shape{std::ssize(checksums), 2 + 2 * rank});
-    hdf5::Handle table(H5Dcreate2(file, table_name.c_str(), H5T_STD_U64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                       H5Dclose, what);
+    hdf5::Handle table(
+        H5Dcreate2(file, table_name.c_str(), H5T_STD_U64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose,
+        what);
     if (!numbers.empty()) {
         hdf5::check(H5Dwrite(table, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()), what);
     }

@@ -37,7 +37,7 @@ void write_checksums(hid_t file, const std::string& name, const Checksums& check
 
 /// What reading a data set again says.
 struct Verification {
-    std::int64_t boxes = 0;         ///< with a checksum
+    std::int64_t boxes = 0;          ///< with a checksum
     std::vector<std::string> wrong;  ///< those whose bytes are not what was written
 };
 

@@ -84,9 +84,8 @@ std::int64_t with_type(DType type, Visit&& visit) {
 
 std::int64_t convert_elements(DType from, const std::byte* source, DType to, std::byte* target, std::int64_t count) {
     return with_type(from, [&](auto stored) {
-        return with_type(to, [&](auto wanted) {
-            return convert_all<decltype(stored), decltype(wanted)>(source, target, count);
-        });
+        return with_type(
+            to, [&](auto wanted) { return convert_all<decltype(stored), decltype(wanted)>(source, target, count); });
     });
 }
 

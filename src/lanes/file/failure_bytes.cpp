@@ -112,13 +112,9 @@ std::vector<Diagnostic> diagnostics_from(Reader& in) {
 std::string failure_to_bytes(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
-    } catch (const Error& error) {
-        return to_bytes(error);
-    } catch (const std::exception& error) {
+    } catch (const Error& error) { return to_bytes(error); } catch (const std::exception& error) {
         return to_bytes(KernelError(error.what()));
-    } catch (...) {
-        return to_bytes(KernelError("unknown exception"));
-    }
+    } catch (...) { return to_bytes(KernelError("unknown exception")); }
 }
 
 void throw_failure(const std::string& bytes, const std::string& suffix) {

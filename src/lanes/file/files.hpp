@@ -30,8 +30,9 @@ public:
     InputFiles(const InputFiles&) = delete;
     InputFiles& operator=(const InputFiles&) = delete;
 
-    /// Reads the coordinates `box` (of the sliced input, number `input` of the catalogue) into `to` at `target`, converting to `dtype`.
-    /// Independent: no other rank needs to call. Blocks. Requires: box and target have equal extents; target lies in to.box.
+    /// Reads the coordinates `box` (of the sliced input, number `input` of the catalogue) into `to` at `target`,
+    /// converting to `dtype`. Independent: no other rank needs to call. Blocks.
+    /// Requires: box and target have equal extents; target lies in to.box.
     /// Errors: DataError where the file changed or is damaged; FileError for a short read.
     void read(std::size_t input, const Box& box, const Block& to, const Box& target, DType dtype);
 
@@ -56,7 +57,7 @@ struct OutputDataset {
     DType dtype = DType::f32;
     bool series = false;          ///< a leading axis of `rows` rows: one for each step written
     std::int64_t rows = 0;        ///< an upper bound; finish() says how many were written
-    std::int64_t every = 0;       ///< row k is the value after step first + (k + 1)·every; 0: the steps are not recorded
+    std::int64_t every = 0;       ///< row k is the value after step first + (k + 1)·every; 0: steps are not recorded
     std::int64_t first = 0;
     int gzip_level = -1;          ///< -1: contiguous, uncompressed
     int attributes_from = -1;     ///< input whose data set's attributes are carried over, or -1

@@ -14,8 +14,7 @@ namespace maniple::hdf5 {
 /// what the call was for turns it into a DataError, CreateError or FileError.
 class Failure : public std::runtime_error {
 public:
-    Failure(const std::string& message, int system_error)
-        : std::runtime_error(message), system_error_(system_error) {}
+    Failure(const std::string& message, int system_error) : std::runtime_error(message), system_error_(system_error) {}
     /// The errno of the file driver, or 0 where the failure did not come from the operating system.
     int system_error() const { return system_error_; }
 
@@ -47,7 +46,7 @@ public:
 
     operator hid_t() const { return id_; }
     bool open() const { return id_ >= 0; }
-    void close(std::string_view what);  ///< Errors: Failure. Empty afterwards in any case.
+    void close(std::string_view what);    ///< Errors: Failure. Empty afterwards in any case.
     void forget() noexcept { id_ = -1; }  ///< Leaves the identifier open for ever.
 
 private:

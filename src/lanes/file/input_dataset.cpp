@@ -42,7 +42,8 @@ std::string kind_of_file(const std::string& path) {
     return "is not an HDF5 file, or it is damaged or was never closed";
 }
 
-herr_t refuse_external_link(const char*, const char*, const char* file, const char* object, unsigned*, hid_t, void* data) {
+herr_t refuse_external_link(const char*, const char*, const char* file, const char* object, unsigned*, hid_t,
+                            void* data) {
     *static_cast<std::string*>(data) = fmt::format("external link to {}:{}", file, object);
     return -1;
 }
@@ -78,7 +79,7 @@ herr_t collect_name(hid_t, const char* name, const H5L_info_t*, void* data) {
 
 /// Whether every link on the way to `name` is there (a soft link may still lead nowhere).
 bool links_exist(hid_t file, const std::string& name, hid_t access) {
-    for (std::size_t end = name.find('/', 1); ; end = name.find('/', end + 1)) {
+    for (std::size_t end = name.find('/', 1);; end = name.find('/', end + 1)) {
         const std::string prefix = name.substr(0, end);
         if (prefix.find_first_not_of('/') != std::string::npos &&
             hdf5::check(H5Lexists(file, prefix.c_str(), access), "looking for '" + prefix + "'") == 0) {
@@ -125,8 +126,8 @@ std::string refuse_extents(hid_t dataset, hid_t properties, const Shape& shape, 
     const auto needed = static_cast<hsize_t>(bytes), available = static_cast<hsize_t>(file_bytes);
     const bool beyond_end = layout == H5D_CONTIGUOUS && (offset > available || needed > available - offset);
     if (stored < needed || needed > available || beyond_end) {
-        return fmt::format("declares the shape {}, {}, but the file has only {}", to_string(shape),
-                           format_bytes(bytes), format_bytes(file_bytes));
+        return fmt::format("declares the shape {}, {}, but the file has only {}", to_string(shape), format_bytes(bytes),
+                           format_bytes(file_bytes));
     }
     return {};
 }
@@ -203,6 +204,9 @@ hdf5::Handle open_input_file(const std::string& path, const Place& place) {
         hdf5::check(H5Pset_file_locking(access, true, true), "setting file locks");
         return hdf5::Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose, "opening");
     } catch (const hdf5::Failure& failure) {
+        if (failure.system_error() == EAGAIN) {
+            throw DataError(place, fmt::format("cannot open '{}': another program has it open to write", path));
+        }
         if (failure.system_error() != 0) {
             throw DataError(place, fmt::format("cannot open '{}': {}", path, std::strerror(failure.system_error())));
         }
@@ -217,7 +221,8 @@ hdf5::Handle open_object(hid_t file, const std::string& name) {
         return hdf5::Handle(H5Oopen(file, name.c_str(), access), H5Oclose, "opening '" + name + "'");
     } catch (const hdf5::Failure& failure) {
         if (external_target.empty()) throw;
-        throw hdf5::Failure(fmt::format("'{}' is behind an {}, which maniple does not follow", name, external_target), 0);
+        throw hdf5::Failure(fmt::format("'{}' is behind an {}, which maniple does not follow", name, external_target),
+                            0);
     }
 }
 

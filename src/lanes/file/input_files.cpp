@@ -56,8 +56,9 @@ void require_booleans(const Input& input, const Box& box, const HostBytes& bytes
     for (std::int64_t i = 0; i < box.volume(); ++i) {
         const int value = std::to_integer<int>(bytes.data()[i]);
         if (value > 1) {
-            throw DataError(input.from.place, fmt::format("'{}' of '{}' holds {} at {}, which is no bool", input.from.dataset,
-                                                          input.from.path, value, to_string(coordinate_in(box, i))));
+            throw DataError(input.from.place,
+                            fmt::format("'{}' of '{}' holds {} at {}, which is no bool", input.from.dataset,
+                                        input.from.path, value, to_string(coordinate_in(box, i))));
         }
     }
 }
@@ -74,10 +75,10 @@ void read_converted(const Input& input, const Box& box, const Block& to, const B
         if (stored == DType::boolean) require_booleans(input, piece, read);
         const std::int64_t bad = convert_elements(stored, read.data(), dtype, converted.data(), piece.volume());
         if (bad >= 0) {
-            throw DataError(input.from.place,
-                            fmt::format("{} cannot hold the element at {} of '{}' of '{}': it is NaN or out of range",
-                                        name_of(dtype), to_string(coordinate_in(piece, bad)), input.from.dataset,
-                                        input.from.path));
+            throw DataError(
+                input.from.place,
+                fmt::format("{} cannot hold the element at {} of '{}' of '{}': it is NaN or out of range",
+                            name_of(dtype), to_string(coordinate_in(piece, bad)), input.from.dataset, input.from.path));
         }
         copy_box(ConstBlock{converted.data(), size_of(dtype), piece}, piece, to, shifted(piece, to_target));
     });

@@ -56,7 +56,7 @@ std::string describe_storage(hid_t dataset, int rank) {
         char name[64] = {};
         const H5Z_filter_t filter = H5Pget_filter2(properties, static_cast<unsigned>(i), &flags, &count, &value,
                                                    sizeof name, name, &configuration);
-        text += filter == H5Z_FILTER_DEFLATE ? fmt::format(", gzip {}", value)
+        text += filter == H5Z_FILTER_DEFLATE   ? fmt::format(", gzip {}", value)
                 : filter == H5Z_FILTER_SHUFFLE ? ", shuffle"
                                                : fmt::format(", filter {} {}", static_cast<int>(filter), name);
     }
@@ -67,7 +67,8 @@ std::string describe_checksums(hid_t file, const std::string& name, Inspection& 
     const Verification checked = verify_checksums(file, name);
     if (checked.boxes == 0) return "no checksums";
     for (const std::string& box : checked.wrong) found.wrong.push_back(fmt::format("checksum of {} {}", name, box));
-    if (checked.wrong.empty()) return fmt::format("checksums hold ({} {})", checked.boxes, checked.boxes == 1 ? "box" : "boxes");
+    if (checked.wrong.empty())
+        return fmt::format("checksums hold ({} {})", checked.boxes, checked.boxes == 1 ? "box" : "boxes");
     return fmt::format("CHECKSUMS DO NOT HOLD ({} of {} boxes)", checked.wrong.size(), checked.boxes);
 }
 
@@ -100,7 +101,9 @@ std::string describe_origin(hid_t file) {
     text += fmt::format(", format {}\n", format);
     if (H5Lexists(file, own_group, H5P_DEFAULT) <= 0) return text;
     const hdf5::Handle group(H5Gopen2(file, own_group, H5P_DEFAULT), H5Gclose, "opening the provenance");
-    const auto add = [&](const char* label, const std::string& value) { text += fmt::format("  {:<9} {}\n", label, value); };
+    const auto add = [&](const char* label, const std::string& value) {
+        text += fmt::format("  {:<9} {}\n", label, value);
+    };
     const auto add_text = [&](const char* label, const char* attribute) {
         if (const auto value = hdf5::read_string(group, attribute)) add(label, *value);
     };
@@ -123,7 +126,8 @@ std::string table_of(const std::vector<Line>& lines) {
     }
     std::string text;
     for (const Line& line : lines) {
-        text += fmt::format("  {:<{}}  {:<{}}  {:<{}}  {}\n", line.name, name, line.type, type, line.shape, shape, line.rest);
+        text += fmt::format("  {:<{}}  {:<{}}  {:<{}}  {}\n", line.name, name, line.type, type, line.shape, shape,
+                            line.rest);
     }
     return text;
 }
@@ -148,7 +152,8 @@ std::string inspect_here(const std::string& path) {
     text += table_of(found.lines);
     if (found.wrong.empty()) return text;
     std::vector<Diagnostic> problems;
-    problems.push_back({{}, fmt::format("'{}' is damaged: {}\n{}", path, join(found.wrong, ", "), text), {}, {}, false});
+    problems.push_back(
+        {{}, fmt::format("'{}' is damaged: {}\n{}", path, join(found.wrong, ", "), text), {}, {}, false});
     throw DataError(std::move(problems));
 }
 

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "base/text.hpp"
 #include <cerrno>
 #include <cstring>
 
+#include "base/text.hpp"
 #include "lanes/file/carried.hpp"
 #include "lanes/file/hdf5_types.hpp"
 #include "lanes/file/output_content.hpp"
@@ -91,7 +91,8 @@ void verify(const OutputFile& file, const std::vector<OutputDataset>& all, const
     const hdf5::Handle opened(H5Fopen(file.path.temporary.c_str(), H5F_ACC_RDONLY, plain_access()), H5Fclose,
                               "opening to verify");
     std::int64_t stored = 0;
-    for (std::size_t number : file.datasets) stored += verify_dataset(opened, all[number], rows[number], status.st_size);
+    for (std::size_t number : file.datasets)
+        stored += verify_dataset(opened, all[number], rows[number], status.st_size);
     require(stored <= status.st_size, "the file is shorter than its data");
     require(hdf5::read_integer(opened, complete_attribute) == 1, "the completeness mark is missing");
 }

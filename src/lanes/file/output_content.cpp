@@ -162,9 +162,7 @@ bool is_complete(const std::filesystem::path& file) {
     try {
         const hdf5::Handle opened(H5Fopen(file.c_str(), H5F_ACC_RDONLY, plain_access()), H5Fclose, "opening");
         return hdf5::read_integer(opened, complete_attribute) == 1;
-    } catch (const hdf5::Failure&) {
-        return false;
-    }
+    } catch (const hdf5::Failure&) { return false; }
 }
 
 Shape shape_in_file(const OutputDataset& dataset, std::int64_t rows) {
@@ -201,9 +199,7 @@ void create_output_file(const OutputFile& file, const std::vector<OutputDataset>
         }
         hdf5::check(H5Fflush(created, H5F_SCOPE_GLOBAL), "writing the file");
         created.close("closing the file");
-    } catch (const hdf5::Failure& failure) {
-        throw_create_failure(failure, file, place);
-    }
+    } catch (const hdf5::Failure& failure) { throw_create_failure(failure, file, place); }
 }
 
 }  // namespace maniple

@@ -57,8 +57,8 @@ void require_all_written(const OutputDataset& dataset, std::int64_t rows, const 
     for (const auto& entry : checksums) written += entry.first.box.volume();
     const std::int64_t wanted = element_count(shape_in_file(dataset, rows));
     if (written >= wanted) return;
-    throw FileError(dataset.place, fmt::format("only {} of the {} elements of '{}' were written", written, wanted,
-                                               dataset.dataset));
+    throw FileError(dataset.place,
+                    fmt::format("only {} of the {} elements of '{}' were written", written, wanted, dataset.dataset));
 }
 
 }  // namespace
@@ -68,10 +68,10 @@ struct OutputFiles::State {
     int rank = 0, ranks = 1;
     std::vector<OutputDataset> datasets;
     std::vector<OutputFile> files;
-    std::vector<OutputLock> locks;             ///< rank 0
-    std::size_t created = 0;                   ///< temporary files of ours that are there: the first ones; rank 0
-    std::vector<hdf5::Handle> open_files;      ///< the first ones of `files`
-    std::vector<hdf5::Handle> open_datasets;   ///< one for each of `datasets`, or none
+    std::vector<OutputLock> locks;            ///< rank 0
+    std::size_t created = 0;                  ///< temporary files of ours that are there: the first ones; rank 0
+    std::vector<hdf5::Handle> open_files;     ///< the first ones of `files`
+    std::vector<hdf5::Handle> open_datasets;  ///< one for each of `datasets`, or none
     std::vector<Checksums> checksums;
     std::string poison;  ///< the first failure of a write
     Place poison_place;
@@ -97,9 +97,10 @@ struct OutputFiles::State {
         for (const OutputFile& file : files) {
             locks.emplace_back(file.path, file.place);
             if (locks.back().effective()) continue;
-            notices.push_back(fmt::format("the file system of '{}' has no locks: maniple cannot notice another run that "
-                                          "writes the same file",
-                                          file.name));
+            notices.push_back(
+                fmt::format("the file system of '{}' has no locks: maniple cannot notice another run that "
+                            "writes the same file",
+                            file.name));
         }
         CarriedMetadata carried(job, catalogue, notices);
         for (const OutputFile& file : files) {
@@ -210,13 +211,14 @@ struct OutputFiles::State {
     void complete(const std::vector<std::int64_t>& rows) {
         if (rank != 0) return;
         for (std::size_t d = 0; d < datasets.size(); ++d) {
-            std::erase_if(checksums[d], [&](const auto& entry) { return datasets[d].series && entry.first.row >= rows[d]; });
+            std::erase_if(checksums[d],
+                          [&](const auto& entry) { return datasets[d].series && entry.first.row >= rows[d]; });
             require_all_written(datasets[d], rows[d], checksums[d]);
         }
         for (const OutputFile& file : files) complete_output_file(file, datasets, rows, checksums);
     }
 
-    /// Rank 0: only when every file is complete does the first one get its name.
+    /// Rank 0: only when every file is complete does the first one get its name. Gives the locks up.
     void publish_all() {
         if (rank != 0) return;
         std::set<std::filesystem::path> folders;
@@ -232,6 +234,8 @@ struct OutputFiles::State {
             folders.insert(file.path.final_name.parent_path());
         }
         for (const auto& folder : folders) synchronize(folder);
+        created = 0;
+        locks.clear();
     }
 
     /// Rank 0: removes what is left of ours and gives the locks up.
@@ -274,14 +278,15 @@ OutputFiles::OutputFiles(MPI_Comm communicator, const Job& job, const Catalogue&
 
 OutputFiles::~OutputFiles() { abandon(); }
 
-void OutputFiles::write(std::size_t dataset, std::int64_t row, const Box& box, const ConstBlock& from, const Box& source) {
+void OutputFiles::write(std::size_t dataset, std::int64_t row, const Box& box, const ConstBlock& from,
+                        const Box& source) {
     State& state = *state_;
     MANIPLE_CHECK(state.writable && dataset < state.datasets.size(), fmt::format("writing to output {}", dataset));
     const OutputDataset& about = state.datasets[dataset];
     MANIPLE_CHECK(box.shape() == source.shape() && from.box.contains(source) && Box::whole(about.shape).contains(box) &&
                       from.element_bytes == size_of(about.dtype) && row >= 0 && row < (about.series ? about.rows : 1),
-                  fmt::format("writing {} of a block of {} to {} row {} of '{}' {}", to_string(source), to_string(from.box),
-                              to_string(box), row, about.dataset, to_string(about.shape)));
+                  fmt::format("writing {} of a block of {} to {} row {} of '{}' {}", to_string(source),
+                              to_string(from.box), to_string(box), row, about.dataset, to_string(about.shape)));
     if (box.empty()) return;
     Extents to_source(box.rank());
     for (int axis = 0; axis < box.rank(); ++axis) to_source[axis] = source.lo[axis] - box.lo[axis];
@@ -290,8 +295,8 @@ void OutputFiles::write(std::size_t dataset, std::int64_t row, const Box& box, c
             write_box(state.open_datasets[dataset], about, row, piece, from, shifted(piece, to_source));
         });
     } catch (const hdf5::Failure& failure) {
-        const std::string message = fmt::format("cannot write '{}' of '{}': {}", about.dataset,
-                                                state.file_of(dataset).name, failure.what());
+        const std::string message =
+            fmt::format("cannot write '{}' of '{}': {}", about.dataset, state.file_of(dataset).name, failure.what());
         state.poison_with(message, about.place);
         throw FileError(about.place, message);
     }
@@ -301,7 +306,8 @@ void OutputFiles::write(std::size_t dataset, std::int64_t row, const Box& box, c
 
 void OutputFiles::finish(const std::vector<std::int64_t>& rows) {
     State& state = *state_;
-    MANIPLE_CHECK(state.writable && rows.size() == state.datasets.size(), "finishing outputs that are not being written");
+    MANIPLE_CHECK(state.writable && rows.size() == state.datasets.size(),
+                  "finishing outputs that are not being written");
     for (std::size_t d = 0; d < rows.size(); ++d) {
         MANIPLE_CHECK(!state.datasets[d].series || (rows[d] >= 0 && rows[d] <= state.datasets[d].rows),
                       fmt::format("{} rows of '{}'", rows[d], state.datasets[d].dataset));
@@ -319,8 +325,6 @@ void OutputFiles::finish(const std::vector<std::int64_t>& rows) {
         state.clean_up();
         throw;
     }
-    state.created = 0;
-    state.locks.clear();
 }
 
 void OutputFiles::abandon() noexcept { state_->abandon(); }

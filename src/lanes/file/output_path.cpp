@@ -31,9 +31,7 @@ int system_call(Call&& call) {
     throw CreateError(place, fmt::format("{}: {}", what, std::strerror(error)));
 }
 
-bool has_no_locks(int error) {
-    return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL;
-}
+bool has_no_locks(int error) { return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL; }
 
 /// Whether `descriptor` is still the file of that name: another run may have removed it between our open and flock.
 bool still_named(int descriptor, const fs::path& file) {
@@ -50,7 +48,8 @@ OutputPath resolve_output(const std::string& file, const Place& place) {
     std::error_code error;
     const fs::path real_folder = fs::canonical(folder, error);
     if (error || !fs::is_directory(real_folder, error)) {
-        throw CreateError(place, fmt::format("cannot create '{}': the folder '{}' does not exist", file, folder.string()));
+        throw CreateError(place,
+                          fmt::format("cannot create '{}': the folder '{}' does not exist", file, folder.string()));
     }
     fs::path name = real_folder / given.filename();
     if (fs::is_symlink(name, error) && fs::exists(name, error)) name = fs::canonical(name, error);
@@ -70,8 +69,7 @@ OutputPath resolve_output(const std::string& file, const Place& place) {
 OutputLock::OutputLock(const OutputPath& path, const Place& place) : file_(path.lock) {
     const std::string output = path.final_name.string();
     while (descriptor_ < 0) {
-        const int descriptor =
-            system_call([this] { return open(file_.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666); });
+        const int descriptor = system_call([this] { return open(file_.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666); });
         if (descriptor < 0) throw_create(place, fmt::format("cannot create '{}'", output));
         if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
             const int error = errno;
@@ -82,9 +80,7 @@ OutputLock::OutputLock(const OutputPath& path, const Place& place) : file_(path.
             }
             close(descriptor);
             if (error == EINTR) continue;
-            if (error == EWOULDBLOCK) {
-                throw CreateError(place, fmt::format("another run is writing '{}'", output));
-            }
+            if (error == EWOULDBLOCK) { throw CreateError(place, fmt::format("another run is writing '{}'", output)); }
             errno = error;
             throw_create(place, fmt::format("cannot lock '{}'", output));
         }
@@ -110,7 +106,8 @@ void synchronize(const fs::path& file) {
     const bool failed = descriptor < 0 || system_call([&] { return fsync(descriptor); }) != 0;
     const int error = errno;
     if (descriptor >= 0) close(descriptor);
-    if (failed) throw FileError(fmt::format("cannot put '{}' on stable storage: {}", file.string(), std::strerror(error)));
+    if (failed)
+        throw FileError(fmt::format("cannot put '{}' on stable storage: {}", file.string(), std::strerror(error)));
 }
 
 void publish(const OutputPath& path) {

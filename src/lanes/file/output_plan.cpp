@@ -41,12 +41,13 @@ void normalize(OutputDataset& dataset, int ranks) {
         throw JobError(dataset.place, fmt::format("'{}': the group '{}' is maniple's own", dataset.dataset, own_group));
     }
     if (dataset.series && dataset.shape.rank() == max_rank) {
-        throw UnavailableError(dataset.place, fmt::format("a series of a tensor with {} axes is not built in yet", max_rank));
+        throw UnavailableError(dataset.place,
+                               fmt::format("a series of a tensor with {} axes is not built in yet", max_rank));
     }
     const Shape whole = shape_in_file(dataset, dataset.rows);
     if (dataset.rows < 0 || checked_bytes(whole, static_cast<std::int64_t>(size_of(dataset.dtype))) < 0) {
-        throw JobError(dataset.place, fmt::format("'{}' of shape {} has more bytes than 2^63 - 1", dataset.dataset,
-                                                  to_string(whole)));
+        throw JobError(dataset.place,
+                       fmt::format("'{}' of shape {} has more bytes than 2^63 - 1", dataset.dataset, to_string(whole)));
     }
     if (dataset.gzip_level >= 0 && ranks > 1) {
         throw UnavailableError(dataset.place, "compressed outputs on several ranks are not built in yet");
@@ -75,18 +76,21 @@ void require_replaceable(const OutputFile& file, const Job& job, bool overwrite)
         }
     }
     std::error_code ignored;
-    if (overwrite || !std::filesystem::exists(file.path.final_name, ignored) || is_complete(file.path.final_name)) return;
-    throw CreateError(file.place, fmt::format("'{}' exists and does not carry maniple's completeness mark: remove it, or "
-                                              "say --overwrite",
-                                              file.name));
+    if (overwrite || !std::filesystem::exists(file.path.final_name, ignored) || is_complete(file.path.final_name))
+        return;
+    throw CreateError(file.place,
+                      fmt::format("'{}' exists and does not carry maniple's completeness mark: remove it, or "
+                                  "say --overwrite",
+                                  file.name));
 }
 
 void require_visible(const OutputFile& file) {
     const int descriptor = hdf5::fault_strikes() ? -1 : open(file.path.temporary.c_str(), O_RDWR | O_CLOEXEC);
     if (descriptor < 0) {
-        throw CreateError(file.place, fmt::format("this rank cannot open '{}', which rank 0 created: {}. Outputs of several "
-                                                  "ranks need a file system that all of them share",
-                                                  file.path.temporary.string(), std::strerror(errno)));
+        throw CreateError(file.place,
+                          fmt::format("this rank cannot open '{}', which rank 0 created: {}. Outputs of several "
+                                      "ranks need a file system that all of them share",
+                                      file.path.temporary.string(), std::strerror(errno)));
     }
     close(descriptor);
 }

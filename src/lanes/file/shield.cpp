@@ -35,14 +35,10 @@ std::string outcome_of(const std::string& path, const Place& place, const std::f
     try {
         try {
             return succeeded + work() + end_mark;
-        } catch (const Error&) {
-            throw;
-        } catch (const std::exception& error) {
+        } catch (const Error&) { throw; } catch (const std::exception& error) {
             throw DataError(place, fmt::format("'{}' is damaged: {}", path, error.what()));
         }
-    } catch (const Error&) {
-        return failed + failure_to_bytes(std::current_exception()) + end_mark;
-    }
+    } catch (const Error&) { return failed + failure_to_bytes(std::current_exception()) + end_mark; }
 }
 
 /// A crash or an endless loop is expected here: no core file, and nobody's handler or message for it.
@@ -90,8 +86,7 @@ std::string outcome_from_child(const std::string& path, const Place& place, cons
     std::string message = child > 0 ? receive_all(ends[0]) : "";
     close(ends[0]);
     if (child < 0) return {};
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (message.size() < 2 || message.back() != end_mark) message = end_mark;
     return message;
 }

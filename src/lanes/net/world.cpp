@@ -40,6 +40,8 @@ World::World(MPI_Comm communicator) {
 
 World::~World() {
     if (abandoned_) return;
+    // MPI_Finalize is no barrier: a rank that leaves early would be gone while another's watch still sends to it.
+    MPI_Barrier(own_);
     for (MPI_Comm* copy : {&own_, &data_, &files_, &watch_}) MPI_Comm_free(copy);
 }
 

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""The main job through the real program: ranks 1 to 4 against NumPy, a killed rank, a second run on the same output.
+
+run_test.py MANIPLE MPIEXEC SOURCE_DIR
+"""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import h5py
+import numpy
+
+maniple, mpiexec, source = sys.argv[1:4]
+environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+failures = []
+
+
+def command(ranks, job, *options):
+    return [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), maniple, "run", job, "--threads", "1", *options]
+
+
+def run(ranks, job, *options, timeout=100):
+    return subprocess.run(command(ranks, job, *options), env=environment, capture_output=True, text=True, timeout=timeout)
+
+
+def expect(condition, what):
+    print(("good  " if condition else "BAD   ") + what, flush=True)
+    if not condition:
+        failures.append(what)
+
+
+def make_folder(steps):
+    folder = tempfile.mkdtemp(prefix="maniple-run-test-")
+    os.symlink(os.path.join(source, "jobs", "data"), os.path.join(folder, "data"))
+    text = open(os.path.join(source, "jobs", "terrain.yaml")).read()
+    with open(os.path.join(folder, "terrain.yaml"), "w") as job:
+        job.write(text.replace("steps: 200", "steps: %d" % steps))
+    return folder
+
+
+def test_ranks():
+    folder = make_folder(200)
+    job = os.path.join(folder, "terrain.yaml")
+    first = None
+    for ranks in (1, 2, 3, 4):
+        result = run(ranks, job)
+        expect(result.returncode == 0, "terrain on %d ranks exits 0: %s" % (ranks, result.stderr[-300:] if result.returncode else ""))
+        check = subprocess.run([sys.executable, os.path.join(source, "tests", "terrain_reference.py"), os.path.join(folder, "terrain.h5")])
+        expect(check.returncode == 0, "terrain on %d ranks agrees with NumPy" % ranks)
+        with h5py.File(os.path.join(folder, "terrain.h5")) as file:
+            stencils = [file[name][()].tobytes() for name in ("relief", "slope")]
+        first = first or stencils
+        expect(stencils == first, "stencils on %d ranks equal those on one, bit for bit" % ranks)
+    shutil.rmtree(folder)
+
+
+def ranks_of(job):
+    """Process ids by rank of a run under way."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = open("/proc/%s/cmdline" % pid, "rb").read().decode().split("\0")
+            if words[0] != maniple or job not in words:
+                continue
+            for item in open("/proc/%s/environ" % pid, "rb").read().decode().split("\0"):
+                if item.startswith("OMPI_COMM_WORLD_RANK="):
+                    found[int(item.split("=")[1])] = int(pid)
+        except (OSError, UnicodeDecodeError):
+            pass
+    return found
+
+
+def wait_for(folder, name, seconds=30):
+    end = time.time() + seconds
+    while time.time() < end and not os.path.exists(os.path.join(folder, name)):
+        time.sleep(0.05)
+    time.sleep(0.5)
+
+
+def test_killed_rank():
+    folder = make_folder(20)
+    job = os.path.join(folder, "terrain.yaml")
+    expect(run(2, job).returncode == 0, "a first result is there")
+    before = open(os.path.join(folder, "terrain.h5"), "rb").read()
+    text = open(job).read()
+    open(job, "w").write(text.replace("steps: 20", "steps: 20000000"))
+    process = subprocess.Popen(command(4, job), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(folder, ".terrain.h5.maniple-tmp")
+    killed = ranks_of(job).get(2)
+    expect(killed is not None, "rank 2 is found")
+    if killed is not None:
+        os.kill(killed, signal.SIGKILL)
+    begin = time.time()
+    try:
+        code = process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = 0
+    expect(code != 0, "a killed rank ends the job with code %d after %.1f s" % (code, time.time() - begin))
+    expect(open(os.path.join(folder, "terrain.h5"), "rb").read() == before, "the previous output is untouched")
+    open(job, "w").write(text)
+    expect(run(2, job).returncode == 0, "the next run goes well")
+    left = [name for name in os.listdir(folder) if "maniple" in name]
+    expect(not left, "nothing is left behind: %s" % left)
+    shutil.rmtree(folder)
+
+
+def test_second_run():
+    folder = make_folder(30000)
+    job = os.path.join(folder, "terrain.yaml")
+    first = subprocess.Popen(command(2, job), env=environment, stderr=subprocess.DEVNULL)
+    wait_for(folder, ".terrain.h5.maniple-tmp")
+    second = run(2, job)
+    expect(second.returncode == 73, "a second run on the same output is 73, got %d" % second.returncode)
+    expect(second.stderr.count("error:") == 1, "with one message")
+    expect(first.wait(timeout=100) == 0, "and the first is unharmed")
+    with h5py.File(os.path.join(folder, "terrain.h5")) as file:
+        expect(file["total"].shape == (3000,) and bool(numpy.isfinite(file["relief"][()]).all()), "its result is whole")
+    shutil.rmtree(folder)
+
+
+test_ranks()
+test_killed_rank()
+test_second_run()
+print("%d failures" % len(failures))
+sys.exit(1 if failures else 0)
