@@ -116,6 +116,7 @@ private:
                                  world_.size() == 1 ? "rank" : "ranks", threads_, threads_ == 1 ? "thread" : "threads"));
         together(world_, [&] { arena_ = std::make_unique<Arena>(layout_); });
         outputs_ = std::make_unique<OutputFiles>(world_.files(), job_, catalogue_, output_datasets(graph_, job_, catalogue_), provenance(), options_.overwrite);
+        for (const std::string& notice : outputs_->notices()) progress.say(notice);
         InputFiles inputs(job_, catalogue_);
         CpuLane cpu(graph_, *arena_, instruction_set_, threads_);
         NetLane net(world_, *arena_);

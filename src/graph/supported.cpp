@@ -24,8 +24,13 @@ void check_plan(const PlanSpec& plan) {
 }
 
 void check_fill(const InputSpec& input) {
-    if (!input.fill || input.fill->kind == Fill::Kind::number) return;
-    refuse(input.fill->place, "this way to fill '" + input.name + "'");
+    if (!input.fill) return;
+    if (input.fill->kind != Fill::Kind::number) refuse(input.fill->place, "this way to fill '" + input.name + "'");
+    const DType type = input.dtype.value_or(DType::f32);
+    if (type == DType::f16) refuse(input.fill->place, "filling an f16 tensor");
+    if (!is_floating(type) && !input.fill->value.is_integer) {
+        throw JobError(input.fill->place, "a real number cannot fill '" + input.name + "', which is " + std::string(name_of(type)));
+    }
 }
 
 }  // namespace
