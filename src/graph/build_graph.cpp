@@ -236,7 +236,7 @@ private:
     BoundaryRule boundary_rule(const CallParameters& parameters, const Operation& operation) const {
         if (!operation.kernel->signature.has_halo()) return {};
         const int rank = graph_[operation.inputs[0]].shape.rank();
-        if (parameters.boundary.size() == 1) return BoundaryRule(static_cast<std::size_t>(rank), parameters.boundary[0]);
+        if (!parameters.boundary_by_axis) return BoundaryRule(static_cast<std::size_t>(rank), parameters.boundary[0]);
         if (static_cast<int>(parameters.boundary.size()) != rank) {
             throw JobError(parameters.boundary_place, "boundary has " + std::to_string(parameters.boundary.size()) +
                                                           " rules, expected one, or one for each of the " + std::to_string(rank) + " axes");

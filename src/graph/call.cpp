@@ -121,6 +121,7 @@ private:
             result_.boundary = {boundary_of(value)};
             return;
         }
+        result_.boundary_by_axis = true;
         for (const Value& item : value.list) result_.boundary.push_back(boundary_of(item));
     }
 

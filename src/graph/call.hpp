@@ -16,7 +16,8 @@ struct CallParameters {
     std::vector<std::int64_t> axes;
     bool all_axes = true;
     bool keepdims = false;
-    std::vector<Boundary> boundary = {Boundary::clamp};  ///< one for all axes, or one for each
+    std::vector<Boundary> boundary = {Boundary::clamp};
+    bool boundary_by_axis = false;  ///< a list was written: one rule for each axis; else one for all
     Place axes_place;
     Place boundary_place;
 };

@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+
+#include "graph/graph.hpp"
+
+namespace maniple {
+namespace {
+
+/// A job over two f32 inputs, u [4, 6] and row [6], and one i32 input, n [4, 6]. Its graph begins on line 4.
+Graph build(const std::string& graph, const std::string& rest = "outputs: {v: out.h5:/v}\n") {
+    static const KernelRegistry registry(standard_kernels());
+    const Job job = parse_job("maniple: 1\nname: t\ninputs: {u: i.h5:/u, row: i.h5:/row, n: i.h5:/n}\ngraph:\n" + graph + rest, "t.yaml");
+    Catalogue catalogue;
+    catalogue.inputs = {{"u", {4, 6}, DType::f32, {}, {4, 6}}, {"row", {6}, DType::f32, {}, {6}}, {"n", {4, 6}, DType::i32, {}, {4, 6}}};
+    return build_graph(job, catalogue, registry);
+}
+
+struct Wrong {
+    const char* graph;
+    int line, column;
+    const char* message;
+    const char* suggestion;
+};
+
+class WrongGraph : public ::testing::TestWithParam<Wrong> {};
+
+TEST_P(WrongGraph, IsRefusedAtItsPlace) {
+    const Wrong& wrong = GetParam();
+    try {
+        build(wrong.graph);
+        FAIL() << "accepted: " << wrong.graph;
+    } catch (const JobError& error) {
+        const Diagnostic& first = error.diagnostics().front();
+        EXPECT_EQ(first.place.line, wrong.line) << first.message;
+        EXPECT_EQ(first.place.column, wrong.column) << first.message;
+        EXPECT_NE(first.message.find(wrong.message), std::string::npos) << first.message;
+        EXPECT_EQ(first.suggestion, wrong.suggestion);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, WrongGraph,
+    ::testing::Values(Wrong{"  v: heat_stp(u, alpha=0.1)\n", 5, 6, "unknown kernel 'heat_stp'", "heat_step"},
+                      Wrong{"  v: u + rwo\n", 5, 10, "unknown name 'rwo'", "row"},
+                      Wrong{"  v: heat_step(u, alhpa=0.1)\n", 5, 19, "has no parameter 'alhpa'", "alpha"},
+                      Wrong{"  v: heat_step(u)\n", 5, 6, "needs its parameter 'alpha'", ""},
+                      Wrong{"  v: heat_step(row, alpha=0.1)\n", 5, 16, "expects 2 axes", ""},
+                      Wrong{"  v: heat_step(n, alpha=0.1)\n", 5, 16, "does not take i32", ""},
+                      Wrong{"  v: heat_step(u, alpha=0.1, boundary=clmap)\n", 5, 39, "unknown boundary rule", "clamp"},
+                      Wrong{"  v: heat_step(u, alpha=0.1, boundary=[clamp])\n", 5, 39, "one for each of the 2 axes", ""},
+                      Wrong{"  v: add(u)\n", 5, 6, "takes 2 arguments", ""},
+                      Wrong{"  v: sum(u, axis=2)\n", 5, 18, "axis 2 is out of range", ""},
+                      Wrong{"  v: sum(u, axis=[0, -2])\n", 5, 18, "named twice", ""},
+                      Wrong{"  w: sum(u, axis=1)\n  v: u + w\n", 6, 10, "does not broadcast", ""},
+                      Wrong{"  v: n + 3000000000\n", 5, 10, "does not fit i32", ""},
+                      Wrong{"  v: w + u\n  w: v * 2\n", 5, 3, "the graph has a cycle: v -> w -> v", ""}));
+
+TEST(BuildGraph, ReportsIndependentErrorsAtOnceAndDependentOnesNot) {
+    try {
+        build("  a: u + nope\n  b: a + 1\n  v: heat_step(u)\n");
+        FAIL();
+    } catch (const JobError& error) {
+        EXPECT_EQ(error.diagnostics().size(), 2u);
+    }
+}
+
+TEST(BuildGraph, KeepsWhatOutputsAndCarriesNeedAndNothingElse) {
+    const Graph graph = build("  unused: u * 2\n  w: u + row\n  v: w - u\n");
+    ASSERT_EQ(graph.operations.size(), 2u);
+    EXPECT_EQ(graph.operations[0].kernel->name, "add");
+    EXPECT_EQ(graph.operations[1].kernel->name, "sub");
+}
+
+TEST(BuildGraph, TellsWhatChangesFromStepToStep) {
+    const Graph graph = build("  still: row * 2\n  v: u + still\n", "loop: {steps: 3, carry: {u: v}}\noutputs: {v: out.h5:/v}\n");
+    EXPECT_FALSE(graph.operations[0].in_loop);
+    EXPECT_TRUE(graph.operations[1].in_loop);
+}
+
+TEST(BuildGraph, AnOutputKeepsTheAxesOfItsInput) {
+    const Graph graph = build("  w: heat_step(u, alpha=0.1)\n  v: sum(w, axis=0)\n");
+    const Tensor& v = graph[graph.outputs[0].tensor];
+    ASSERT_EQ(v.axes.size(), 1u);
+    EXPECT_EQ(v.axes[0], (AxisOrigin{0, 1}));
+    EXPECT_EQ(v.attributes_from, -1);
+}
+
+TEST(BuildGraph, RefusesWhatIsNotBuiltInYetByName) {
+    EXPECT_THROW(build("  v: softmax(u, axis=1)\n"), UnavailableError);
+    EXPECT_THROW(build("  v: u + n\n"), UnavailableError);
+    EXPECT_THROW(build("  v: u + row\n", "plan: pipeline\noutputs: {v: out.h5:/v}\n"), UnavailableError);
+}
+
+}  // namespace
+}  // namespace maniple
