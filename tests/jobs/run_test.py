@@ -109,6 +109,27 @@ def test_killed_rank():
     shutil.rmtree(folder)
 
 
+def test_stopped_rank(victim):
+    """A rank that hangs is nobody's signal: only the watch can notice it."""
+    folder = make_folder(20000000)
+    job = os.path.join(folder, "terrain.yaml")
+    process = subprocess.Popen(command(2, job, "--stall", "3s"), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(folder, ".terrain.h5.maniple-tmp")
+    stopped = ranks_of(job).get(victim)
+    if stopped is not None:
+        os.kill(stopped, signal.SIGSTOP)
+    try:
+        code = process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = 0
+    for pid in ranks_of(job).values():
+        os.kill(pid, signal.SIGKILL)
+    expect(stopped is not None and code == 76, "rank %d stopped in mid-run ends the job with 76, got %d" % (victim, code))
+    expect(not os.path.exists(os.path.join(folder, "terrain.h5")), "and no half-written result appears")
+    shutil.rmtree(folder)
+
+
 def test_second_run():
     folder = make_folder(30000)
     job = os.path.join(folder, "terrain.yaml")
@@ -125,6 +146,8 @@ def test_second_run():
 
 test_ranks()
 test_killed_rank()
+test_stopped_rank(1)
+test_stopped_rank(0)
 test_second_run()
 print("%d failures" % len(failures))
 sys.exit(1 if failures else 0)
