@@ -95,7 +95,7 @@ private:
         plan_ = make_plan(graph_, machine_, {job_.plan.strategy, static_cast<int>(job_.plan.max_ranks.value_or(0))});
         plan_text_ = print_plan(graph_, plan_);
         world_.require_equal(plan_text_, "the plan");
-        layout_ = build_layout(graph_, plan_, world_.rank());
+        together(world_, [&] { layout_ = build_layout(graph_, plan_, world_.rank()); });
     }
 
     Provenance provenance() const {
@@ -233,6 +233,11 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
         // Every rank has the same error: found alike by all, or agreed upon. One prints it.
         if (world.is_root()) throw;
         return static_cast<int>(error.code());
+    } catch (const std::exception& error) {
+        // Nothing that the ranks agreed on: the others would wait for this one for ever.
+        std::fprintf(stderr, "maniple: internal error on rank %d: %s\n", world.rank().value, error.what());
+        MPI_Abort(MPI_COMM_WORLD, static_cast<int>(ExitCode::internal));
+        return static_cast<int>(ExitCode::internal);
     }
 }
 
