@@ -19,9 +19,7 @@ struct Colours {
     const char* off = "";
 };
 
-Colours colours_of(const char* kind) {
-    return {"\033[1m", kind, "\033[1;32m", "\033[0m"};
-}
+Colours colours_of(const char* kind) { return {"\033[1m", kind, "\033[1;32m", "\033[0m"}; }
 
 /// The byte where character `index` of `text` starts.
 std::size_t byte_of_character(std::string_view text, std::size_t index) {

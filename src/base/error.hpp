@@ -24,7 +24,7 @@ enum class ExitCode : int {
 /// A range of characters of one text file. Lines and columns count from 1, columns in characters (not
 /// bytes), a tab is one. `line` 0 means "no place in a file".
 struct Place {
-    std::string file;       ///< as given on the command line
+    std::string file;  ///< as given on the command line
     int line = 0;
     int column = 0;
     int length = 1;         ///< characters under the caret, at least 1
@@ -67,14 +67,14 @@ private:
 };
 
 /// Defines one class of the hierarchy: constructible from a message, a message at a place, or diagnostics.
-#define MANIPLE_ERROR(Name, Code)                                                                      \
-    class Name : public Error {                                                                        \
-    public:                                                                                            \
-        explicit Name(std::string message) : Error(Code, std::move(message)) {}                        \
-        Name(Place place, std::string message, std::string suggestion = {})                            \
-            : Error(Code, std::vector<Diagnostic>{                                                     \
+#define MANIPLE_ERROR(Name, Code)                                                                           \
+    class Name : public Error {                                                                             \
+    public:                                                                                                 \
+        explicit Name(std::string message) : Error(Code, std::move(message)) {}                             \
+        Name(Place place, std::string message, std::string suggestion = {})                                 \
+            : Error(Code, std::vector<Diagnostic>{                                                          \
                               {std::move(place), std::move(message), std::move(suggestion), {}, false}}) {} \
-        explicit Name(std::vector<Diagnostic> diagnostics) : Error(Code, std::move(diagnostics)) {}    \
+        explicit Name(std::vector<Diagnostic> diagnostics) : Error(Code, std::move(diagnostics)) {}         \
     }
 
 MANIPLE_ERROR(UsageError, ExitCode::usage);
@@ -93,8 +93,8 @@ MANIPLE_ERROR(LinkError, ExitCode::link);
 
 /// Checks an invariant in every build. `message` may be any expression convertible to std::string; it is
 /// evaluated only when the check fails.
-#define MANIPLE_CHECK(condition, message)                                          \
-    do {                                                                           \
+#define MANIPLE_CHECK(condition, message)                                           \
+    do {                                                                            \
         if (!(condition)) ::maniple::broken_invariant(__FILE__, __LINE__, message); \
     } while (false)
 

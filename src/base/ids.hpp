@@ -22,12 +22,12 @@ struct Id {
     constexpr auto operator<=>(const Id&) const = default;
 };
 
-using Rank = Id<struct RankTag>;                ///< one MPI process of the run
-using TensorId = Id<struct TensorTag>;          ///< a tensor of the graph
-using OperationId = Id<struct OperationTag>;    ///< an operation of the graph
-using BufferId = Id<struct BufferTag>;          ///< a piece of storage of one rank
+using Rank = Id<struct RankTag>;                  ///< one MPI process of the run
+using TensorId = Id<struct TensorTag>;            ///< a tensor of the graph
+using OperationId = Id<struct OperationTag>;      ///< an operation of the graph
+using BufferId = Id<struct BufferTag>;            ///< a piece of storage of one rank
 using InstructionId = Id<struct InstructionTag>;  ///< an operation of one rank's program
-using ChunkId = Id<struct ChunkTag>;            ///< a chunk of a program
+using ChunkId = Id<struct ChunkTag>;              ///< a chunk of a program
 
 }  // namespace maniple
 

@@ -1,10 +1,10 @@
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 
 namespace maniple {
 
@@ -30,9 +30,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return last[b.size()];
 }
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Length of the character of UTF-8 that starts `text`, or 0 if those bytes are not UTF-8.
 std::size_t utf8_character(std::string_view text) {
@@ -115,8 +113,7 @@ std::optional<std::int64_t> parse_count(std::string_view text) {
 }
 
 std::optional<double> parse_seconds(std::string_view text) {
-    static constexpr std::array<Unit, 5> units = {
-        {{"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}}};
+    static constexpr std::array<Unit, 5> units = {{{"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}}};
     return parse_with_unit(text, units);
 }
 
@@ -136,9 +133,8 @@ std::optional<std::int64_t> parse_bytes(std::string_view text) {
 }
 
 std::size_t count_characters(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-    }));
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string printable(std::string_view text) {

@@ -35,7 +35,9 @@ int dispatch(int argc, char** argv) {
         if (command == word) throw UnavailableError("maniple " + command + " is not built in yet");
     }
     const std::vector<std::string> known = {"run", "plan", "inspect", "--version", "--help"};
-    throw UsageError(Place{}, "unknown command '" + command + "', expected one of run, plan, inspect, --version, --help", nearest_word(command, known));
+    throw UsageError(Place{},
+                     "unknown command '" + command + "', expected one of run, plan, inspect, --version, --help",
+                     nearest_word(command, known));
 }
 
 }  // namespace
@@ -46,7 +48,8 @@ int main(int argc, char** argv) {
         return maniple::dispatch(argc, argv);
     } catch (const maniple::Error& error) {
         const bool colour = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-        for (const maniple::Diagnostic& diagnostic : error.diagnostics()) std::fputs(maniple::render(diagnostic, colour).c_str(), stderr);
+        for (const maniple::Diagnostic& diagnostic : error.diagnostics())
+            std::fputs(maniple::render(diagnostic, colour).c_str(), stderr);
         return static_cast<int>(error.code());
     } catch (const std::exception& error) {
         std::fprintf(stderr, "maniple: internal error: %s\n", error.what());

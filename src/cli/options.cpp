@@ -1,7 +1,8 @@
 #include "cli/options.hpp"
 
-#include <algorithm>
 #include <boost/program_options.hpp>
+
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 
@@ -15,7 +16,8 @@ namespace {
 namespace po = boost::program_options;
 
 /// Options of the interface whose machinery is not there yet. They are parsed, then refused by name.
-constexpr const char* later_flags[] = {"resume", "reproducible", "validate", "no-fallback", "no-history", "check", "verbose"};
+constexpr const char* later_flags[] = {"resume",     "reproducible", "validate", "no-fallback",
+                                       "no-history", "check",        "verbose"};
 constexpr const char* later_values[] = {"time-left", "inside"};
 
 po::options_description run_description() {
@@ -27,7 +29,8 @@ po::options_description run_description() {
     add("threads", po::value<int>()->value_name("N"), "compute threads of this rank (default: the cores it may use)");
     add("gpus", po::value<std::string>()->value_name("none|all")->default_value("all"), "which GPUs may be used");
     add("overwrite", "outputs may replace files that maniple did not write");
-    add("report", po::value<std::string>()->value_name("DIR"), "where the report goes (default: NAME.report beside the job file)");
+    add("report", po::value<std::string>()->value_name("DIR"),
+        "where the report goes (default: NAME.report beside the job file)");
     add("no-report", "write no report");
     add("dry-run", "validate everything, read no data, run nothing");
     add("stall", po::value<std::string>()->value_name("60s"), "no progress for so long ends the run");
@@ -53,7 +56,8 @@ std::vector<std::string> names_of(const po::options_description& options) {
     return names;
 }
 
-po::variables_map parse(const std::vector<std::string>& arguments, const po::options_description& visible, const std::string& command) {
+po::variables_map parse(const std::vector<std::string>& arguments, const po::options_description& visible,
+                        const std::string& command) {
     po::options_description all(visible);
     all.add_options()("job", po::value<std::vector<std::string>>());
     if (command == "run") {
@@ -69,9 +73,7 @@ po::variables_map parse(const std::vector<std::string>& arguments, const po::opt
     } catch (const po::unknown_option& unknown) {
         throw UsageError(Place{}, "maniple " + command + ": unknown option '" + unknown.get_option_name() + "'",
                          nearest_word(unknown.get_option_name(), names_of(visible)));
-    } catch (const po::error& wrong) {
-        throw UsageError("maniple " + command + ": " + wrong.what());
-    }
+    } catch (const po::error& wrong) { throw UsageError("maniple " + command + ": " + wrong.what()); }
     return values;
 }
 
@@ -84,9 +86,11 @@ void refuse_later(const po::variables_map& values) {
 }
 
 std::string one_job(const po::variables_map& values, const std::string& command) {
-    const auto jobs = values.count("job") > 0 ? values["job"].as<std::vector<std::string>>() : std::vector<std::string>{};
+    const auto jobs =
+        values.count("job") > 0 ? values["job"].as<std::vector<std::string>>() : std::vector<std::string>{};
     if (jobs.size() == 1) return jobs[0];
-    throw UsageError("maniple " + command + " takes one job file, found " + std::to_string(jobs.size()) + "; maniple " + command + " --help lists the options");
+    throw UsageError("maniple " + command + " takes one job file, found " + std::to_string(jobs.size()) + "; maniple " +
+                     command + " --help lists the options");
 }
 
 JobOverrides overrides_of(const po::variables_map& values) {
@@ -95,7 +99,8 @@ JobOverrides overrides_of(const po::variables_map& values) {
     if (values.count("set") == 0) return overrides;
     for (const std::string& setting : values["set"].as<std::vector<std::string>>()) {
         const std::size_t equals = setting.find('=');
-        if (equals == std::string::npos || equals == 0) throw UsageError("--set takes NAME=VALUE, found '" + setting + "'");
+        if (equals == std::string::npos || equals == 0)
+            throw UsageError("--set takes NAME=VALUE, found '" + setting + "'");
         overrides.set.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
     }
     return overrides;
@@ -104,7 +109,8 @@ JobOverrides overrides_of(const po::variables_map& values) {
 std::string one_of(const po::variables_map& values, const char* name, const std::vector<std::string>& known) {
     const std::string value = values[name].as<std::string>();
     if (std::find(known.begin(), known.end(), value) != known.end()) return value;
-    throw UsageError(Place{}, "--" + std::string(name) + " takes " + join(known, ", ") + ", found '" + value + "'", nearest_word(value, known));
+    throw UsageError(Place{}, "--" + std::string(name) + " takes " + join(known, ", ") + ", found '" + value + "'",
+                     nearest_word(value, known));
 }
 
 /// "60s", "5 min", "1h".
@@ -113,7 +119,8 @@ double duration_seconds(const std::string& option, const std::string& text) {
     double value = 0;
     std::string unit;
     stream >> value >> unit;
-    const std::vector<std::pair<std::string, double>> units = {{"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    const std::vector<std::pair<std::string, double>> units = {
+        {"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
     for (const auto& [name, seconds] : units) {
         if (unit == name && value > 0) return value * seconds;
     }
@@ -122,7 +129,8 @@ double duration_seconds(const std::string& option, const std::string& text) {
 
 void check_lanes(const po::variables_map& values, RunOptions& options) {
     options.lanes = one_of(values, "lanes", {"auto", "cpu", "gpu", "both"});
-    if (options.lanes == "gpu" || options.lanes == "both") throw UnavailableError("--lanes " + options.lanes + ": gpu lanes are not built in yet");
+    if (options.lanes == "gpu" || options.lanes == "both")
+        throw UnavailableError("--lanes " + options.lanes + ": gpu lanes are not built in yet");
     options.gpus = values["gpus"].as<std::string>();
     if (options.gpus == "all" || options.gpus == "none") return;
     if (options.gpus.find_first_not_of("0123456789,") == std::string::npos && !options.gpus.empty()) {
@@ -148,7 +156,8 @@ RunOptions parse_run_options(const std::vector<std::string>& arguments) {
     check_lanes(values, options);
     if (values.count("threads") > 0) {
         options.threads = values["threads"].as<int>();
-        if (options.threads < 1 || options.threads > 4096) throw UsageError("--threads takes a number from 1 to 4096, found " + std::to_string(options.threads));
+        if (options.threads < 1 || options.threads > 4096)
+            throw UsageError("--threads takes a number from 1 to 4096, found " + std::to_string(options.threads));
     }
     if (values.count("report") > 0) options.report = values["report"].as<std::string>();
     if (values.count("stall") > 0) options.stall_seconds = duration_seconds("stall", values["stall"].as<std::string>());
@@ -182,7 +191,9 @@ std::string usage() {
            "maniple COMMAND --help lists a command's options.\n";
 }
 
-std::string run_usage() { return help_text(run_description(), "maniple run JOB.yaml [options]      (under mpirun, srun, or alone)\n"); }
+std::string run_usage() {
+    return help_text(run_description(), "maniple run JOB.yaml [options]      (under mpirun, srun, or alone)\n");
+}
 
 std::string plan_usage() { return help_text(plan_description(), "maniple plan JOB.yaml [options]\n"); }
 

@@ -14,8 +14,8 @@ struct RunOptions {
     JobOverrides overrides;
     std::string lanes = "auto";
     std::string gpus = "all";
-    std::string report;        ///< empty: NAME.report beside the job file
-    int threads = 0;           ///< 0: as many as there are cores
+    std::string report;  ///< empty: NAME.report beside the job file
+    int threads = 0;     ///< 0: as many as there are cores
     double stall_seconds = 60;
     bool no_report = false;
     bool overwrite = false;

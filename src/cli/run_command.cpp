@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
@@ -29,9 +30,7 @@ void together(const World& world, Stage&& stage) {
     std::exception_ptr error;
     try {
         stage();
-    } catch (...) {
-        error = std::current_exception();
-    }
+    } catch (...) { error = std::current_exception(); }
     world.agree(error);
 }
 
@@ -57,9 +56,13 @@ std::string report_folder(const RunOptions& options, const Job& job) {
 class JobRun {
 public:
     JobRun(const World& world, Watch& watch, RunOptions options, std::int64_t begin_ns)
-        : world_(world), watch_(watch), options_(std::move(options)), begin_ns_(begin_ns), registry_(standard_kernels()) {}
+        : world_(world), watch_(watch), options_(std::move(options)), begin_ns_(begin_ns) {}
 
     void run() {
+        together(world_, [&] {
+            registry_.emplace(standard_kernels());
+            topology_.emplace();
+        });
         load_job();
         make_graph_and_plan();
         if (options_.dry_run) return;
@@ -85,13 +88,14 @@ private:
     }
 
     void make_graph_and_plan() {
-        graph_ = build_graph(job_, catalogue_, registry_);
+        graph_ = build_graph(job_, catalogue_, *registry_);
         together(world_, [&] {
-            instruction_set_ = choose_instruction_set(registry_.all().front().instruction_sets);
-            threads_ = choose_threads(options_, topology_);
+            instruction_set_ = choose_instruction_set(registry_->all().front().instruction_sets);
+            threads_ = choose_threads(options_, *topology_);
         });
-        const RankFacts facts{host_name(), threads_, topology_.memory_bytes()};
-        for (const std::string& bytes : world_.gather(serialize(facts))) machine_.ranks.push_back(deserialize_rank_facts(bytes));
+        const RankFacts facts{host_name(), threads_, topology_->memory_bytes()};
+        for (const std::string& bytes : world_.gather(serialize(facts)))
+            machine_.ranks.push_back(deserialize_rank_facts(bytes));
         plan_ = make_plan(graph_, machine_, {job_.plan.strategy, static_cast<int>(job_.plan.max_ranks.value_or(0))});
         plan_text_ = print_plan(graph_, plan_);
         world_.require_equal(plan_text_, "the plan");
@@ -112,24 +116,36 @@ private:
 
     void execute() {
         Progress progress(job_.name, graph_.steps, progress_mode(options_.quiet || !world_.is_root()));
-        progress.say(fmt::format("{}: {} {} on {} {}, {} {} each", job_.name, graph_.steps, graph_.steps == 1 ? "step" : "steps", world_.size(),
-                                 world_.size() == 1 ? "rank" : "ranks", threads_, threads_ == 1 ? "thread" : "threads"));
+        progress.say(fmt::format(
+            "{}: {} {} on {} {}, {} {} each", job_.name, graph_.steps, graph_.steps == 1 ? "step" : "steps",
+            world_.size(), world_.size() == 1 ? "rank" : "ranks", threads_, threads_ == 1 ? "thread" : "threads"));
         together(world_, [&] { arena_ = std::make_unique<Arena>(layout_); });
-        outputs_ = std::make_unique<OutputFiles>(world_.files(), job_, catalogue_, output_datasets(graph_, job_, catalogue_), provenance(), options_.overwrite);
+        outputs_ =
+            std::make_unique<OutputFiles>(world_.files(), job_, catalogue_, output_datasets(graph_, job_, catalogue_),
+                                          provenance(), options_.overwrite);
         for (const std::string& notice : outputs_->notices()) progress.say(notice);
-        InputFiles inputs(job_, catalogue_);
-        CpuLane cpu(graph_, *arena_, instruction_set_, threads_);
-        NetLane net(world_, *arena_);
-        FileLane file(graph_, *arena_, inputs, outputs_.get());
-        Executor executor(graph_, plan_, layout_, cpu, net, file, threads_, [&](int worker) { topology_.pin_worker(worker, threads_); });
-        watch_.observe({[&] { return executor.progress().load(std::memory_order_relaxed); }, [&] { return file.is_busy(); },
-                        [&] { return executor.in_flight_text(); }});
+        std::optional<InputFiles> opened_inputs;
+        std::optional<CpuLane> cpu_lane;
+        std::optional<NetLane> net_lane;
+        std::optional<FileLane> file_lane;
+        together(world_, [&] {
+            opened_inputs.emplace(job_, catalogue_);
+            cpu_lane.emplace(graph_, *arena_, instruction_set_, threads_);
+            net_lane.emplace(world_, *arena_);
+            file_lane.emplace(graph_, *arena_, *opened_inputs, outputs_.get());
+        });
+        InputFiles& inputs = *opened_inputs;
+        CpuLane& cpu = *cpu_lane;
+        NetLane& net = *net_lane;
+        FileLane& file = *file_lane;
+        Executor executor(graph_, plan_, layout_, cpu, net, file, threads_,
+                          [&](int worker) { topology_->pin_worker(worker, threads_); });
+        watch_.observe({[&] { return executor.progress().load(std::memory_order_relaxed); },
+                        [&] { return file.is_busy(); }, [&] { return executor.in_flight_text(); }});
         std::exception_ptr error;
         try {
             totals_ = executor.run([&](std::int64_t done) { progress.update(done); });
-        } catch (...) {
-            error = std::current_exception();
-        }
+        } catch (...) { error = std::current_exception(); }
         watch_.observe({});
         agree_or_end(error);
         summarise(cpu, net, file, inputs);
@@ -143,7 +159,8 @@ private:
         } catch (const Error& agreed) {
             outputs_->abandon();
             if (world_.is_root()) {
-                for (const Diagnostic& diagnostic : agreed.diagnostics()) std::fputs(render(diagnostic, false).c_str(), stderr);
+                for (const Diagnostic& diagnostic : agreed.diagnostics())
+                    std::fputs(render(diagnostic, false).c_str(), stderr);
             }
             world_.sum(std::int64_t{0});  // nobody leaves before the message is out and temporary files are gone
             MPI_Abort(MPI_COMM_WORLD, static_cast<int>(agreed.code()));
@@ -156,9 +173,11 @@ private:
         const Activity file_activity = file.activity();
         summary_.lanes.push_back({rank, "cpu", -1, "", cpu.busy_seconds(), cpu.activity().chunks, totals_.operations});
         if (world_.size() > 1) {
-            summary_.lanes.push_back({rank, "net", -1, "", static_cast<double>(net_activity.busy_ns) / 1e9, net_activity.chunks, 0});
+            summary_.lanes.push_back(
+                {rank, "net", -1, "", static_cast<double>(net_activity.busy_ns) / 1e9, net_activity.chunks, 0});
         }
-        summary_.lanes.push_back({rank, "file", -1, "", static_cast<double>(file_activity.busy_ns) / 1e9, file_activity.chunks, 0});
+        summary_.lanes.push_back(
+            {rank, "file", -1, "", static_cast<double>(file_activity.busy_ns) / 1e9, file_activity.chunks, 0});
         summary_.flops = totals_.flops;
         summary_.chunks = totals_.chunks;
         summary_.messages = totals_.messages;
@@ -169,7 +188,8 @@ private:
 
     void finish() {
         std::vector<std::int64_t> rows;
-        for (const GraphOutput& output : graph_.outputs) rows.push_back(output.every > 0 ? totals_.steps / output.every : 0);
+        for (const GraphOutput& output : graph_.outputs)
+            rows.push_back(output.every > 0 ? totals_.steps / output.every : 0);
         outputs_->finish(rows);
         summary_.written_bytes = outputs_->bytes_written();
         summary_.wall_seconds = static_cast<double>(now_ns() - begin_ns_) / 1e9;
@@ -178,9 +198,11 @@ private:
         summary.version = version_number();
         summary.strategy = plan_.strategy;
         summary.steps = totals_.steps;
-        for (const std::string& bytes : world_.gather(serialize(summary_))) summary.ranks.push_back(deserialize_rank_summary(bytes));
+        for (const std::string& bytes : world_.gather(serialize(summary_)))
+            summary.ranks.push_back(deserialize_rank_summary(bytes));
         for (const OutputSpec& output : job_.outputs) {
-            if (summary.outputs.empty() || summary.outputs.back() != output.to.path) summary.outputs.push_back(output.to.path);
+            if (summary.outputs.empty() || summary.outputs.back() != output.to.path)
+                summary.outputs.push_back(output.to.path);
         }
         together(world_, [&] {
             if (world_.is_root() && !options_.no_report) write_report(summary, report_folder(options_, job_));
@@ -195,8 +217,8 @@ private:
     Watch& watch_;
     RunOptions options_;
     std::int64_t begin_ns_;
-    KernelRegistry registry_;
-    Topology topology_;
+    std::optional<KernelRegistry> registry_;
+    std::optional<Topology> topology_;
     std::string instruction_set_;
     int threads_ = 1;
     Job job_;

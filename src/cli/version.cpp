@@ -15,9 +15,10 @@ std::string version_text() {
 #else
     const std::string compiler = fmt::format("gcc {}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
 #endif
-    return fmt::format("maniple {}\n  compiler        {} ({})\n  team            {}\n  MPI             {}\n  HDF5            {}\n"
-                       "  Vulkan headers  not built in\n  BLAS            not built in\n",
-                       version_number(), compiler, MANIPLE_BUILD_TYPE, team_kind(), mpi_version(), hdf5_version());
+    return fmt::format(
+        "maniple {}\n  compiler        {} ({})\n  team            {}\n  MPI             {}\n  HDF5            {}\n"
+        "  Vulkan headers  not built in\n  BLAS            not built in\n",
+        version_number(), compiler, MANIPLE_BUILD_TYPE, team_kind(), mpi_version(), hdf5_version());
 }
 
 }  // namespace maniple

@@ -4,7 +4,9 @@
 
 namespace maniple {
 
-Machine Machine::uniform(int count, const RankFacts& facts) { return {std::vector<RankFacts>(static_cast<std::size_t>(count), facts)}; }
+Machine Machine::uniform(int count, const RankFacts& facts) {
+    return {std::vector<RankFacts>(static_cast<std::size_t>(count), facts)};
+}
 
 std::string serialize(const RankFacts& facts) {
     return std::to_string(facts.threads) + ' ' + std::to_string(facts.memory_bytes) + ' ' + facts.host;

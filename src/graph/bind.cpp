@@ -95,8 +95,9 @@ void refuse_empty_extremum(const BindRequest& request, const BoundSignature& sig
     if (fold != "max" && fold != "min") return;
     for (const Index& index : signature.indices) {
         if (index.contracted && index.extent == 0) {
-            throw JobError(request.input_places[0], "the " + request.kernel->name + " of no elements: " +
-                                                        shape_text(request, 0) + " is empty along an axis that is folded");
+            throw JobError(request.input_places[0], "the " + request.kernel->name +
+                                                        " of no elements: " + shape_text(request, 0) +
+                                                        " is empty along an axis that is folded");
         }
     }
 }
@@ -113,8 +114,7 @@ Binding bind_ellipsis(const BindRequest& request) {
     }
     refuse_empty_extremum(request, binding.signature);
     for (std::size_t argument = 0; argument < request.inputs.size(); ++argument) {
-        binding.signature.reads.push_back(
-            ellipsis_access(static_cast<int>(argument), request.inputs[argument], space));
+        binding.signature.reads.push_back(ellipsis_access(static_cast<int>(argument), request.inputs[argument], space));
     }
     bind_ellipsis_outputs(request, binding);
     return binding;
@@ -172,14 +172,16 @@ private:
                     bound_by[loop.name] = argument;
                 } else if (loop.extent != extent) {
                     throw JobError(request_.input_places[argument],
-                                   "index " + loop.name + " of " + request_.kernel->name + " has two sizes: " +
-                                       std::to_string(extent) + " in " + shape_text(request_, argument) + ", " +
-                                       std::to_string(loop.extent) + " in " + shape_text(request_, bound_by[loop.name]));
+                                   "index " + loop.name + " of " + request_.kernel->name +
+                                       " has two sizes: " + std::to_string(extent) + " in " +
+                                       shape_text(request_, argument) + ", " + std::to_string(loop.extent) + " in " +
+                                       shape_text(request_, bound_by[loop.name]));
                 }
             }
         }
         for (const Index& loop : binding_.signature.indices) {
-            MANIPLE_CHECK(loop.extent >= 0, "no input gives index " + loop.name + " of " + request_.kernel->name + " a size");
+            MANIPLE_CHECK(loop.extent >= 0,
+                          "no input gives index " + loop.name + " of " + request_.kernel->name + " a size");
         }
     }
 
@@ -201,7 +203,8 @@ private:
     AxisMap axis_map(const Subscript& subscript) const {
         AxisMap map;
         map.whole = subscript.kind == Subscript::Kind::whole;
-        for (const Subscript::Term& term : subscript.terms) map.terms.push_back({numbers_.at(term.index), term.coefficient});
+        for (const Subscript::Term& term : subscript.terms)
+            map.terms.push_back({numbers_.at(term.index), term.coefficient});
         map.lo = subscript.offset - halo_of(subscript);
         map.hi = subscript.offset + halo_of(subscript);
         return map;

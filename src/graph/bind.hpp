@@ -13,9 +13,9 @@ struct BindRequest {
     const Kernel* kernel = nullptr;
     std::vector<Shape> inputs;
     std::vector<Place> input_places;
-    std::vector<std::string> input_texts;            ///< how messages name an argument: "u"
-    std::vector<std::int64_t> axes;                  ///< of a fold by axis; as written, may be negative
-    bool all_axes = true;                            ///< `axis` is absent: every axis is contracted
+    std::vector<std::string> input_texts;  ///< how messages name an argument: "u"
+    std::vector<std::int64_t> axes;        ///< of a fold by axis; as written, may be negative
+    bool all_axes = true;                  ///< `axis` is absent: every axis is contracted
     bool keepdims = false;
     std::vector<std::pair<std::string, std::int64_t>> integers;  ///< integer parameters, for `±radius`
     Place kernel_place;

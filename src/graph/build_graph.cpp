@@ -25,7 +25,8 @@ public:
         graph_.loop = job_.loop.has_value();
         graph_.steps = job_.loop ? job_.loop->steps : 1;
         for (const InputSpec& input : job_.inputs) add_input(input);
-        for (const std::size_t entry : order_entries(job_)) guarded([&] { return add_entry(job_.graph[entry]); }, job_.graph[entry].names);
+        for (const std::size_t entry : order_entries(job_))
+            guarded([&] { return add_entry(job_.graph[entry]); }, job_.graph[entry].names);
         if (job_.loop) {
             for (const CarrySpec& carry : job_.loop->carry) guarded([&] { return add_carry(carry); }, {});
         }
@@ -49,7 +50,8 @@ private:
 
     TensorId add_tensor(Tensor tensor) {
         if (checked_bytes(tensor.shape, static_cast<std::int64_t>(size_of(tensor.dtype))) < 0) {
-            throw JobError(tensor.place, "'" + tensor.name + "' " + to_string(tensor.shape) + " has more bytes than 2^63 - 1");
+            throw JobError(tensor.place,
+                           "'" + tensor.name + "' " + to_string(tensor.shape) + " has more bytes than 2^63 - 1");
         }
         graph_.tensors.push_back(std::move(tensor));
         return TensorId(graph_.tensors.size() - 1);
@@ -75,7 +77,12 @@ private:
             for (const std::int64_t extent : *spec.shape) tensor.shape.push_back(extent);
             tensor.axes.resize(static_cast<std::size_t>(tensor.shape.rank()));
         }
-        guarded([&] { scope_.define(spec.name, add_tensor(std::move(tensor))); return true; }, {spec.name});
+        guarded(
+            [&] {
+                scope_.define(spec.name, add_tensor(std::move(tensor)));
+                return true;
+            },
+            {spec.name});
     }
 
     /// False if it uses a name whose definition failed.
@@ -83,12 +90,14 @@ private:
         if (uses_failed(entry.expression)) return false;
         const std::vector<ExpressionValue> values = evaluate(entry.expression, entry.names[0]);
         if (values.size() != entry.names.size()) {
-            throw JobError(entry.name_places[0], "'" + entry.expression.name + "' gives " + std::to_string(values.size()) +
+            throw JobError(entry.name_places[0], "'" + entry.expression.name + "' gives " +
+                                                     std::to_string(values.size()) +
                                                      (values.size() == 1 ? " tensor" : " tensors") + ", found " +
                                                      std::to_string(entry.names.size()) + " names");
         }
         for (std::size_t i = 0; i < values.size(); ++i) {
-            if (const TensorId* id = std::get_if<TensorId>(&values[i]); id != nullptr && graph_[*id].kind == Tensor::Kind::computed) {
+            if (const TensorId* id = std::get_if<TensorId>(&values[i]);
+                id != nullptr && graph_[*id].kind == Tensor::Kind::computed) {
                 if (entry.expression.kind == Expression::Kind::call) graph_.tensors[id->index()].name = entry.names[i];
             }
             scope_.define(entry.names[i], values[i]);
@@ -116,10 +125,11 @@ private:
     ExpressionValue lookup(const Expression& expression) const {
         if (const ExpressionValue* value = scope_.find(expression.name)) return *value;
         const bool kernel = registry_.find(expression.name) != nullptr;
-        throw JobError(expression.place,
-                       kernel ? "'" + expression.name + "' is a kernel; it is called with arguments: " + expression.name + "(…)"
-                              : "unknown name '" + expression.name + "'",
-                       kernel ? "" : nearest_word(expression.name, scope_.names()));
+        throw JobError(
+            expression.place,
+            kernel ? "'" + expression.name + "' is a kernel; it is called with arguments: " + expression.name + "(…)"
+                   : "unknown name '" + expression.name + "'",
+            kernel ? "" : nearest_word(expression.name, scope_.names()));
     }
 
     std::vector<ExpressionValue> call(const Expression& expression, const std::string& name) {
@@ -138,7 +148,8 @@ private:
         return add_operation(expression, kernel, arguments, name);
     }
 
-    static std::optional<Number> fold_call(const Expression& expression, const std::vector<ExpressionValue>& arguments) {
+    static std::optional<Number> fold_call(const Expression& expression,
+                                           const std::vector<ExpressionValue>& arguments) {
         std::vector<Number> numbers;
         for (const ExpressionValue& argument : arguments) {
             if (!std::holds_alternative<Number>(argument)) return std::nullopt;
@@ -152,14 +163,16 @@ private:
         if (is_known_kernel(expression.name)) {
             throw UnavailableError(expression.place, "kernel '" + expression.name + "' is not built in yet");
         }
-        throw JobError(expression.place, "unknown kernel '" + expression.name + "'", nearest_word(expression.name, registry_.names()));
+        throw JobError(expression.place, "unknown kernel '" + expression.name + "'",
+                       nearest_word(expression.name, registry_.names()));
     }
 
     static void check_count(const Expression& expression, const Kernel& kernel) {
         const std::vector<std::string> inputs = kernel.signature.input_names();
         if (inputs.size() == expression.arguments.size()) return;
         throw JobError(expression.place, kernel.name + " takes " + std::to_string(inputs.size()) +
-                                             (inputs.size() == 1 ? " argument (" : " arguments (") + join(inputs, ", ") + "), found " +
+                                             (inputs.size() == 1 ? " argument (" : " arguments (") +
+                                             join(inputs, ", ") + "), found " +
                                              std::to_string(expression.arguments.size()));
     }
 
@@ -173,7 +186,8 @@ private:
         operation.parameters = parameters.values;
         operation.types = choose_types(kernel, argument_types(expression, arguments), expression.place);
         for (std::size_t i = 0; i < arguments.size(); ++i) {
-            operation.inputs.push_back(as_tensor(arguments[i], kernel.types[operation.types].inputs[i], expression.arguments[i].place));
+            operation.inputs.push_back(
+                as_tensor(arguments[i], kernel.types[operation.types].inputs[i], expression.arguments[i].place));
         }
         const Binding binding = bind_signature(bind_request(expression, kernel, parameters, operation));
         operation.bound = binding.signature;
@@ -181,7 +195,8 @@ private:
         return finish_operation(std::move(operation), binding.outputs);
     }
 
-    std::vector<ArgumentType> argument_types(const Expression& expression, const std::vector<ExpressionValue>& arguments) const {
+    std::vector<ArgumentType> argument_types(const Expression& expression,
+                                             const std::vector<ExpressionValue>& arguments) const {
         std::vector<ArgumentType> types;
         for (std::size_t i = 0; i < arguments.size(); ++i) {
             const Expression& written = expression.arguments[i];
@@ -239,7 +254,8 @@ private:
         if (!parameters.boundary_by_axis) return BoundaryRule(static_cast<std::size_t>(rank), parameters.boundary[0]);
         if (static_cast<int>(parameters.boundary.size()) != rank) {
             throw JobError(parameters.boundary_place, "boundary has " + std::to_string(parameters.boundary.size()) +
-                                                          " rules, expected one, or one for each of the " + std::to_string(rank) + " axes");
+                                                          " rules, expected one, or one for each of the " +
+                                                          std::to_string(rank) + " axes");
         }
         return parameters.boundary;
     }
@@ -280,7 +296,8 @@ private:
             const Tensor& input = graph_[operation.inputs[static_cast<std::size_t>(read.argument)]];
             for (std::size_t axis = 0; axis < read.axes.size(); ++axis) {
                 const AxisMap& map = read.axes[axis];
-                const bool same = map.terms.size() == 1 && map.terms[0].index == index && map.terms[0].coefficient == 1 && map.lo == -map.hi;
+                const bool same = map.terms.size() == 1 && map.terms[0].index == index &&
+                                  map.terms[0].coefficient == 1 && map.lo == -map.hi;
                 if (same && input.axes[axis].input >= 0) return input.axes[axis];
             }
         }
@@ -294,8 +311,9 @@ private:
         const Tensor& from = graph_[value];
         const Tensor& to = graph_[input];
         if (from.shape != to.shape || from.dtype != to.dtype) {
-            throw JobError(spec.value_place, "'" + spec.value + "' " + to_string(from.shape) + " " + std::string(name_of(from.dtype)) +
-                                                 " cannot be carried into '" + spec.input + "' " + to_string(to.shape) + " " +
+            throw JobError(spec.value_place, "'" + spec.value + "' " + to_string(from.shape) + " " +
+                                                 std::string(name_of(from.dtype)) + " cannot be carried into '" +
+                                                 spec.input + "' " + to_string(to.shape) + " " +
                                                  std::string(name_of(to.dtype)) + ": shape and type must be equal");
         }
         graph_.carries.push_back({input, value});
@@ -336,7 +354,8 @@ Graph build_graph(const Job& job, const Catalogue& catalogue, const KernelRegist
 }
 
 const Carry* Graph::carry_of(TensorId input) const {
-    const auto found = std::find_if(carries.begin(), carries.end(), [&](const Carry& carry) { return carry.input == input; });
+    const auto found =
+        std::find_if(carries.begin(), carries.end(), [&](const Carry& carry) { return carry.input == input; });
     return found == carries.end() ? nullptr : &*found;
 }
 

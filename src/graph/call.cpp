@@ -65,12 +65,14 @@ public:
         for (const KernelParameter& parameter : kernel_.parameters) {
             const bool given = std::find(seen_.begin(), seen_.end(), parameter.name) != seen_.end();
             if (!given && parameter.required) {
-                throw JobError(call.place, kernel_.name + " needs its parameter '" + parameter.name + "': " + parameter.name + "=…");
+                throw JobError(call.place, kernel_.name + " needs its parameter '" + parameter.name +
+                                               "': " + parameter.name + "=…");
             }
             if (!given && (parameter.type == Type::integer)) {
                 result_.integers.emplace_back(parameter.name, parameter.default_value.integer);
             }
-            if (parameter.type == Type::axes || parameter.type == Type::boundary || parameter.name == "keepdims") continue;
+            if (parameter.type == Type::axes || parameter.type == Type::boundary || parameter.name == "keepdims")
+                continue;
             result_.values.push_back(given ? given_[parameter.name] : parameter.default_value);
         }
         return std::move(result_);
@@ -82,7 +84,8 @@ private:
         for (const KernelParameter& parameter : kernel_.parameters) known.push_back(parameter.name);
         throw JobError(given.place,
                        known.empty() ? kernel_.name + " takes no parameters, found '" + given.name + "'"
-                                     : kernel_.name + " has no parameter '" + given.name + "', expected one of " + join(known, ", "),
+                                     : kernel_.name + " has no parameter '" + given.name + "', expected one of " +
+                                           join(known, ", "),
                        nearest_word(given.name, known));
     }
 
@@ -136,7 +139,9 @@ bool holds(DType type, const Number& number) {
     if (is_floating(type)) return true;
     if (!number.is_integer) return false;
     switch (type) {
-        case DType::i32: return number.integer >= std::numeric_limits<std::int32_t>::min() && number.integer <= std::numeric_limits<std::int32_t>::max();
+        case DType::i32:
+            return number.integer >= std::numeric_limits<std::int32_t>::min() &&
+                   number.integer <= std::numeric_limits<std::int32_t>::max();
         case DType::u8: return number.integer >= 0 && number.integer <= 255;
         case DType::u32: return number.integer >= 0 && number.integer <= std::numeric_limits<std::uint32_t>::max();
         case DType::boolean: return number.integer == 0 || number.integer == 1;
@@ -154,9 +159,10 @@ DType adapted_type(const std::vector<ArgumentType>& arguments) {
             continue;
         }
         if (common && *common != *argument.dtype) {
-            throw UnavailableError(argument.place, "'" + argument.text + "' is " + std::string(name_of(*argument.dtype)) +
-                                                       " beside " + std::string(name_of(*common)) +
-                                                       ": mixed element types are not built in yet; give the inputs one `dtype:`");
+            throw UnavailableError(argument.place,
+                                   "'" + argument.text + "' is " + std::string(name_of(*argument.dtype)) + " beside " +
+                                       std::string(name_of(*common)) +
+                                       ": mixed element types are not built in yet; give the inputs one `dtype:`");
         }
         common = argument.dtype;
     }
@@ -190,7 +196,8 @@ std::size_t choose_types(const Kernel& kernel, const std::vector<ArgumentType>& 
             throw UnavailableError(argument.place, "a real number beside " + std::string(name_of(type)) +
                                                        " tensors gives f64: conversions are not built in yet");
         }
-        throw JobError(argument.place, "the number " + std::to_string(argument.number.integer) + " does not fit " + std::string(name_of(type)));
+        throw JobError(argument.place, "the number " + std::to_string(argument.number.integer) + " does not fit " +
+                                           std::string(name_of(type)));
     }
     for (std::size_t i = 0; i < kernel.types.size(); ++i) {
         const auto& inputs = kernel.types[i].inputs;
@@ -200,8 +207,9 @@ std::size_t choose_types(const Kernel& kernel, const std::vector<ArgumentType>& 
         return !types.inputs.empty() && !is_floating(types.inputs[0]);
     });
     const std::string hint = real_only && !is_floating(type) ? "; read the input with `dtype: f32`" : "";
-    throw JobError(arguments.empty() ? kernel_place : arguments[0].place,
-                   kernel.name + " does not take " + std::string(name_of(type)) + ", it takes " + known_types(kernel) + hint);
+    throw JobError(
+        arguments.empty() ? kernel_place : arguments[0].place,
+        kernel.name + " does not take " + std::string(name_of(type)) + ", it takes " + known_types(kernel) + hint);
 }
 
 }  // namespace maniple

@@ -17,8 +17,8 @@ namespace maniple {
 
 /// What an element outside of the tensor is, for one axis of a stencil.
 enum class Boundary : std::uint8_t {
-    none,      ///< nothing outside is read
-    clamp,     ///< the nearest element inside
+    none,   ///< nothing outside is read
+    clamp,  ///< the nearest element inside
     zero,
     periodic,  ///< the other end's
 };
@@ -87,14 +87,14 @@ struct Tensor {
     Kind kind = Kind::computed;
     Shape shape;
     DType dtype = DType::f32;
-    int input = -1;         ///< for an input: its number in the catalogue
-    Fill fill;              ///< for a fill
-    Number value;           ///< for a constant
-    OperationId producer;   ///< for a computed one
+    int input = -1;        ///< for an input: its number in the catalogue
+    Fill fill;             ///< for a fill
+    Number value;          ///< for a constant
+    OperationId producer;  ///< for a computed one
     std::vector<AxisOrigin> axes;
     int attributes_from = -1;  ///< input whose attributes describe this tensor too
     std::vector<OperationId> readers;
-    bool in_loop = false;   ///< its value differs from step to step
+    bool in_loop = false;  ///< its value differs from step to step
     Place place;
 
     std::int64_t bytes() const { return element_count(shape) * static_cast<std::int64_t>(size_of(dtype)); }

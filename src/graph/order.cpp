@@ -22,8 +22,8 @@ void collect_names(const Expression& expression, const Entries& entries, std::ve
 }
 
 /// Follows unordered dependencies from one entry that could not be ordered until one comes twice.
-[[noreturn]] void report_cycle(const Job& job, const std::vector<std::vector<std::size_t>>& needs, const std::vector<bool>& ordered,
-                               std::size_t start) {
+[[noreturn]] void report_cycle(const Job& job, const std::vector<std::vector<std::size_t>>& needs,
+                               const std::vector<bool>& ordered, std::size_t start) {
     std::vector<std::size_t> path;
     std::size_t at = start;
     while (std::find(path.begin(), path.end(), at) == path.end()) {
@@ -35,7 +35,8 @@ void collect_names(const Expression& expression, const Entries& entries, std::ve
     std::string text;
     for (const std::size_t entry : path) {
         text += job.graph[entry].names[0] + " -> ";
-        diagnostic.notes.push_back({job.graph[entry].name_places[0], "'" + job.graph[entry].names[0] + "' is on the cycle"});
+        diagnostic.notes.push_back(
+            {job.graph[entry].name_places[0], "'" + job.graph[entry].names[0] + "' is on the cycle"});
     }
     diagnostic.place = job.graph[path[0]].name_places[0];
     diagnostic.message = "the graph has a cycle: " + text + job.graph[path[0]].names[0];

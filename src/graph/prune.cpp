@@ -61,8 +61,10 @@ Graph prune(Graph graph) {
         }
         kept.operations.push_back(std::move(operation));
     }
-    for (const GraphOutput& output : graph.outputs) kept.outputs.push_back({renumbered[output.tensor.index()], output.spec, output.every});
-    for (const Carry& carry : graph.carries) kept.carries.push_back({renumbered[carry.input.index()], renumbered[carry.value.index()]});
+    for (const GraphOutput& output : graph.outputs)
+        kept.outputs.push_back({renumbered[output.tensor.index()], output.spec, output.every});
+    for (const Carry& carry : graph.carries)
+        kept.carries.push_back({renumbered[carry.input.index()], renumbered[carry.value.index()]});
     mark_loop(kept);
     return kept;
 }

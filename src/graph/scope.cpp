@@ -57,7 +57,8 @@ Number constant_value(const Expression& expression, const Scope& scope) {
             const ExpressionValue* value = scope.find(expression.name);
             if (value != nullptr && std::holds_alternative<Number>(*value)) return std::get<Number>(*value);
             if (value != nullptr) {
-                throw JobError(expression.place, "'" + expression.name + "' is a tensor; a parameter takes numbers and constants only");
+                throw JobError(expression.place,
+                               "'" + expression.name + "' is a tensor; a parameter takes numbers and constants only");
             }
             throw JobError(expression.place, "unknown constant '" + expression.name + "'",
                            nearest_word(expression.name, scope.names()));
@@ -67,7 +68,9 @@ Number constant_value(const Expression& expression, const Scope& scope) {
     std::vector<Number> arguments;
     for (const Expression& argument : expression.arguments) arguments.push_back(constant_value(argument, scope));
     const std::optional<Number> value = fold_numbers(expression.name, arguments);
-    if (!value) throw JobError(expression.place, "a parameter takes numbers, constants and + - * / only, not a call of '" + expression.name + "'");
+    if (!value)
+        throw JobError(expression.place, "a parameter takes numbers, constants and + - * / only, not a call of '" +
+                                             expression.name + "'");
     return *value;
 }
 

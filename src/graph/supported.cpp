@@ -18,7 +18,8 @@ void check_plan(const PlanSpec& plan) {
     };
     if (plan.strategy != "auto" && plan.strategy != "data") refuse(place_of("strategy"), "plan: " + plan.strategy);
     for (const auto& [key, place] : plan.key_places) {
-        const bool carried_out = key == "strategy" || key == "max_ranks" || (key == "lanes" && (plan.lanes == "auto" || plan.lanes == "cpu"));
+        const bool carried_out = key == "strategy" || key == "max_ranks" ||
+                                 (key == "lanes" && (plan.lanes == "auto" || plan.lanes == "cpu"));
         if (!carried_out) refuse(place, "plan: {" + key + ": …}");
     }
 }
@@ -29,7 +30,8 @@ void check_fill(const InputSpec& input) {
     const DType type = input.dtype.value_or(DType::f32);
     if (type == DType::f16) refuse(input.fill->place, "filling an f16 tensor");
     if (!is_floating(type) && !input.fill->value.is_integer) {
-        throw JobError(input.fill->place, "a real number cannot fill '" + input.name + "', which is " + std::string(name_of(type)));
+        throw JobError(input.fill->place,
+                       "a real number cannot fill '" + input.name + "', which is " + std::string(name_of(type)));
     }
 }
 
@@ -50,13 +52,78 @@ void refuse_unsupported(const Job& job) {
 }
 
 bool is_known_kernel(std::string_view name) {
-    static constexpr std::string_view names[] = {
-        "add", "sub", "mul", "div", "maximum", "minimum", "pow", "neg", "abs", "exp", "log", "sqrt", "square", "sin", "cos", "tanh",
-        "sigmoid", "relu", "gelu", "clip", "where", "cast", "axpy", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal",
-        "logical_and", "logical_or", "logical_not", "sum", "mean", "max", "min", "prod", "argmax", "argmin", "norm2", "variance", "matmul",
-        "dense", "transpose", "reshape", "concat", "slice", "softmax", "layer_norm", "batch_norm", "conv2d", "max_pool2d", "avg_pool2d",
-        "cross_entropy", "mse", "attention", "embedding", "heat_step", "heat_step3d", "wave_step", "gray_scott", "life", "blur",
-        "gradient_magnitude", "fft", "ifft", "power_spectrum", "mandelbrot", "nbody_forces", "histogram", "normalize", "moments"};
+    static constexpr std::string_view names[] = {"add",
+                                                 "sub",
+                                                 "mul",
+                                                 "div",
+                                                 "maximum",
+                                                 "minimum",
+                                                 "pow",
+                                                 "neg",
+                                                 "abs",
+                                                 "exp",
+                                                 "log",
+                                                 "sqrt",
+                                                 "square",
+                                                 "sin",
+                                                 "cos",
+                                                 "tanh",
+                                                 "sigmoid",
+                                                 "relu",
+                                                 "gelu",
+                                                 "clip",
+                                                 "where",
+                                                 "cast",
+                                                 "axpy",
+                                                 "less",
+                                                 "less_equal",
+                                                 "greater",
+                                                 "greater_equal",
+                                                 "equal",
+                                                 "not_equal",
+                                                 "logical_and",
+                                                 "logical_or",
+                                                 "logical_not",
+                                                 "sum",
+                                                 "mean",
+                                                 "max",
+                                                 "min",
+                                                 "prod",
+                                                 "argmax",
+                                                 "argmin",
+                                                 "norm2",
+                                                 "variance",
+                                                 "matmul",
+                                                 "dense",
+                                                 "transpose",
+                                                 "reshape",
+                                                 "concat",
+                                                 "slice",
+                                                 "softmax",
+                                                 "layer_norm",
+                                                 "batch_norm",
+                                                 "conv2d",
+                                                 "max_pool2d",
+                                                 "avg_pool2d",
+                                                 "cross_entropy",
+                                                 "mse",
+                                                 "attention",
+                                                 "embedding",
+                                                 "heat_step",
+                                                 "heat_step3d",
+                                                 "wave_step",
+                                                 "gray_scott",
+                                                 "life",
+                                                 "blur",
+                                                 "gradient_magnitude",
+                                                 "fft",
+                                                 "ifft",
+                                                 "power_spectrum",
+                                                 "mandelbrot",
+                                                 "nbody_forces",
+                                                 "histogram",
+                                                 "normalize",
+                                                 "moments"};
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 

@@ -10,9 +10,7 @@ namespace maniple {
 namespace {
 
 // Every number as 8 bytes of this machine: rank 0 and its readers are one program on one architecture.
-void put(std::string& bytes, std::int64_t value) {
-    bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
+void put(std::string& bytes, std::int64_t value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof value); }
 
 void put(std::string& bytes, const Extents& extents) {
     put(bytes, extents.rank());

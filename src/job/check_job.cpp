@@ -102,9 +102,9 @@ void check_datasets(Reading& reading, const Job& job) {
              slash = dataset.rfind('/', slash - 1)) {
             const auto above = written.find({target.first, dataset.substr(0, slash)});
             if (above == written.end()) continue;
-            reading.error(output->to.place, "data set '" + dataset + "' would lie below data set '" +
-                                                above->first.second + "'",
-                          {}, {{above->second->to.place, "which is an output too"}});
+            reading.error(output->to.place,
+                          "data set '" + dataset + "' would lie below data set '" + above->first.second + "'", {},
+                          {{above->second->to.place, "which is an output too"}});
             break;
         }
     }

@@ -30,9 +30,7 @@ constexpr std::array<Operator, 6> comparisons = {{{"<", "less"},
                                                   {"==", "equal"},
                                                   {"!=", "not_equal"}}};
 
-bool is_keyword(std::string_view word) {
-    return word == "and" || word == "or" || word == "not";
-}
+bool is_keyword(std::string_view word) { return word == "and" || word == "or" || word == "not"; }
 
 /// A part of the tree with its height, so that the height stays bounded without walking the tree again.
 struct Part {
@@ -63,9 +61,7 @@ private:
     [[noreturn]] void fail(const Token& token, std::string message, std::vector<Diagnostic::Note> notes = {}) const {
         throw JobError(std::vector<Diagnostic>{{place_of(token), std::move(message), {}, std::move(notes), false}});
     }
-    [[noreturn]] void unexpected(const std::string& expected) const {
-        fail(now(), found_here() + expected);
-    }
+    [[noreturn]] void unexpected(const std::string& expected) const { fail(now(), found_here() + expected); }
 
     std::string found_here() const {
         if (now().kind == Token::Kind::end) return "the expression ends here: ";

@@ -26,9 +26,9 @@ struct Expression {
     struct Value {
         enum class Kind { expression, word, list };
         Kind kind = Kind::expression;
-        std::string word;                      ///< a bare word; it may turn out to be a constant's name
+        std::string word;  ///< a bare word; it may turn out to be a constant's name
         std::vector<Value> list;
-        std::vector<Expression> expression;    ///< one, for anything else
+        std::vector<Expression> expression;  ///< one, for anything else
         Place place;
     };
     struct Parameter {

@@ -134,8 +134,6 @@ FileReference read_whole_file(const YamlNode& node, const Reading& reading) {
     return reference;
 }
 
-std::string comparable_path(const std::string& path) {
-    return std::filesystem::path(path).lexically_normal().string();
-}
+std::string comparable_path(const std::string& path) { return std::filesystem::path(path).lexically_normal().string(); }
 
 }  // namespace maniple

@@ -77,12 +77,12 @@ using AttributeValue =
     std::variant<std::string, std::int64_t, double, bool, std::vector<std::int64_t>, std::vector<double>>;
 
 struct OutputSpec {
-    std::string name;  ///< of the graph or an input
-    FileReference to;  ///< never with a slice
+    std::string name;               ///< of the graph or an input
+    FileReference to;               ///< never with a slice
     std::optional<int> gzip_level;  ///< `compression: gzip 4`
     std::vector<std::pair<std::string, AttributeValue>> attributes;
     std::optional<std::int64_t> every;  ///< steps
-    Place place;        ///< of the name
+    Place place;                        ///< of the name
     Place every_place;
     Place compression_place;
 };
@@ -151,8 +151,8 @@ struct NameList {  ///< `after: {b: [c]}`
 
 struct PlaceSpec {  ///< `place: {b: gpu}`
     std::string name;
-    std::string lane;            ///< "cpu" or "gpu"
-    std::optional<int> device;   ///< gpu:1
+    std::string lane;           ///< "cpu" or "gpu"
+    std::optional<int> device;  ///< gpu:1
     Place place, lane_place;
 };
 
@@ -184,7 +184,7 @@ struct Job {
 /// What the command line changes before the file is understood.
 struct JobOverrides {
     std::vector<std::pair<std::string, std::string>> set;  ///< --set NAME=VALUE
-    std::string plan;                                       ///< --plan PLAN; empty: none
+    std::string plan;                                      ///< --plan PLAN; empty: none
 };
 
 /// Parses and checks a job file's text. Pure: the same text gives the same Job, or the same errors, anywhere.

@@ -9,17 +9,11 @@ namespace maniple {
 
 namespace {
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool is_name_start(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
-bool is_name_part(char c) {
-    return is_name_start(c) || is_digit(c);
-}
+bool is_name_part(char c) { return is_name_start(c) || is_digit(c); }
 
 /// Operators of other languages, and what to write here.
 struct ForeignOperator {
@@ -118,8 +112,6 @@ private:
 
 }  // namespace
 
-std::vector<Token> split_tokens(std::string_view text, const Locator& locate) {
-    return Lexer(text, locate).split();
-}
+std::vector<Token> split_tokens(std::string_view text, const Locator& locate) { return Lexer(text, locate).split(); }
 
 }  // namespace maniple

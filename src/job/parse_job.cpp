@@ -64,9 +64,7 @@ void apply_plan(const std::string& text, const Reading& job_reading, PlanSpec& p
         } else {
             plan = given;
         }
-    } catch (const JobError& error) {
-        errors = error.diagnostics();
-    }
+    } catch (const JobError& error) { errors = error.diagnostics(); }
     if (!errors.empty()) throw UsageError(std::move(errors));
 }
 
@@ -141,9 +139,7 @@ Job parse_job(std::string_view text, const std::string& file, const JobOverrides
             refuse(root, "expected a mapping of keys and values, found " + describe(root));
         }
         read_sections(reading, root, overrides, job);
-    } catch (const JobError& error) {
-        throw JobError(presentable(error.diagnostics(), SourceText(text, file)));
-    }
+    } catch (const JobError& error) { throw JobError(presentable(error.diagnostics(), SourceText(text, file))); }
     check_names(reading, job);
     check_iteration(reading, job);
     check_files(reading, job);

@@ -47,9 +47,7 @@ void check_input(Reading& reading, const Section& section, const YamlNode& node,
         reading.error(section.key_place("fill"), "'from' and 'fill' exclude each other", {},
                       {{section.key_place("from"), "'from' is here"}});
     }
-    if (!from && !fill) {
-        reading.error(node.place, "missing key 'from' or 'fill' in input '" + input.name + "'");
-    }
+    if (!from && !fill) { reading.error(node.place, "missing key 'from' or 'fill' in input '" + input.name + "'"); }
     if (!fill) return;
     if (!section.written("shape")) {
         reading.error(node.place, "missing key 'shape' in input '" + input.name + "', which is generated");

@@ -14,9 +14,7 @@ void read_carry(Reading& reading, const YamlNode& node, LoopSpec& loop) {
     for (const YamlEntry* entry : reading.entries(node, "carry")) {
         const YamlNode& key = entry->first;
         const YamlNode& value = entry->second;
-        reading.attempt([&] {
-            loop.carry.push_back({read_name(key), read_name(value), key.place, value.place});
-        });
+        reading.attempt([&] { loop.carry.push_back({read_name(key), read_name(value), key.place, value.place}); });
     }
 }
 
@@ -155,9 +153,8 @@ void read_train(Reading& reading, const YamlNode& node, Job& job) {
         train.loss_place = loss.place;
         train.loss = read_name(loss);
     });
-    section.read("optimizer", [&](const YamlNode& optimizer) {
-        train.optimizer = read_optimizer(optimizer, reading.constants);
-    });
+    section.read("optimizer",
+                 [&](const YamlNode& optimizer) { train.optimizer = read_optimizer(optimizer, reading.constants); });
     section.read("epochs", [&](const YamlNode& epochs) { train.epochs = read_count(epochs, 1, &reading.constants); });
     section.read("batch", [&](const YamlNode& batch) { train.batch = read_count(batch, 1, &reading.constants); });
     section.read("shuffle", [&](const YamlNode& shuffle) { train.shuffle = read_shuffle(shuffle); });
@@ -169,9 +166,8 @@ void read_checkpoint(Reading& reading, const YamlNode& node, Job& job) {
     checkpoint.place = node.place;
     const Section section(reading, node, "checkpoint", {"to", "every", "keep"}, {"to"});
     section.read("to", [&](const YamlNode& to) { checkpoint.to = read_whole_file(to, reading); });
-    section.read("every", [&](const YamlNode& every) {
-        read_checkpoint_interval(every, reading.constants, checkpoint);
-    });
+    section.read("every",
+                 [&](const YamlNode& every) { read_checkpoint_interval(every, reading.constants, checkpoint); });
     section.read("keep", [&](const YamlNode& keep) { checkpoint.keep = read_count(keep, 1, &reading.constants); });
     job.checkpoint = std::move(checkpoint);
 }

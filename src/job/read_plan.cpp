@@ -38,8 +38,8 @@ struct CountKey {
 
 const std::vector<CountKey>& count_keys() {
     static const std::vector<CountKey> all = {
-        {"stages", &PlanSpec::stages, 1},       {"microbatches", &PlanSpec::microbatches, 1},
-        {"max_ranks", &PlanSpec::max_ranks, 1}, {"buffer_depth", &PlanSpec::buffer_depth, 1},
+        {"stages", &PlanSpec::stages, 1},           {"microbatches", &PlanSpec::microbatches, 1},
+        {"max_ranks", &PlanSpec::max_ranks, 1},     {"buffer_depth", &PlanSpec::buffer_depth, 1},
         {"max_devices", &PlanSpec::max_devices, 0},
     };
     return all;

@@ -11,9 +11,7 @@ namespace {
 constexpr std::size_t block_bytes = 64;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
-bool starts_character(char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-}
+bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
 
 }  // namespace
 

@@ -13,9 +13,7 @@ namespace {
 
 constexpr std::size_t longest_shown = 60;
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::vector<std::string> names_of(const Constants& constants) {
     std::vector<std::string> names;
@@ -163,9 +161,7 @@ std::vector<std::int64_t> read_shape(const YamlNode& node, const Constants& cons
     for (const YamlNode& item : node.items) {
         try {
             shape.push_back(read_count(item, 0, &constants));
-        } catch (const JobError& error) {
-            errors.push_back(error.diagnostics().front());
-        }
+        } catch (const JobError& error) { errors.push_back(error.diagnostics().front()); }
     }
     if (!errors.empty()) throw JobError(std::move(errors));
     return shape;
@@ -189,9 +185,7 @@ std::optional<Number> parse_number(std::string_view text) {
 
 namespace {
 
-Number number_of(double real) {
-    return {false, 0, real};
-}
+Number number_of(double real) { return {false, 0, real}; }
 
 /// `a op b`; of integers an integer (but for `/`), if that does not overflow.
 std::optional<Number> combine(const std::string& kernel, const Number& a, const Number& b) {

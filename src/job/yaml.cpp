@@ -84,7 +84,7 @@ struct Frame {
     std::size_t nodes_before = 0;
     std::size_t bytes_before = 0;
     std::size_t height = 1;
-    bool has_key = false;                                ///< of a mapping: the next node is a value
+    bool has_key = false;                               ///< of a mapping: the next node is a value
     std::unordered_map<std::string, std::size_t> keys;  ///< of a mapping: its keys and their entries
 };
 

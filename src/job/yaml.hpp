@@ -20,8 +20,8 @@ struct YamlNode {
     std::string value;   ///< of a scalar, after YAML's escapes and folding
     bool plain = false;  ///< a scalar without quotes and not a block scalar: only those can be numbers, booleans, null
     bool flow = false;   ///< written as {…} or […], or a scalar inside of one
-    std::vector<YamlNode> items;                           ///< of a sequence
-    std::vector<std::pair<YamlNode, YamlNode>> entries;    ///< of a mapping, in order; keys are scalars, unique
+    std::vector<YamlNode> items;                         ///< of a sequence
+    std::vector<std::pair<YamlNode, YamlNode>> entries;  ///< of a mapping, in order; keys are scalars, unique
     /// First character (the quote of a quoted scalar). Its `line_text` is left empty in documents where the lines
     /// of all nodes would pass 32 MiB.
     Place place;

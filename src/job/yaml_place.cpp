@@ -15,9 +15,7 @@ namespace {
 
 using Stretches = std::vector<YamlNode::Stretch>;
 
-bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 /// Adds a stretch for the byte of the file that holds byte `offset` of the value.
 void add_stretch(Stretches& stretches, const SourceText& source, std::size_t offset, std::size_t byte) {

@@ -47,9 +47,7 @@ std::string hexadecimal(std::uint32_t value, int digits) {
     return text;
 }
 
-bool contains(std::string_view text, std::string_view part) {
-    return text.find(part) != std::string_view::npos;
-}
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 }  // namespace
 
@@ -126,9 +124,7 @@ const YamlNode* YamlNode::find(std::string_view key) const {
     return nullptr;
 }
 
-bool YamlNode::absent() const {
-    return kind == Kind::scalar && plain && value.empty();
-}
+bool YamlNode::absent() const { return kind == Kind::scalar && plain && value.empty(); }
 
 std::string quoting_hint(const YamlNode& node) {
     if (!node.flow || !node.plain || node.kind != YamlNode::Kind::scalar) return {};

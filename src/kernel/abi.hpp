@@ -66,8 +66,8 @@ typedef void (*maniple_function)(const maniple_call* call);
 
 /* One combination of element types. */
 typedef struct maniple_variant {
-    const char* types;    /* "f32,f32->f32": inputs, outputs, as in job files */
-    int32_t state_bytes;  /* size of one fold state, a multiple of its alignment; 0 without a fold */
+    const char* types;   /* "f32,f32->f32": inputs, outputs, as in job files */
+    int32_t state_bytes; /* size of one fold state, a multiple of its alignment; 0 without a fold */
     maniple_function compute, init, accumulate, merge, finish; /* null where the kernel has none */
     int32_t exact;          /* for these types: the same bits on every lane; see maniple_kernel_description */
     double bytes_per_point; /* one element of every distinct tensor: the least traffic of one point */
@@ -83,8 +83,8 @@ typedef struct maniple_kernel_table {
 /* A kernel's description as the compiler found it, and its code for each instruction set. Strings live for ever. */
 typedef struct maniple_parameter_description {
     const char* name;
-    const char* type;          /* "real", "integer", "boolean", "axes", "boundary" */
-    int32_t required;          /* else default_value holds */
+    const char* type; /* "real", "integer", "boolean", "axes", "boundary" */
+    int32_t required; /* else default_value holds */
     maniple_parameter default_value;
     const char* documentation;
 } maniple_parameter_description;
@@ -99,7 +99,7 @@ typedef struct maniple_kernel_description {
     double flops_per_point; /* of one point of the index space */
     int32_t exact;          /* for all types: only + - x, comparisons, min, max, abs, integers; see JOB-FORMAT */
     int32_t table_count;
-    const char* const* instruction_sets;      /* "checked", "v2", "v3", "v4" or "checked", "base" */
+    const char* const* instruction_sets;       /* "checked", "v2", "v3", "v4" or "checked", "base" */
     const maniple_kernel_table* const* tables; /* as many as instruction_sets */
 } maniple_kernel_description;
 

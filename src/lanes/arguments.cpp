@@ -42,7 +42,8 @@ maniple_tensor by_access(const Operation& operation, const BoundAccess& access, 
     if (!operation.bound.ellipsis) return own_axes(block);
     std::vector<int> axis_of_index(operation.bound.indices.size(), -1);
     for (std::size_t axis = 0; axis < access.axes.size(); ++axis) {
-        for (const AxisMap::Term& term : access.axes[axis].terms) axis_of_index[static_cast<std::size_t>(term.index)] = static_cast<int>(axis);
+        for (const AxisMap::Term& term : access.axes[axis].terms)
+            axis_of_index[static_cast<std::size_t>(term.index)] = static_cast<int>(axis);
     }
     return loop_axes(operation, block, axis_of_index);
 }
@@ -53,7 +54,8 @@ maniple_tensor input_view(const Operation& operation, int argument, const Block&
     for (const BoundAccess& access : operation.bound.reads) {
         if (access.argument == argument) return by_access(operation, access, block);
     }
-    broken_invariant(__FILE__, __LINE__, operation.kernel->name + " does not read its argument " + std::to_string(argument));
+    broken_invariant(__FILE__, __LINE__,
+                     operation.kernel->name + " does not read its argument " + std::to_string(argument));
 }
 
 maniple_tensor output_view(const Operation& operation, int output, const Block& block) {
@@ -63,7 +65,8 @@ maniple_tensor output_view(const Operation& operation, int output, const Block& 
 maniple_tensor state_view(const Operation& operation, const Block& block, std::int64_t part) {
     std::vector<int> axis_of_index(operation.bound.indices.size(), -1);
     const std::vector<int> kept = operation.bound.kept();
-    for (std::size_t i = 0; i < kept.size(); ++i) axis_of_index[static_cast<std::size_t>(kept[i])] = static_cast<int>(i) + 1;
+    for (std::size_t i = 0; i < kept.size(); ++i)
+        axis_of_index[static_cast<std::size_t>(kept[i])] = static_cast<int>(i) + 1;
     maniple_tensor view = loop_axes(operation, block, axis_of_index);
     view.offset += part * block.strides()[0];
     return view;

@@ -63,7 +63,8 @@ private:
     bool split_along(const Operation& operation, int index, OperationPlacement& placement) const {
         if (index < 0) return true;
         const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
-        const bool usable = !loop.whole && loop.extent > 1 && ranks_ > 1 && (!loop.contracted || operation.kernel->is_fold());
+        const bool usable =
+            !loop.whole && loop.extent > 1 && ranks_ > 1 && (!loop.contracted || operation.kernel->is_fold());
         if (!usable) return false;
         placement.points = {index, static_cast<int>(std::min<std::int64_t>(ranks_, loop.extent))};
         placement.combines = loop.contracted;
@@ -75,7 +76,8 @@ private:
     Split result_split(const Operation& operation) const {
         constexpr std::int64_t worth_splitting = 4096;
         Shape kept;
-        for (const int index : operation.bound.kept()) kept.push_back(operation.bound.indices[static_cast<std::size_t>(index)].extent);
+        for (const int index : operation.bound.kept())
+            kept.push_back(operation.bound.indices[static_cast<std::size_t>(index)].extent);
         return element_count(kept) < worth_splitting ? Split{} : even(kept);
     }
 
@@ -109,19 +111,24 @@ private:
     double missing_bytes(const Operation& operation, const BoundAccess& read, OperationId id, Rank rank) const {
         const TensorId input = operation.inputs[static_cast<std::size_t>(read.argument)];
         const Tensor& tensor = graph_[input];
-        const Box inside = intersect(touched_box(read, points_of(graph_, plan_, id, rank), tensor.shape), Box::whole(tensor.shape));
+        const Box inside =
+            intersect(touched_box(read, points_of(graph_, plan_, id, rank), tensor.shape), Box::whole(tensor.shape));
         if (inside.empty()) return 0;
-        const Box have = is_placed(input) ? owned_box(graph_, plan_, input, rank) : without_halo(read, id, rank, tensor.shape);
-        if (tensor.kind != Tensor::Kind::computed && !tensor.in_loop) return 0;  // read from the file where it is needed
+        const Box have =
+            is_placed(input) ? owned_box(graph_, plan_, input, rank) : without_halo(read, id, rank, tensor.shape);
+        if (tensor.kind != Tensor::Kind::computed && !tensor.in_loop)
+            return 0;  // read from the file where it is needed
         const Box common = intersect(inside, have);
-        return static_cast<double>((inside.volume() - common.volume()) * static_cast<std::int64_t>(size_of(tensor.dtype)));
+        return static_cast<double>((inside.volume() - common.volume()) *
+                                   static_cast<std::int64_t>(size_of(tensor.dtype)));
     }
 
     bool is_placed(TensorId id) const {
         const Tensor& tensor = graph_[id];
         if (tensor.kind == Tensor::Kind::computed) return true;
         const Carry* carry = graph_.carry_of(id);
-        return carry != nullptr && graph_[carry->value].kind == Tensor::Kind::computed && placed_[graph_[carry->value].producer.index()];
+        return carry != nullptr && graph_[carry->value].kind == Tensor::Kind::computed &&
+               placed_[graph_[carry->value].producer.index()];
     }
 
     Box without_halo(const BoundAccess& read, OperationId id, Rank rank, const Shape& shape) const {

@@ -77,7 +77,8 @@ Box read_box(const Graph& graph, const Plan& plan, TensorId id, Rank rank) {
         }
     }
     for (std::size_t output = 0; output < graph.outputs.size(); ++output) {
-        if (graph.outputs[output].tensor == id) box = bounding(box, plan.outputs[output].block(Box::whole(tensor.shape), rank));
+        if (graph.outputs[output].tensor == id)
+            box = bounding(box, plan.outputs[output].block(Box::whole(tensor.shape), rank));
     }
     return box;
 }
@@ -110,14 +111,16 @@ Box owned_box(const Graph& graph, const Plan& plan, TensorId id, Rank rank) {
     const Tensor& tensor = graph[id];
     if (tensor.kind == Tensor::Kind::computed) {
         const Operation& operation = graph[tensor.producer];
-        const auto output = std::find(operation.outputs.begin(), operation.outputs.end(), id) - operation.outputs.begin();
+        const auto output =
+            std::find(operation.outputs.begin(), operation.outputs.end(), id) - operation.outputs.begin();
         const Box points = points_over_kept(operation, results_of(graph, plan, tensor.producer, rank));
         if (points.empty()) return Box::nothing(tensor.shape.rank());
         return touched_box(operation.bound.writes[static_cast<std::size_t>(output)], points, tensor.shape);
     }
     if (const TensorId source = computed_source(graph, id); source.valid()) return owned_box(graph, plan, source, rank);
     Box owned = Box::nothing(tensor.shape.rank());
-    for (const TensorId successor : carried_into(graph, id)) owned = bounding(owned, read_box(graph, plan, successor, rank));
+    for (const TensorId successor : carried_into(graph, id))
+        owned = bounding(owned, read_box(graph, plan, successor, rank));
     return owned;
 }
 

@@ -22,16 +22,16 @@ struct Split {
 
 /// Where one operation is computed.
 struct OperationPlacement {
-    Split points;  ///< over the operation's loop indices
-    Split result;  ///< of a fold whose contracted index is split: over the kept indices, numbered from 0
+    Split points;           ///< over the operation's loop indices
+    Split result;           ///< of a fold whose contracted index is split: over the kept indices, numbered from 0
     bool combines = false;  ///< `points` cuts a contracted index, so states of several ranks are combined
 };
 
 /// A placement of every operation. Its cost in memory does not depend on the number of ranks: boxes are computed
 /// when asked for.
 struct Plan {
-    std::string strategy;  ///< as carried out: "data"
-    int ranks = 1;         ///< of the run
+    std::string strategy;                        ///< as carried out: "data"
+    int ranks = 1;                               ///< of the run
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<Split> outputs;                  ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply

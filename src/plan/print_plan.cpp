@@ -20,10 +20,12 @@ std::string split_text(const Operation& operation, const OperationPlacement& pla
 
 std::string print_plan(const Graph& graph, const Plan& plan) {
     constexpr int shown = 4;
-    std::string text = fmt::format("plan {}: strategy {}, {} {}\n", graph.name, plan.strategy, plan.ranks, plan.ranks == 1 ? "rank" : "ranks");
+    std::string text = fmt::format("plan {}: strategy {}, {} {}\n", graph.name, plan.strategy, plan.ranks,
+                                   plan.ranks == 1 ? "rank" : "ranks");
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const Operation& operation = graph.operations[i];
-        text += fmt::format("  {:<16} {:<20} {}\n", operation.name, operation.kernel->name, split_text(operation, plan.operations[i]));
+        text += fmt::format("  {:<16} {:<20} {}\n", operation.name, operation.kernel->name,
+                            split_text(operation, plan.operations[i]));
         for (int rank = 0; rank < std::min(plan.ranks, shown); ++rank) {
             const Box points = points_of(graph, plan, OperationId(i), Rank(rank));
             text += fmt::format("    rank {}: {}\n", rank, points.empty() ? "idle" : to_string(points));

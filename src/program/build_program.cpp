@@ -171,7 +171,8 @@ private:
     }
 
     void count_flops(OperationId id) {
-        program_.flops += graph_[id].kernel->flops_per_point * static_cast<double>(points_of(graph_, plan_, id, me_).volume());
+        program_.flops +=
+            graph_[id].kernel->flops_per_point * static_cast<double>(points_of(graph_, plan_, id, me_).volume());
     }
 
     // --- Moving data ---------------------------------------------------------------------------------------------
@@ -230,10 +231,12 @@ private:
         if (whole.source_rank != me_ || graph_[head].kind != Tensor::Kind::computed) return {whole};
         std::vector<Transfer> pieces;
         const Operation& producer = graph_[graph_[head].producer];
-        const auto output = std::find(producer.outputs.begin(), producer.outputs.end(), head) - producer.outputs.begin();
+        const auto output =
+            std::find(producer.outputs.begin(), producer.outputs.end(), head) - producer.outputs.begin();
         for (const Tile& tile : layout_.tiles[graph_[head].producer.index()]) {
             if (producer.kernel->is_fold()) return {whole};
-            const Box made = touched_box(producer.bound.writes[static_cast<std::size_t>(output)], tile.box, graph_[head].shape);
+            const Box made =
+                touched_box(producer.bound.writes[static_cast<std::size_t>(output)], tile.box, graph_[head].shape);
             add_part(whole, made, pieces);
         }
         return covers(pieces, whole) ? pieces : std::vector<Transfer>{whole};
@@ -250,7 +253,8 @@ private:
             part.source.lo[axis] = part.target.lo[axis] = std::max(whole.target.lo[axis], made.lo[axis]);
             part.source.hi[axis] = part.target.hi[axis] = std::min(whole.target.hi[axis], made.hi[axis]);
         }
-        const bool known = std::any_of(pieces.begin(), pieces.end(), [&](const Transfer& other) { return other.target == part.target; });
+        const bool known = std::any_of(pieces.begin(), pieces.end(),
+                                       [&](const Transfer& other) { return other.target == part.target; });
         if (!part.target.empty() && !known) pieces.push_back(part);
     }
 
@@ -352,14 +356,16 @@ private:
         for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
             const TensorId output = operation.outputs[i];
             const BufferId buffer = buffer_of(output, 0, step_);
-            instruction.writes.push_back({buffer, touched_box(operation.bound.writes[i], points, graph_[output].shape)});
+            instruction.writes.push_back(
+                {buffer, touched_box(operation.bound.writes[i], points, graph_[output].shape)});
             instruction.arguments.push_back({buffer});
         }
     }
 
     void add_input_arguments(OperationId id, Instruction& instruction) const {
         const Operation& operation = graph_[id];
-        for (std::size_t i = 0; i < operation.inputs.size(); ++i) instruction.arguments.push_back(argument_for(operation, i));
+        for (std::size_t i = 0; i < operation.inputs.size(); ++i)
+            instruction.arguments.push_back(argument_for(operation, i));
     }
 
     void emit_compute(OperationId id, const Tile& tile) {
@@ -399,7 +405,8 @@ private:
             const Box kept = kept_of(id, points_of(graph_, plan_, id, me_));
             Instruction merge = merge_instruction(id, kept, {fold.own, me_.value});
             const BufferSpec& tiles = layout_[fold.tiles];
-            for (std::int64_t part = tiles.box.lo[0]; part < tiles.box.hi[0]; ++part) add_source(merge, {fold.tiles, part}, kept);
+            for (std::int64_t part = tiles.box.lo[0]; part < tiles.box.hi[0]; ++part)
+                add_source(merge, {fold.tiles, part}, kept);
             emit(std::move(merge));
         }
         if (plan_[id].combines) {
@@ -410,7 +417,8 @@ private:
     }
 
     void emit_accumulate(OperationId id, const FoldBuffers& fold, const Tile& tile) {
-        const Argument state = fold.tiles.valid() ? Argument{fold.tiles, tile.contracted_part} : Argument{fold.own, me_.value};
+        const Argument state =
+            fold.tiles.valid() ? Argument{fold.tiles, tile.contracted_part} : Argument{fold.own, me_.value};
         Instruction accumulate = kernel_instruction(InstructionKind::accumulate, id, tile.box);
         accumulate.arguments.push_back(state);
         accumulate.writes.push_back({state.buffer, with_part(kept_of(id, tile.box), state.part)});
@@ -485,8 +493,10 @@ private:
 
     void emit(Instruction instruction) {
         instruction.step = step_;
-        for (const Use& use : instruction.reads) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
-        for (const Use& use : instruction.writes) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
+        for (const Use& use : instruction.reads)
+            instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
+        for (const Use& use : instruction.writes)
+            instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
         hazards_.order(instruction, InstructionId(program_.instructions.size()));
         program_.instructions.push_back(std::move(instruction));
     }

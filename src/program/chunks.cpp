@@ -45,8 +45,8 @@ private:
         const InstructionId last = instruction.after.back();
         const ChunkId chunk = chunk_of_[last.index()];
         const Chunk& candidate = chunks_[chunk.index()];
-        const bool fits = candidate.lane == LaneKind::cpu && candidate.instructions.back() == last && dependents_[last.index()] == 1 &&
-                          bytes_[chunk.index()] + instruction.bytes <= chunk_bytes;
+        const bool fits = candidate.lane == LaneKind::cpu && candidate.instructions.back() == last &&
+                          dependents_[last.index()] == 1 && bytes_[chunk.index()] + instruction.bytes <= chunk_bytes;
         if (!fits) return {};
         const bool holds_all = std::all_of(instruction.after.begin(), instruction.after.end(),
                                            [&](InstructionId before) { return chunk_of_[before.index()] == chunk; });
@@ -75,6 +75,8 @@ private:
 
 }  // namespace
 
-std::vector<Chunk> build_chunks(const std::vector<Instruction>& instructions) { return ChunkBuilder(instructions).build(); }
+std::vector<Chunk> build_chunks(const std::vector<Instruction>& instructions) {
+    return ChunkBuilder(instructions).build();
+}
 
 }  // namespace maniple

@@ -15,7 +15,8 @@ struct Stretch {
     std::int64_t source;
 };
 
-void add_clamped(std::int64_t lo, std::int64_t hi, std::int64_t extent, HaloPiece::Kind kind, std::vector<Stretch>& out) {
+void add_clamped(std::int64_t lo, std::int64_t hi, std::int64_t extent, HaloPiece::Kind kind,
+                 std::vector<Stretch>& out) {
     if (lo < 0) out.push_back({kind, lo, std::min<std::int64_t>(hi, 0), 0});
     const std::int64_t inside_lo = std::max<std::int64_t>(lo, 0);
     const std::int64_t inside_hi = std::min(hi, extent);
@@ -39,13 +40,15 @@ std::vector<Stretch> stretches_of(const Box& box, const Shape& shape, const Boun
     const std::int64_t hi = box.hi[axis];
     const bool inside = lo >= 0 && hi <= shape[axis];
     const Boundary boundary = rule.empty() ? Boundary::none : rule[static_cast<std::size_t>(axis)];
-    MANIPLE_CHECK(inside || boundary != Boundary::none, "a box leaves its tensor without a boundary rule: " + to_string(box));
+    MANIPLE_CHECK(inside || boundary != Boundary::none,
+                  "a box leaves its tensor without a boundary rule: " + to_string(box));
     if (inside) {
         result.push_back({HaloPiece::Kind::move, lo, hi, lo});
     } else if (boundary == Boundary::periodic) {
         add_periodic(lo, hi, shape[axis], result);
     } else {
-        add_clamped(lo, hi, shape[axis], boundary == Boundary::zero ? HaloPiece::Kind::zero : HaloPiece::Kind::clamp, result);
+        add_clamped(lo, hi, shape[axis], boundary == Boundary::zero ? HaloPiece::Kind::zero : HaloPiece::Kind::clamp,
+                    result);
     }
     return result;
 }
@@ -60,7 +63,8 @@ std::vector<HaloPiece> extend(const std::vector<HaloPiece>& pieces, const std::v
             next.target.lo.push_back(stretch.lo);
             next.target.hi.push_back(stretch.hi);
             next.source.lo.push_back(stretch.source);
-            next.source.hi.push_back(stretch.kind == HaloPiece::Kind::move ? stretch.source + stretch.hi - stretch.lo : stretch.source + 1);
+            next.source.hi.push_back(stretch.kind == HaloPiece::Kind::move ? stretch.source + stretch.hi - stretch.lo
+                                                                           : stretch.source + 1);
             result.push_back(next);
         }
     }
@@ -87,7 +91,8 @@ std::vector<HaloPiece> halo_pieces(const Box& box, const Shape& shape, const Bou
     for (HaloPiece& piece : pieces) {
         if (piece.kind == HaloPiece::Kind::clamp) unwrap_clamp_source(piece, shape, rule);
     }
-    std::stable_sort(pieces.begin(), pieces.end(), [](const HaloPiece& a, const HaloPiece& b) { return a.kind < b.kind; });
+    std::stable_sort(pieces.begin(), pieces.end(),
+                     [](const HaloPiece& a, const HaloPiece& b) { return a.kind < b.kind; });
     return pieces;
 }
 

@@ -10,7 +10,7 @@ namespace maniple {
 /// A part of a box that is filled in one go.
 struct HaloPiece {
     enum class Kind {
-        move,   ///< an element of the tensor: `source` lies inside of it and has target's extents
+        move,  ///< an element of the tensor: `source` lies inside of it and has target's extents
         clamp,  ///< repeats `source`, which lies in the same box: inside along clamped axes, anywhere along periodic ones
         zero,
     };

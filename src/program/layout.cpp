@@ -33,7 +33,8 @@ public:
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             layout_.tiles.push_back(cut_tiles(graph_, plan_, layout_.versions, OperationId(i), layout_.rank));
         }
-        for (std::size_t family = 0; family < layout_.versions.families.size(); ++family) add_family(static_cast<int>(family));
+        for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
+            add_family(static_cast<int>(family));
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].kernel->is_fold()) add_fold(OperationId(i));
         }
@@ -42,7 +43,8 @@ public:
 
 private:
     BufferId add_buffer(std::string name, const Box& box, std::int64_t element_bytes) {
-        if (checked_bytes(box.shape(), element_bytes) < 0) throw UnavailableError("'" + name + "' " + to_string(box) + " is too large");
+        if (checked_bytes(box.shape(), element_bytes) < 0)
+            throw UnavailableError("'" + name + "' " + to_string(box) + " is too large");
         layout_.buffers.push_back({std::move(name), box, element_bytes});
         return BufferId(layout_.buffers.size() - 1);
     }
@@ -59,7 +61,8 @@ private:
             for (const OperationId reader : graph_[tensor].readers) add_reader(reader, tensor, instances);
         }
         for (const CarryCopy& copy : layout_.versions.copies) {
-            if (layout_.versions[copy.value].family == number) grow(instances[0], owned_box(graph_, plan_, copy.input, layout_.rank));
+            if (layout_.versions[copy.value].family == number)
+                grow(instances[0], owned_box(graph_, plan_, copy.input, layout_.rank));
         }
         for (std::size_t i = 0; i < instances.size(); ++i) allocate(instances[i], family, i);
     }
@@ -116,10 +119,12 @@ private:
             int parts = 1;
             for (const Tile& tile : layout_.tiles[id.index()]) parts = std::max(parts, tile.contracted_part + 1);
             if (parts > 1) fold.tiles = add_buffer(operation.name + "/tile states", with_parts(kept, 0, parts), bytes);
-            fold.own = add_buffer(operation.name + "/state", with_parts(kept, layout_.rank.value, layout_.rank.value + 1), bytes);
+            fold.own = add_buffer(operation.name + "/state",
+                                  with_parts(kept, layout_.rank.value, layout_.rank.value + 1), bytes);
         }
         if (!results.empty() && plan_[id].combines) {
-            fold.gathered = add_buffer(operation.name + "/gathered states", with_parts(results, 0, plan_[id].points.parts), bytes);
+            fold.gathered =
+                add_buffer(operation.name + "/gathered states", with_parts(results, 0, plan_[id].points.parts), bytes);
             fold.merged = add_buffer(operation.name + "/merged state", with_parts(results, 0, 1), bytes);
         }
     }
@@ -160,18 +165,22 @@ BoundaryRule rule_of(const Operation& operation, int argument) {
     return any ? rule : BoundaryRule{};
 }
 
-std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId id, TensorId tensor, const BoundaryRule& rule, Rank rank) {
+std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId id, TensorId tensor,
+                          const BoundaryRule& rule, Rank rank) {
     const Operation& operation = graph[id];
     const Box points = points_of(graph, plan, id, rank);
     std::vector<Box> needs;
     if (points.empty()) return needs;
     for (const BoundAccess& access : operation.bound.reads) {
-        const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor && rule_of(operation, access.argument) == rule;
+        const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
+                             rule_of(operation, access.argument) == rule;
         if (matches) needs.push_back(touched_box(access, points, graph[tensor].shape));
     }
     return needs;
 }
 
-Layout build_layout(const Graph& graph, const Plan& plan, Rank rank) { return LayoutBuilder(graph, plan, rank).build(); }
+Layout build_layout(const Graph& graph, const Plan& plan, Rank rank) {
+    return LayoutBuilder(graph, plan, rank).build();
+}
 
 }  // namespace maniple

@@ -50,7 +50,9 @@ struct Layout {
     std::vector<std::vector<Tile>> tiles;          ///< by OperationId
 
     const BufferSpec& operator[](BufferId id) const { return buffers[id.index()]; }
-    const std::vector<Instance>& instances_of(TensorId id) const { return instances[static_cast<std::size_t>(versions[id].family)]; }
+    const std::vector<Instance>& instances_of(TensorId id) const {
+        return instances[static_cast<std::size_t>(versions[id].family)];
+    }
     /// The instance that accesses under `rule` read; rule-less ones read instance 0.
     std::size_t instance_for(TensorId id, const BoundaryRule& rule) const;
     std::int64_t total_bytes() const;
@@ -61,7 +63,8 @@ struct Layout {
 BoundaryRule rule_of(const Operation& operation, int argument);
 
 /// What `rank` touches by accesses of `operation` to `tensor` under `rule`: one box an access.
-std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId operation, TensorId tensor, const BoundaryRule& rule, Rank rank);
+std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId operation, TensorId tensor,
+                          const BoundaryRule& rule, Rank rank);
 
 /// Pure. Errors: UnavailableError if a byte count passes 2^63 − 1.
 Layout build_layout(const Graph& graph, const Plan& plan, Rank rank);

@@ -14,7 +14,7 @@ std::string_view name_of(LaneKind lane) {
 }
 
 std::string_view name_of(InstructionKind kind) {
-    constexpr std::string_view names[] = {"read", "fill",       "copy",  "boundary", "send", "receive",
+    constexpr std::string_view names[] = {"read",    "fill",       "copy",  "boundary", "send", "receive",
                                           "compute", "accumulate", "merge", "finish",   "write"};
     return names[static_cast<std::size_t>(kind)];
 }
@@ -54,15 +54,21 @@ std::vector<Line> lines_of(const Program& program) {
 std::string what(const Graph& graph, const Layout& layout, const Instruction& instruction) {
     const auto version = [&](BufferId buffer) { return layout[buffer].name; };
     switch (instruction.kind) {
-        case InstructionKind::read: return fmt::format("read     {} from input {}", version(instruction.writes[0].buffer), graph[instruction.tensor].name);
+        case InstructionKind::read:
+            return fmt::format("read     {} from input {}", version(instruction.writes[0].buffer),
+                               graph[instruction.tensor].name);
         case InstructionKind::fill: return fmt::format("fill     {}", version(instruction.writes[0].buffer));
         case InstructionKind::copy:
-            return fmt::format("copy     {} to {}", version(instruction.reads[0].buffer), version(instruction.writes[0].buffer));
+            return fmt::format("copy     {} to {}", version(instruction.reads[0].buffer),
+                               version(instruction.writes[0].buffer));
         case InstructionKind::boundary:
-            return fmt::format("boundary {}, {}", version(instruction.writes[0].buffer), instruction.reads.empty() ? "zero" : "clamp");
-        case InstructionKind::send: return fmt::format("send     {} to rank {}", version(instruction.reads[0].buffer), instruction.peer.value);
+            return fmt::format("boundary {}, {}", version(instruction.writes[0].buffer),
+                               instruction.reads.empty() ? "zero" : "clamp");
+        case InstructionKind::send:
+            return fmt::format("send     {} to rank {}", version(instruction.reads[0].buffer), instruction.peer.value);
         case InstructionKind::receive:
-            return fmt::format("receive  {} from rank {}", version(instruction.writes[0].buffer), instruction.peer.value);
+            return fmt::format("receive  {} from rank {}", version(instruction.writes[0].buffer),
+                               instruction.peer.value);
         case InstructionKind::write: return fmt::format("write    {}", version(instruction.reads[0].buffer));
         default: break;
     }
@@ -72,7 +78,8 @@ std::string what(const Graph& graph, const Layout& layout, const Instruction& in
                        fmt::join(inputs, ", "), version(instruction.writes[0].buffer));
 }
 
-std::string after_text(const Program& program, const std::vector<Line>& lines, const std::vector<std::size_t>& line_of, std::size_t number) {
+std::string after_text(const Program& program, const std::vector<Line>& lines, const std::vector<std::size_t>& line_of,
+                       std::size_t number) {
     std::set<std::size_t> after;
     const Line& line = lines[number];
     for (std::size_t i = line.first; i < line.first + line.count; ++i) {
@@ -86,7 +93,8 @@ std::string after_text(const Program& program, const std::vector<Line>& lines, c
 /// The box that a line is about: what a movement writes or sends, else the points computed.
 std::string box_text(const Instruction& instruction, const Line& line) {
     std::string text = to_string(line.box);
-    if (instruction.kind == InstructionKind::copy) text = to_string(instruction.reads[0].box) + " to " + to_string(instruction.writes[0].box);
+    if (instruction.kind == InstructionKind::copy)
+        text = to_string(instruction.reads[0].box) + " to " + to_string(instruction.writes[0].box);
     if (line.count > 1) text += fmt::format(" in {} tiles", line.count);
     return text;
 }
@@ -99,13 +107,15 @@ std::string print_program(const Graph& graph, const Layout& layout, const Progra
     for (std::size_t i = 0; i < lines.size(); ++i) {
         for (std::size_t k = 0; k < lines[i].count; ++k) line_of[lines[i].first + k] = i;
     }
-    std::string text = fmt::format("program of rank {}: {} steps{}, {} instructions in {} chunks\n", program.rank.value, program.shape.steps,
-                                   program.shape.loads ? ", loads inputs" : "", program.instructions.size(), program.chunks.size());
+    std::string text = fmt::format("program of rank {}: {} steps{}, {} instructions in {} chunks\n", program.rank.value,
+                                   program.shape.steps, program.shape.loads ? ", loads inputs" : "",
+                                   program.instructions.size(), program.chunks.size());
     text += fmt::format("{:<4} {:<46} {:<5} {:<4} {:<36} {}\n", "", "operation", "lane", "step", "box", "after");
     for (std::size_t i = 0; i < lines.size(); ++i) {
         const Instruction& instruction = program.instructions[lines[i].first];
-        text += fmt::format("{:<4} {:<46} {:<5} {:<4} {:<36} {}\n", i, what(graph, layout, instruction), name_of(instruction.lane),
-                            instruction.step, box_text(instruction, lines[i]), after_text(program, lines, line_of, i));
+        text += fmt::format("{:<4} {:<46} {:<5} {:<4} {:<36} {}\n", i, what(graph, layout, instruction),
+                            name_of(instruction.lane), instruction.step, box_text(instruction, lines[i]),
+                            after_text(program, lines, line_of, i));
     }
     return text;
 }

@@ -48,20 +48,20 @@ struct Argument {
 struct Instruction {
     InstructionKind kind = InstructionKind::compute;
     LaneKind lane = LaneKind::cpu;
-    int step = 0;               ///< of the block, from 0
-    OperationId operation;      ///< for compute, accumulate, merge, finish
-    TensorId tensor;            ///< what is moved or written, for printing
-    Box box;                    ///< loop indices for kernels, tensor coordinates for read and write
+    int step = 0;           ///< of the block, from 0
+    OperationId operation;  ///< for compute, accumulate, merge, finish
+    TensorId tensor;        ///< what is moved or written, for printing
+    Box box;                ///< loop indices for kernels, tensor coordinates for read and write
     std::vector<Use> reads;
     std::vector<Use> writes;
-    std::vector<Argument> arguments;  ///< in the order of the ABI; for merge: the target, then the sources
-    Rank peer;                  ///< of a message
-    int tag = 0;                ///< unique among the messages of one program between two ranks
-    std::size_t file_number = 0;  ///< read: input in the catalogue; write: output of the graph
-    std::int64_t every = 0;     ///< write: rows of a series are (step + 1) / every - 1; 0: no series
+    std::vector<Argument> arguments;   ///< in the order of the ABI; for merge: the target, then the sources
+    Rank peer;                         ///< of a message
+    int tag = 0;                       ///< unique among the messages of one program between two ranks
+    std::size_t file_number = 0;       ///< read: input in the catalogue; write: output of the graph
+    std::int64_t every = 0;            ///< write: rows of a series are (step + 1) / every - 1; 0: no series
     std::vector<InstructionId> after;  ///< predecessors, ascending, each once
 
-    std::int64_t bytes = 0;     ///< read and written, for the cost of a chunk
+    std::int64_t bytes = 0;  ///< read and written, for the cost of a chunk
 };
 
 /// A sequence of instructions on one lane without outside dependencies except before the first one.
@@ -74,9 +74,9 @@ struct Chunk {
 
 /// Which part of a run a program carries out. Programs of equal shape are one program.
 struct BlockShape {
-    int phase = 0;             ///< first step modulo Layout::period
+    int phase = 0;  ///< first step modulo Layout::period
     int steps = 1;
-    bool loads = false;        ///< the first block: reads inputs and computes what does not change from step to step
+    bool loads = false;  ///< the first block: reads inputs and computes what does not change from step to step
     std::vector<std::size_t> observed;  ///< graph outputs written after its last step, ascending
 
     bool operator==(const BlockShape&) const = default;
@@ -88,7 +88,7 @@ struct Program {
     BlockShape shape;
     std::vector<Instruction> instructions;  ///< in an order in which running them one by one is right
     std::vector<Chunk> chunks;
-    double flops = 0;             ///< of one execution on this rank, from signatures
+    double flops = 0;                ///< of one execution on this rank, from signatures
     std::int64_t message_count = 0;  ///< sent
     std::int64_t message_bytes = 0;  ///< sent
 };

@@ -36,8 +36,8 @@ int tile_index(const Operation& operation, const Box& box) {
 }
 
 /// Loop-index coordinates at which the box of another rank's need of `tensor` begins or ends on this one.
-void add_border_cuts(const Graph& graph, const Plan& plan, TensorId reader_side, const AxisMap& write_axis, int axis, const Box& owned,
-                     Rank rank, std::vector<std::int64_t>& cuts) {
+void add_border_cuts(const Graph& graph, const Plan& plan, TensorId reader_side, const AxisMap& write_axis, int axis,
+                     const Box& owned, Rank rank, std::vector<std::int64_t>& cuts) {
     for (const OperationId reader : graph[reader_side].readers) {
         const Operation& operation = graph[reader];
         for (const BoundAccess& access : operation.bound.reads) {
@@ -45,7 +45,8 @@ void add_border_cuts(const Graph& graph, const Plan& plan, TensorId reader_side,
             const BoundaryRule rule = rule_of(operation, access.argument);
             for (int other = 0; other < plan.ranks; ++other) {
                 if (other == rank.value) continue;
-                const Box need = touched_box(access, points_of(graph, plan, reader, Rank(other)), graph[reader_side].shape);
+                const Box need =
+                    touched_box(access, points_of(graph, plan, reader, Rank(other)), graph[reader_side].shape);
                 if (points_of(graph, plan, reader, Rank(other)).empty()) continue;
                 for (const HaloPiece& piece : halo_pieces(need, graph[reader_side].shape, rule)) {
                     if (piece.kind != HaloPiece::Kind::move) continue;
@@ -60,8 +61,8 @@ void add_border_cuts(const Graph& graph, const Plan& plan, TensorId reader_side,
 }
 
 /// All cuts for border tiles along `index`.
-std::vector<std::int64_t> border_cuts(const Graph& graph, const Plan& plan, const Versions& versions, const Operation& operation, int index,
-                                      Rank rank) {
+std::vector<std::int64_t> border_cuts(const Graph& graph, const Plan& plan, const Versions& versions,
+                                      const Operation& operation, int index, Rank rank) {
     std::vector<std::int64_t> cuts;
     for (std::size_t output = 0; output < operation.outputs.size(); ++output) {
         const TensorId tensor = operation.outputs[output];
@@ -80,7 +81,8 @@ std::vector<std::int64_t> border_cuts(const Graph& graph, const Plan& plan, cons
 }
 
 /// [lo, hi) between two cuts, in even tiles of at most `most` coordinates.
-void cut_stretch(const Box& box, int index, std::int64_t lo, std::int64_t hi, std::int64_t most, std::vector<Tile>& tiles) {
+void cut_stretch(const Box& box, int index, std::int64_t lo, std::int64_t hi, std::int64_t most,
+                 std::vector<Tile>& tiles) {
     const std::int64_t count = (hi - lo + most - 1) / most;
     for (std::int64_t part = 0; part < count; ++part) {
         Tile tile{box, 0};
@@ -98,7 +100,8 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     if (box.empty()) return {};
     const int index = tile_index(operation, box);
     if (index < 0) return {{box, 0}};
-    const std::int64_t row_bytes = std::max<std::int64_t>(1, box.volume() / box.extent(index) * bytes_per_point(graph, operation));
+    const std::int64_t row_bytes =
+        std::max<std::int64_t>(1, box.volume() / box.extent(index) * bytes_per_point(graph, operation));
     std::int64_t most = std::max<std::int64_t>(1, tile_bytes / row_bytes);
     most = std::max(most, (box.extent(index) + most_tiles - 1) / most_tiles);
     const bool contracted = operation.bound.indices[static_cast<std::size_t>(index)].contracted;

@@ -9,6 +9,7 @@ namespace maniple {
 
 /// Cuts the box of `operation` on `rank` along one index. What other ranks need lies in tiles of its own, so that
 /// it can be sent before the rest is computed.
-std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId operation, Rank rank);
+std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId operation,
+                            Rank rank);
 
 }  // namespace maniple

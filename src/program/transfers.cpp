@@ -29,7 +29,8 @@ void find_owners(const TransferRequest& request, const Box& target, const Extent
     for (int owner = 0; owner < request.plan->ranks && !rest.empty(); ++owner) {
         if (owner != request.rank.value) take(Rank(owner));
     }
-    MANIPLE_CHECK(rest.empty(), "no rank owns " + to_string(rest.boxes().front()) + " of " + (*request.graph)[request.tensor].name);
+    MANIPLE_CHECK(rest.empty(),
+                  "no rank owns " + to_string(rest.boxes().front()) + " of " + (*request.graph)[request.tensor].name);
 }
 
 /// A part of a clamp: its source follows the target along the axes that are not repeated.
@@ -56,7 +57,8 @@ std::vector<Transfer> transfers_to(const TransferRequest& request, Region& avail
                 if (piece.kind == HaloPiece::Kind::move) {
                     find_owners(request, target, difference(piece.target.lo, piece.source.lo), transfers);
                 } else {
-                    const Box source = piece.kind == HaloPiece::Kind::clamp ? clamp_source(piece, target) : Box::nothing(target.rank());
+                    const Box source = piece.kind == HaloPiece::Kind::clamp ? clamp_source(piece, target)
+                                                                            : Box::nothing(target.rank());
                     transfers.push_back({piece.kind, request.rank, source, target});
                 }
             }

@@ -16,9 +16,7 @@ public:
             if (tensor.kind == Tensor::Kind::computed && tensor.in_loop) start_chain(TensorId(i));
         }
         for (const Carry& carry : graph_.carries) {
-            if (versions_[carry.input].family < 0) {
-                start_family(carry.input, 2, false, 1);
-            }
+            if (versions_[carry.input].family < 0) { start_family(carry.input, 2, false, 1); }
             if (!shares(carry)) versions_.copies.push_back({carry.input, carry.value});
         }
         for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {

@@ -10,9 +10,9 @@ namespace maniple {
 /// Tensors that are one value at different steps: with `carry: {u: v}`, u in step s + 1 is v in step s. Member x in
 /// step s is the family's version s + 1 − delay(x); version t lies in slot t mod slots.
 struct Family {
-    TensorId head;           ///< the computed member (delay 0), or the only one
+    TensorId head;  ///< the computed member (delay 0), or the only one
     int slots = 1;
-    bool stationary = false; ///< the same in every step: only version 0 exists
+    bool stationary = false;  ///< the same in every step: only version 0 exists
 };
 
 /// A carry that cannot share storage (its source has another one already, or is no computed tensor): the value is
@@ -31,7 +31,7 @@ struct Versions {
     std::vector<Family> families;
     std::vector<Member> members;  ///< by TensorId
     std::vector<CarryCopy> copies;
-    int period = 1;               ///< after so many steps every slot holds what it held: lcm of the slots
+    int period = 1;  ///< after so many steps every slot holds what it held: lcm of the slots
 
     const Member& operator[](TensorId id) const { return members[id.index()]; }
     /// The slot of `tensor` in step `step` (any number congruent modulo the period).

@@ -27,8 +27,8 @@ void Progress::update(std::int64_t done) {
     printed_ns_ = now;
     const double seconds = static_cast<double>(now - begin_ns_) / 1e9;
     const double rate = static_cast<double>(done) / seconds;
-    const std::string text = fmt::format("{}: step {} of {} ({}%), {:.3g} steps/s, {:.0f} s left", job_, done, steps_, 100 * done / steps_, rate,
-                                         static_cast<double>(steps_ - done) / rate);
+    const std::string text = fmt::format("{}: step {} of {} ({}%), {:.3g} steps/s, {:.0f} s left", job_, done, steps_,
+                                         100 * done / steps_, rate, static_cast<double>(steps_ - done) / rate);
     if (mode_ == Mode::terminal) {
         std::fprintf(stderr, "\r\033[K%s", text.c_str());
         line_open_ = true;

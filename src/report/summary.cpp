@@ -1,12 +1,12 @@
 #include "report/summary.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -120,8 +120,11 @@ std::string summary_json(const Summary& summary) {
         {"flops", summary.flops()},
         {"gflops", wall > 0 ? summary.flops() / wall / 1e9 : 0.0},
         {"efficiency", summary.efficiency()},
-        {"messages", {{"count", sum_of(summary, &RankSummary::messages)}, {"bytes", sum_of(summary, &RankSummary::message_bytes)}}},
-        {"io", {{"read_bytes", sum_of(summary, &RankSummary::read_bytes)}, {"written_bytes", sum_of(summary, &RankSummary::written_bytes)}}},
+        {"messages",
+         {{"count", sum_of(summary, &RankSummary::messages)}, {"bytes", sum_of(summary, &RankSummary::message_bytes)}}},
+        {"io",
+         {{"read_bytes", sum_of(summary, &RankSummary::read_bytes)},
+          {"written_bytes", sum_of(summary, &RankSummary::written_bytes)}}},
         {"lanes", lanes},
         {"memory", {{"host_peak_bytes", peak_of(summary)}, {"device_peak_bytes", 0}, {"pool_hit_rate", nullptr}}},
         {"retries", 0},
@@ -133,19 +136,24 @@ std::string summary_json(const Summary& summary) {
 
 std::string summary_table(const Summary& summary) {
     std::string text = fmt::format("{}: {} {} on {} {} ({}) in {:.3f} s, {:.2f} GFLOP/s\n", summary.job, summary.steps,
-                                   summary.steps == 1 ? "step" : "steps", summary.ranks.size(), summary.ranks.size() == 1 ? "rank" : "ranks",
-                                   summary.strategy, summary.wall_seconds(), summary.flops() / summary.wall_seconds() / 1e9);
+                                   summary.steps == 1 ? "step" : "steps", summary.ranks.size(),
+                                   summary.ranks.size() == 1 ? "rank" : "ranks", summary.strategy,
+                                   summary.wall_seconds(), summary.flops() / summary.wall_seconds() / 1e9);
     text += fmt::format("  {:<6} {:<6} {:>10} {:>10} {:>12}\n", "rank", "lane", "busy s", "chunks", "operations");
     constexpr std::size_t shown = 8;
     for (std::size_t rank = 0; rank < std::min(shown, summary.ranks.size()); ++rank) {
         for (const LaneSummary& lane : summary.ranks[rank].lanes) {
-            text += fmt::format("  {:<6} {:<6} {:>10.4f} {:>10} {:>12}\n", lane.rank, lane.lane, lane.busy_seconds, lane.chunks, lane.operations);
+            text += fmt::format("  {:<6} {:<6} {:>10.4f} {:>10} {:>12}\n", lane.rank, lane.lane, lane.busy_seconds,
+                                lane.chunks, lane.operations);
         }
     }
-    if (summary.ranks.size() > shown) text += fmt::format("  and {} more ranks in summary.json\n", summary.ranks.size() - shown);
-    text += fmt::format("  messages {} ({}), read {}, wrote {}, memory {} a rank\n", sum_of(summary, &RankSummary::messages),
-                        format_bytes(sum_of(summary, &RankSummary::message_bytes)), format_bytes(sum_of(summary, &RankSummary::read_bytes)),
-                        format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)));
+    if (summary.ranks.size() > shown)
+        text += fmt::format("  and {} more ranks in summary.json\n", summary.ranks.size() - shown);
+    text +=
+        fmt::format("  messages {} ({}), read {}, wrote {}, memory {} a rank\n",
+                    sum_of(summary, &RankSummary::messages), format_bytes(sum_of(summary, &RankSummary::message_bytes)),
+                    format_bytes(sum_of(summary, &RankSummary::read_bytes)),
+                    format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)));
     for (const std::string& output : summary.outputs) text += "  wrote " + output + "\n";
     return text;
 }

@@ -46,8 +46,8 @@ std::int64_t count_operations(const Program& program) {
 
 }  // namespace
 
-Executor::Executor(const Graph& graph, const Plan& plan, const Layout& layout, CpuLane& cpu, NetLane& net, Lane& file, int threads,
-                   std::function<void(int)> begin_worker)
+Executor::Executor(const Graph& graph, const Plan& plan, const Layout& layout, CpuLane& cpu, NetLane& net, Lane& file,
+                   int threads, std::function<void(int)> begin_worker)
     : graph_(graph), plan_(plan), layout_(layout), cpu_(cpu), net_(net), file_(file), threads_(threads),
       begin_worker_(std::move(begin_worker)) {}
 

@@ -29,8 +29,8 @@ struct RunTotals {
 class Executor {
 public:
     /// `begin_worker` is called once on each thread of the team before it works (to pin it).
-    Executor(const Graph& graph, const Plan& plan, const Layout& layout, CpuLane& cpu, NetLane& net, Lane& file, int threads,
-             std::function<void(int)> begin_worker = {});
+    Executor(const Graph& graph, const Plan& plan, const Layout& layout, CpuLane& cpu, NetLane& net, Lane& file,
+             int threads, std::function<void(int)> begin_worker = {});
 
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
     /// Blocks; returns when every chunk is done and every result handed to the file lane's files.

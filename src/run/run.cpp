@@ -5,9 +5,10 @@
 namespace maniple {
 
 Run::Run(const Program& program, LanePrograms lanes, ReadyQueue& queue, std::atomic<std::int64_t>& progress)
-    : program_(program), lanes_(std::move(lanes)), queue_(queue), progress_(progress), remaining_(program.chunks.size()),
-      started_(program.chunks.size()) {
-    const bool has_root = std::any_of(program.chunks.begin(), program.chunks.end(), [](const Chunk& chunk) { return chunk.predecessors == 0; });
+    : program_(program), lanes_(std::move(lanes)), queue_(queue), progress_(progress),
+      remaining_(program.chunks.size()), started_(program.chunks.size()) {
+    const bool has_root = std::any_of(program.chunks.begin(), program.chunks.end(),
+                                      [](const Chunk& chunk) { return chunk.predecessors == 0; });
     MANIPLE_CHECK(has_root || program.chunks.empty(), "a program without a chunk that could start");
 }
 
@@ -19,7 +20,8 @@ void Run::start(const Execution& execution) {
         remaining_[i].store(program_.chunks[i].predecessors, std::memory_order_relaxed);
     }
     unfinished_.store(static_cast<std::int64_t>(program_.chunks.size()), std::memory_order_relaxed);
-    in_flight_.store(1, std::memory_order_relaxed);  // start() itself, so that the run is not over before all roots are out
+    in_flight_.store(
+        1, std::memory_order_relaxed);  // start() itself, so that the run is not over before all roots are out
     for (std::size_t i = 0; i < program_.chunks.size(); ++i) {
         // The immutable count, never the atomic: a chunk that has meanwhile become ready was released by its predecessor.
         if (program_.chunks[i].predecessors == 0) release(ChunkId(i));
@@ -79,8 +81,11 @@ std::string Run::in_flight_text(std::size_t most) const {
     for (std::size_t i = 0; i < started_.size() && most > 0; ++i) {
         if (!started_[i].load(std::memory_order_relaxed)) continue;
         const Instruction& instruction = program_.instructions[program_.chunks[i].instructions.front().index()];
-        text += std::string(name_of(instruction.lane)) + " " + std::string(name_of(instruction.kind)) + " " + to_string(instruction.box);
-        if (instruction.peer.valid()) text += (instruction.kind == InstructionKind::send ? " to rank " : " from rank ") + std::to_string(instruction.peer.value);
+        text += std::string(name_of(instruction.lane)) + " " + std::string(name_of(instruction.kind)) + " " +
+                to_string(instruction.box);
+        if (instruction.peer.valid())
+            text += (instruction.kind == InstructionKind::send ? " to rank " : " from rank ") +
+                    std::to_string(instruction.peer.value);
         text += "; ";
         --most;
     }

@@ -26,7 +26,8 @@ void for_each_row(const Box& box, Visit&& visit) {
 }
 
 void repeat_element(const std::byte* from, std::byte* to, std::size_t element_bytes, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) std::memcpy(to + i * static_cast<std::int64_t>(element_bytes), from, element_bytes);
+    for (std::int64_t i = 0; i < count; ++i)
+        std::memcpy(to + i * static_cast<std::int64_t>(element_bytes), from, element_bytes);
 }
 
 }  // namespace
@@ -34,8 +35,8 @@ void repeat_element(const std::byte* from, std::byte* to, std::size_t element_by
 void copy_box(const ConstBlock& from, const Box& source, const Block& to, const Box& target) {
     MANIPLE_CHECK(from.element_bytes == to.element_bytes, "a copy between element sizes");
     MANIPLE_CHECK(from.box.contains(source) && to.box.contains(target),
-                  "a copy of " + to_string(source) + " of " + to_string(from.box) + " to " + to_string(target) + " of " +
-                      to_string(to.box));
+                  "a copy of " + to_string(source) + " of " + to_string(from.box) + " to " + to_string(target) +
+                      " of " + to_string(to.box));
     const int rank = target.rank();
     if (rank == 0) {
         std::memcpy(to.data, from.data, to.element_bytes);

@@ -14,7 +14,7 @@ namespace maniple {
 /// (they may be negative: a halo). Borrows the bytes. Copies are cheap; no thread owns it.
 template <class Byte>
 struct BasicBlock {
-    Byte* data = nullptr;          ///< the element at box.lo
+    Byte* data = nullptr;  ///< the element at box.lo
     std::size_t element_bytes = 0;
     Box box;
 

@@ -10,7 +10,8 @@ namespace maniple {
 
 /// Monotonic time in nanoseconds.
 inline std::int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
 /// What one thread of a lane did. Written by that thread alone; read when it has stopped. One cache line each.

@@ -25,7 +25,13 @@ TEST(Render, WithoutPlaceNamesTheProgram) {
 }
 
 TEST(Render, KeepsTabsAlignedAndReplacesControlCharacters) {
-    const Diagnostic diagnostic{{"j", 1, 4, 1, "\ta\x1b" "b\x7f"}, "bad \x07 \xc2\x85", {}, {}, false};
+    const Diagnostic diagnostic{{"j", 1, 4, 1,
+                                 "\ta\x1b"
+                                 "b\x7f"},
+                                "bad \x07 \xc2\x85",
+                                {},
+                                {},
+                                false};
     EXPECT_EQ(render(diagnostic), "j:1:4: error: bad ? ?\n\ta?b?\n\t  ^\n");
 }
 

@@ -30,8 +30,8 @@ TEST(ParseCount, TakesPlainDecimalIntegersOnly) {
     EXPECT_EQ(parse_count("0"), 0);
     EXPECT_EQ(parse_count("1000"), 1000);
     EXPECT_EQ(parse_count("9223372036854775807"), INT64_MAX);
-    for (const char* text : {"", "010", "00", "0x10", "1_000", "1e3", "+1", "-1", " 1", "1 ", "1.0",
-                             "9223372036854775808"}) {
+    for (const char* text :
+         {"", "010", "00", "0x10", "1_000", "1e3", "+1", "-1", " 1", "1 ", "1.0", "9223372036854775808"}) {
         EXPECT_EQ(parse_count(text), std::nullopt) << text;
     }
 }

@@ -8,9 +8,12 @@ namespace {
 /// A job over two f32 inputs, u [4, 6] and row [6], and one i32 input, n [4, 6]. Its graph begins on line 4.
 Graph build(const std::string& graph, const std::string& rest = "outputs: {v: out.h5:/v}\n") {
     static const KernelRegistry registry(standard_kernels());
-    const Job job = parse_job("maniple: 1\nname: t\ninputs: {u: i.h5:/u, row: i.h5:/row, n: i.h5:/n}\ngraph:\n" + graph + rest, "t.yaml");
+    const Job job = parse_job(
+        "maniple: 1\nname: t\ninputs: {u: i.h5:/u, row: i.h5:/row, n: i.h5:/n}\ngraph:\n" + graph + rest, "t.yaml");
     Catalogue catalogue;
-    catalogue.inputs = {{"u", {4, 6}, DType::f32, {}, {4, 6}}, {"row", {6}, DType::f32, {}, {6}}, {"n", {4, 6}, DType::i32, {}, {4, 6}}};
+    catalogue.inputs = {{"u", {4, 6}, DType::f32, {}, {4, 6}},
+                        {"row", {6}, DType::f32, {}, {6}},
+                        {"n", {4, 6}, DType::i32, {}, {4, 6}}};
     return build_graph(job, catalogue, registry);
 }
 
@@ -46,7 +49,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Wrong{"  v: heat_step(row, alpha=0.1)\n", 5, 16, "expects 2 axes", ""},
                       Wrong{"  v: heat_step(n, alpha=0.1)\n", 5, 16, "does not take i32", ""},
                       Wrong{"  v: heat_step(u, alpha=0.1, boundary=clmap)\n", 5, 39, "unknown boundary rule", "clamp"},
-                      Wrong{"  v: heat_step(u, alpha=0.1, boundary=[clamp])\n", 5, 39, "one for each of the 2 axes", ""},
+                      Wrong{"  v: heat_step(u, alpha=0.1, boundary=[clamp])\n", 5, 39, "one for each of the 2 axes",
+                            ""},
                       Wrong{"  v: add(u)\n", 5, 6, "takes 2 arguments", ""},
                       Wrong{"  v: sum(u, axis=2)\n", 5, 18, "axis 2 is out of range", ""},
                       Wrong{"  v: sum(u, axis=[0, -2])\n", 5, 18, "named twice", ""},
@@ -58,9 +62,7 @@ TEST(BuildGraph, ReportsIndependentErrorsAtOnceAndDependentOnesNot) {
     try {
         build("  a: u + nope\n  b: a + 1\n  v: heat_step(u)\n");
         FAIL();
-    } catch (const JobError& error) {
-        EXPECT_EQ(error.diagnostics().size(), 2u);
-    }
+    } catch (const JobError& error) { EXPECT_EQ(error.diagnostics().size(), 2u); }
 }
 
 TEST(BuildGraph, KeepsWhatOutputsAndCarriesNeedAndNothingElse) {
@@ -71,7 +73,8 @@ TEST(BuildGraph, KeepsWhatOutputsAndCarriesNeedAndNothingElse) {
 }
 
 TEST(BuildGraph, TellsWhatChangesFromStepToStep) {
-    const Graph graph = build("  still: row * 2\n  v: u + still\n", "loop: {steps: 3, carry: {u: v}}\noutputs: {v: out.h5:/v}\n");
+    const Graph graph =
+        build("  still: row * 2\n  v: u + still\n", "loop: {steps: 3, carry: {u: v}}\noutputs: {v: out.h5:/v}\n");
     EXPECT_FALSE(graph.operations[0].in_loop);
     EXPECT_TRUE(graph.operations[1].in_loop);
 }

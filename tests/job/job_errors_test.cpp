@@ -33,9 +33,7 @@ struct Wrong {
     std::string suggestion = {};
 };
 
-void PrintTo(const Wrong& wrong, std::ostream* out) {
-    *out << wrong.fragment;
-}
+void PrintTo(const Wrong& wrong, std::ostream* out) { *out << wrong.fragment; }
 
 void expect_first(const std::string& text, const Wrong& wrong) {
     const std::vector<Diagnostic> errors = errors_of(text);
@@ -53,23 +51,20 @@ void expect_first(const std::string& text, const Wrong& wrong) {
 /// With `outputs` at the end.
 class JobErrors : public testing::TestWithParam<Wrong> {};
 
-TEST_P(JobErrors, StandAtTheirPlace) {
-    expect_first(head + GetParam().text + outputs, GetParam());
-}
+TEST_P(JobErrors, StandAtTheirPlace) { expect_first(head + GetParam().text + outputs, GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(
     Top, JobErrors,
-    testing::Values(
-        Wrong{"inpts: {}\n", 5, 1, "unknown key 'inpts'", "inputs"},
-        Wrong{"colour: red\n", 5, 1, "unknown key 'colour'"},
-        Wrong{"name: again\n", 5, 1, "duplicate key 'name'"},
-        Wrong{"description: [a]\n", 5, 14, "expected a text, found a list"},
-        Wrong{"kernels: ./a.so\n", 5, 10, "expected a list of kernel packs"},
-        Wrong{"kernels: [{sha256: ab, path: a.so}]\n", 5, 20, "64 hexadecimal digits"},
-        Wrong{"kernels: [{path: a.so, sha: ab}]\n", 5, 24, "unknown key 'sha' in 'kernels'"},
-        Wrong{"graph: [a]\n", 5, 8, "expected a mapping as the value of 'graph'"},
-        Wrong{"graph:\n", 5, 1, "'graph' has no value"},
-        Wrong{"loop: null\n", 5, 7, "expected a mapping as the value of 'loop', found 'null'"}));
+    testing::Values(Wrong{"inpts: {}\n", 5, 1, "unknown key 'inpts'", "inputs"},
+                    Wrong{"colour: red\n", 5, 1, "unknown key 'colour'"},
+                    Wrong{"name: again\n", 5, 1, "duplicate key 'name'"},
+                    Wrong{"description: [a]\n", 5, 14, "expected a text, found a list"},
+                    Wrong{"kernels: ./a.so\n", 5, 10, "expected a list of kernel packs"},
+                    Wrong{"kernels: [{sha256: ab, path: a.so}]\n", 5, 20, "64 hexadecimal digits"},
+                    Wrong{"kernels: [{path: a.so, sha: ab}]\n", 5, 24, "unknown key 'sha' in 'kernels'"},
+                    Wrong{"graph: [a]\n", 5, 8, "expected a mapping as the value of 'graph'"},
+                    Wrong{"graph:\n", 5, 1, "'graph' has no value"},
+                    Wrong{"loop: null\n", 5, 7, "expected a mapping as the value of 'loop', found 'null'"}));
 
 // The missing path is an error of its own, at the mapping.
 TEST(JobErrorsKernels, MissingPath) {
@@ -80,113 +75,113 @@ const std::string digest(64, 'a');
 
 INSTANTIATE_TEST_SUITE_P(
     Inputs, JobErrors,
-    testing::Values(
-        Wrong{"parameters: {2x: a.h5:/p}\n", 5, 14, "'2x' is not a name"},
-        Wrong{"parameters: {not: a.h5:/p}\n", 5, 14, "'not' is not a name"},
-        Wrong{"parameters: {p: 5}\n", 5, 17, "expected FILE:/DATASET, found '5'"},
-        Wrong{"parameters: {p: 'a.h5'}\n", 5, 17, "expected FILE:/DATASET"},
-        Wrong{"parameters: {p: ':/p'}\n", 5, 17, "no file before ':/'"},
-        Wrong{"parameters: {p: 'a.h5:/'}\n", 5, 17, "no data set after ':/'"},
-        Wrong{"parameters: {p: 'a.h5:/p[1'}\n", 5, 25, "slice is not closed"},
-        Wrong{"parameters: {p: 'a.h5:/p[]'}\n", 5, 25, "an empty slice"},
-        Wrong{"parameters: {p: 'a.h5:/p[1, x]'}\n", 5, 29, "expected an integer in the slice"},
-        Wrong{"parameters: {p: 'a.h5:/p[::-1]'}\n", 5, 28, "step of a slice must be at least 1"},
-        Wrong{"parameters: {p: 'a.h5:/p[::0]'}\n", 5, 28, "step of a slice must be at least 1"},
-        Wrong{"parameters: {p: 'a.h5:/p[1:2:3:4]'}\n", 5, 30, "expected an integer in the slice"},
-        Wrong{"parameters: {p: 'a.h5:/p[..., ...]'}\n", 5, 31, "a second '...'"},
-        Wrong{"parameters: {p: 'a.h5:/p[1,,2]'}\n", 5, 28, "found nothing"},
-        Wrong{"parameters: {p: {}}\n", 5, 17, "missing key 'from' or 'fill'"},
-        Wrong{"parameters: {p: {fill: 1}}\n", 5, 17, "missing key 'shape'"},
-        Wrong{"parameters: {p: {from: a.h5:/p, dtype: float}}\n", 5, 40, "expected one of f32"},
-        Wrong{"parameters: {p: {from: a.h5:/p, dtype: bol}}\n", 5, 40, "expected one of", "bool"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shap: [1]}}\n", 5, 33, "unknown key 'shap'", "shape"},
-        Wrong{"parameters: {p: {from: a.h5:/p, fill: 1, shape: []}}\n", 5, 33, "exclude each other"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: 5}}\n", 5, 40, "expected a list of extents"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: [-1]}}\n", 5, 41, "at least 0, found '-1'"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: [010]}}\n", 5, 41, "leading zero"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: [0x10]}}\n", 5, 41, "plain decimal integer"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: [1_000]}}\n", 5, 41, "plain decimal integer"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: [1e3]}}\n", 5, 41, "plain decimal integer"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: ['3']}}\n", 5, 41, "the quoted text '3'"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: [half]}}\n", 5, 41, "not an integer"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: [hal]}}\n", 5, 41, "no constant 'hal'", "half"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: [1,1,1,1,1,1,1,1,1]}}\n", 5, 40, "at most 8"},
-        Wrong{"parameters: {p: {from: a.h5:/p, shape: [9223372036854775808]}}\n", 5, 41, "too large"},
-        Wrong{"parameters: {p: {fill: 1, shape: [4294967296, 4294967296]}}\n", 5, 34, "2^63 - 1"},
-        Wrong{"parameters: {p: {from: a.h5:/p, sha256: abc}}\n", 5, 41, "64 hexadecimal digits"},
-        Wrong{"parameters: {p: {fill: 1, shape: [], sha256: " + digest + "}}\n", 5, 38, "come from a file"}));
+    testing::Values(Wrong{"parameters: {2x: a.h5:/p}\n", 5, 14, "'2x' is not a name"},
+                    Wrong{"parameters: {not: a.h5:/p}\n", 5, 14, "'not' is not a name"},
+                    Wrong{"parameters: {p: 5}\n", 5, 17, "expected FILE:/DATASET, found '5'"},
+                    Wrong{"parameters: {p: 'a.h5'}\n", 5, 17, "expected FILE:/DATASET"},
+                    Wrong{"parameters: {p: ':/p'}\n", 5, 17, "no file before ':/'"},
+                    Wrong{"parameters: {p: 'a.h5:/'}\n", 5, 17, "no data set after ':/'"},
+                    Wrong{"parameters: {p: 'a.h5:/p[1'}\n", 5, 25, "slice is not closed"},
+                    Wrong{"parameters: {p: 'a.h5:/p[]'}\n", 5, 25, "an empty slice"},
+                    Wrong{"parameters: {p: 'a.h5:/p[1, x]'}\n", 5, 29, "expected an integer in the slice"},
+                    Wrong{"parameters: {p: 'a.h5:/p[::-1]'}\n", 5, 28, "step of a slice must be at least 1"},
+                    Wrong{"parameters: {p: 'a.h5:/p[::0]'}\n", 5, 28, "step of a slice must be at least 1"},
+                    Wrong{"parameters: {p: 'a.h5:/p[1:2:3:4]'}\n", 5, 30, "expected an integer in the slice"},
+                    Wrong{"parameters: {p: 'a.h5:/p[..., ...]'}\n", 5, 31, "a second '...'"},
+                    Wrong{"parameters: {p: 'a.h5:/p[1,,2]'}\n", 5, 28, "found nothing"},
+                    Wrong{"parameters: {p: {}}\n", 5, 17, "missing key 'from' or 'fill'"},
+                    Wrong{"parameters: {p: {fill: 1}}\n", 5, 17, "missing key 'shape'"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, dtype: float}}\n", 5, 40, "expected one of f32"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, dtype: bol}}\n", 5, 40, "expected one of", "bool"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shap: [1]}}\n", 5, 33, "unknown key 'shap'", "shape"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, fill: 1, shape: []}}\n", 5, 33, "exclude each other"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: 5}}\n", 5, 40, "expected a list of extents"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: [-1]}}\n", 5, 41, "at least 0, found '-1'"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: [010]}}\n", 5, 41, "leading zero"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: [0x10]}}\n", 5, 41, "plain decimal integer"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: [1_000]}}\n", 5, 41, "plain decimal integer"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: [1e3]}}\n", 5, 41, "plain decimal integer"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: ['3']}}\n", 5, 41, "the quoted text '3'"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: [half]}}\n", 5, 41, "not an integer"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: [hal]}}\n", 5, 41, "no constant 'hal'", "half"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: [1,1,1,1,1,1,1,1,1]}}\n", 5, 40, "at most 8"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, shape: [9223372036854775808]}}\n", 5, 41, "too large"},
+                    Wrong{"parameters: {p: {fill: 1, shape: [4294967296, 4294967296]}}\n", 5, 34, "2^63 - 1"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, sha256: abc}}\n", 5, 41, "64 hexadecimal digits"},
+                    Wrong{"parameters: {p: {fill: 1, shape: [], sha256: " + digest + "}}\n", 5, 38,
+                          "come from a file"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Fills, JobErrors,
-    testing::Values(
-        Wrong{"parameters: {p: {shape: [2], fill: unifrm(seed=1)}}\n", 5, 36, "expected a number", "uniform"},
-        Wrong{"parameters: {p: {shape: [2], fill: iotta}}\n", 5, 36, "expected a number", "iota"},
-        Wrong{"parameters: {p: {shape: [2], fill: normal()}}\n", 5, 36, "needs a seed"},
-        Wrong{"parameters: {p: {shape: [2], fill: normal(7)}}\n", 5, 43, "without a name"},
-        Wrong{"parameters: {p: {shape: [2], fill: normal(sed=7)}}\n", 5, 43, "unknown parameter", "seed"},
-        Wrong{"parameters: {p: {shape: [2], fill: normal(seed=-7)}}\n", 5, 48, "a seed is"},
-        Wrong{"parameters: {p: {shape: [2], fill: normal(seed=1.5)}}\n", 5, 48, "a seed is"},
-        Wrong{"parameters: {p: {shape: [2], fill: 'normal(seed=1, std=-1)'}}\n", 5, 56, "negative"},
-        Wrong{"parameters: {p: {shape: [2], fill: 'normal(seed=1, std=x)'}}\n", 5, 56, "expected a number"},
-        Wrong{"parameters: {p: {shape: [2], fill: normal(seed=1, std=2)}}\n", 5, 36, "must be quoted"},
-        Wrong{"parameters: {p: {shape: [2], fill: 0.5, dtype: i32}}\n", 5, 36, "expected an integer"},
-        Wrong{"parameters: {p: {shape: [2], fill: 300, dtype: u8}}\n", 5, 36, "300 does not fit dtype u8"},
-        Wrong{"parameters: {p: {shape: [2], fill: uniform(seed=1), dtype: i32}}\n", 5, 36, "floating"},
-        Wrong{"parameters: {p: {shape: [2], fill: [1]}}\n", 5, 36, "found a list"}));
+    testing::Values(Wrong{"parameters: {p: {shape: [2], fill: unifrm(seed=1)}}\n", 5, 36, "expected a number",
+                          "uniform"},
+                    Wrong{"parameters: {p: {shape: [2], fill: iotta}}\n", 5, 36, "expected a number", "iota"},
+                    Wrong{"parameters: {p: {shape: [2], fill: normal()}}\n", 5, 36, "needs a seed"},
+                    Wrong{"parameters: {p: {shape: [2], fill: normal(7)}}\n", 5, 43, "without a name"},
+                    Wrong{"parameters: {p: {shape: [2], fill: normal(sed=7)}}\n", 5, 43, "unknown parameter", "seed"},
+                    Wrong{"parameters: {p: {shape: [2], fill: normal(seed=-7)}}\n", 5, 48, "a seed is"},
+                    Wrong{"parameters: {p: {shape: [2], fill: normal(seed=1.5)}}\n", 5, 48, "a seed is"},
+                    Wrong{"parameters: {p: {shape: [2], fill: 'normal(seed=1, std=-1)'}}\n", 5, 56, "negative"},
+                    Wrong{"parameters: {p: {shape: [2], fill: 'normal(seed=1, std=x)'}}\n", 5, 56, "expected a number"},
+                    Wrong{"parameters: {p: {shape: [2], fill: normal(seed=1, std=2)}}\n", 5, 36, "must be quoted"},
+                    Wrong{"parameters: {p: {shape: [2], fill: 0.5, dtype: i32}}\n", 5, 36, "expected an integer"},
+                    Wrong{"parameters: {p: {shape: [2], fill: 300, dtype: u8}}\n", 5, 36, "300 does not fit dtype u8"},
+                    Wrong{"parameters: {p: {shape: [2], fill: uniform(seed=1), dtype: i32}}\n", 5, 36, "floating"},
+                    Wrong{"parameters: {p: {shape: [2], fill: [1]}}\n", 5, 36, "found a list"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Graph, JobErrors,
-    testing::Values(
-        Wrong{"graph:\n  a: dense(u w)\n", 6, 14, "unexpected 'w'"},
-        Wrong{"graph:\n  a: 'u +'\n", 6, 10, "the expression ends here"},
-        Wrong{"graph:\n  a: [u]\n", 6, 6, "expected an expression, found a list"},
-        Wrong{"graph:\n  a:\n", 6, 3, "'a' has no value"},
-        Wrong{"graph:\n  a b: u\n", 6, 3, "'a b' is not a name"},
-        Wrong{"graph:\n  a, 2b: f(u)\n", 6, 6, "'2b' is not a name"},
-        Wrong{"graph:\n  a, : f(u)\n", 6, 5, "'' is not a name"},
-        Wrong{"graph:\n  a, a: f(u)\n", 6, 6, "'a' is defined twice"},
-        Wrong{"graph:\n  u: f(u)\n", 6, 3, "'u' is defined twice"},
-        Wrong{"graph:\n  n: f(u)\n", 6, 3, "'n' is defined twice"},
-        Wrong{"graph:\n  a: f(u)\n  b, a: g(u)\n", 7, 6, "'a' is defined twice"},
-        Wrong{"parameters: {u: a.h5:/p}\n", 5, 14, "'u' is defined twice"},
-        Wrong{"graph: {h: dense(u, w), a: f(u)}\n", 5, 12, "must be quoted"},
-        Wrong{"graph: {h: u, w}\n", 5, 15, "must be quoted"},
-        Wrong{"graph: {h: sum(u, axis=[0, 1])}\n", 5, 24, "must be quoted"},
-        Wrong{"graph:\n  a: where(u: w)\n", 6, 13, "quote a value"},
-        Wrong{"after: {b: [u]}\ngraph: {a: f(u), b: f(u)}\n", 5, 13, "not defined: expected a name of the graph"},
-        Wrong{"after: {aa: [a]}\ngraph: {a: f(u)}\n", 5, 9, "not defined", "a"},
-        Wrong{"after: {a: b}\ngraph: {a: f(u), b: f(u)}\n", 5, 12, "expected a list of names"},
-        Wrong{"place: {a: gpuu}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N", "gpu"},
-        Wrong{"place: {a: gpu:x}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N"},
-        Wrong{"place: {a: cpu:1}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N"},
-        Wrong{"place: {u: gpu}\n", 5, 9, "not defined: expected a name of the graph"}));
+    testing::Values(Wrong{"graph:\n  a: dense(u w)\n", 6, 14, "unexpected 'w'"},
+                    Wrong{"graph:\n  a: 'u +'\n", 6, 10, "the expression ends here"},
+                    Wrong{"graph:\n  a: [u]\n", 6, 6, "expected an expression, found a list"},
+                    Wrong{"graph:\n  a:\n", 6, 3, "'a' has no value"},
+                    Wrong{"graph:\n  a b: u\n", 6, 3, "'a b' is not a name"},
+                    Wrong{"graph:\n  a, 2b: f(u)\n", 6, 6, "'2b' is not a name"},
+                    Wrong{"graph:\n  a, : f(u)\n", 6, 5, "'' is not a name"},
+                    Wrong{"graph:\n  a, a: f(u)\n", 6, 6, "'a' is defined twice"},
+                    Wrong{"graph:\n  u: f(u)\n", 6, 3, "'u' is defined twice"},
+                    Wrong{"graph:\n  n: f(u)\n", 6, 3, "'n' is defined twice"},
+                    Wrong{"graph:\n  a: f(u)\n  b, a: g(u)\n", 7, 6, "'a' is defined twice"},
+                    Wrong{"parameters: {u: a.h5:/p}\n", 5, 14, "'u' is defined twice"},
+                    Wrong{"graph: {h: dense(u, w), a: f(u)}\n", 5, 12, "must be quoted"},
+                    Wrong{"graph: {h: u, w}\n", 5, 15, "must be quoted"},
+                    Wrong{"graph: {h: sum(u, axis=[0, 1])}\n", 5, 24, "must be quoted"},
+                    Wrong{"graph:\n  a: where(u: w)\n", 6, 13, "quote a value"},
+                    Wrong{"after: {b: [u]}\ngraph: {a: f(u), b: f(u)}\n", 5, 13,
+                          "not defined: expected a name of the graph"},
+                    Wrong{"after: {aa: [a]}\ngraph: {a: f(u)}\n", 5, 9, "not defined", "a"},
+                    Wrong{"after: {a: b}\ngraph: {a: f(u), b: f(u)}\n", 5, 12, "expected a list of names"},
+                    Wrong{"place: {a: gpuu}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N", "gpu"},
+                    Wrong{"place: {a: gpu:x}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N"},
+                    Wrong{"place: {a: cpu:1}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N"},
+                    Wrong{"place: {u: gpu}\n", 5, 9, "not defined: expected a name of the graph"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Iteration, JobErrors,
-    testing::Values(
-        Wrong{"loop: {carry: {u: w}}\n", 5, 7, "missing key 'steps' in 'loop'"},
-        Wrong{"loop:\n  until: u < 1\n", 6, 3, "missing key 'steps'"},
-        Wrong{"loop: {stps: 5}\n", 5, 8, "unknown key 'stps' in 'loop'", "steps"},
-        Wrong{"loop: {steps: 0}\n", 5, 15, "at least 1, found '0'"},
-        Wrong{"loop: {steps: -4}\n", 5, 15, "at least 1, found '-4'"},
-        Wrong{"loop: {steps: 1e3}\n", 5, 15, "plain decimal integer"},
-        Wrong{"loop: {steps: half}\n", 5, 15, "constant 'half' is not an integer"},
-        Wrong{"loop: {steps: 5, check: 0}\n", 5, 25, "at least 1"},
-        Wrong{"loop: {steps: 5, until: 'u <'}\n", 5, 29, "the expression ends here"},
-        Wrong{"loop: {steps: 5, until: 'u < 1 < 2'}\n", 5, 32, "cannot be chained"},
-        Wrong{"loop: {steps: 5, carry: {v: u}}\n", 5, 26, "'v' is not defined: expected an input"},
-        Wrong{"loop: {steps: 5, carry: {n: u}}\n", 5, 26, "'n' is a constant: expected an input"},
-        Wrong{"loop: {steps: 5, carry: {u: u_nxt}}\ngraph: {u_next: f(u)}\n", 5, 29, "not defined", "u_next"},
-        Wrong{"checkpoint: {to: c.h5}\n", 5, 13, "'checkpoint' needs 'loop' or 'train'"},
-        Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, every: 5}\n", 6, 31, "200 steps or 10 min"},
-        Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, every: 010 steps}\n", 6, 31, "leading zero"},
-        Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, every: 5 m}\n", 6, 31, "200 steps or 10 min"},
-        Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, every: 0 s}\n", 6, 31, "above 0"},
-        Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, keep: 0}\n", 6, 30, "at least 1"},
-        Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5:/x}\n", 6, 18, "a file without data set"},
-        Wrong{"loop: {steps: 5}\ncheckpoint: {every: 5 steps}\n", 6, 13, "missing key 'to'"},
-        Wrong{"loop: {steps: 5}\ncheckpoint: {to: out.h5}\n", 6, 18, "an input or output file too"},
-        Wrong{"loop: {steps: 5}\ncheckpoint: {to: ./x/../in.h5}\n", 6, 18, "an input or output file too"}));
+    testing::Values(Wrong{"loop: {carry: {u: w}}\n", 5, 7, "missing key 'steps' in 'loop'"},
+                    Wrong{"loop:\n  until: u < 1\n", 6, 3, "missing key 'steps'"},
+                    Wrong{"loop: {stps: 5}\n", 5, 8, "unknown key 'stps' in 'loop'", "steps"},
+                    Wrong{"loop: {steps: 0}\n", 5, 15, "at least 1, found '0'"},
+                    Wrong{"loop: {steps: -4}\n", 5, 15, "at least 1, found '-4'"},
+                    Wrong{"loop: {steps: 1e3}\n", 5, 15, "plain decimal integer"},
+                    Wrong{"loop: {steps: half}\n", 5, 15, "constant 'half' is not an integer"},
+                    Wrong{"loop: {steps: 5, check: 0}\n", 5, 25, "at least 1"},
+                    Wrong{"loop: {steps: 5, until: 'u <'}\n", 5, 29, "the expression ends here"},
+                    Wrong{"loop: {steps: 5, until: 'u < 1 < 2'}\n", 5, 32, "cannot be chained"},
+                    Wrong{"loop: {steps: 5, carry: {v: u}}\n", 5, 26, "'v' is not defined: expected an input"},
+                    Wrong{"loop: {steps: 5, carry: {n: u}}\n", 5, 26, "'n' is a constant: expected an input"},
+                    Wrong{"loop: {steps: 5, carry: {u: u_nxt}}\ngraph: {u_next: f(u)}\n", 5, 29, "not defined",
+                          "u_next"},
+                    Wrong{"checkpoint: {to: c.h5}\n", 5, 13, "'checkpoint' needs 'loop' or 'train'"},
+                    Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, every: 5}\n", 6, 31, "200 steps or 10 min"},
+                    Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, every: 010 steps}\n", 6, 31, "leading zero"},
+                    Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, every: 5 m}\n", 6, 31, "200 steps or 10 min"},
+                    Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, every: 0 s}\n", 6, 31, "above 0"},
+                    Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5, keep: 0}\n", 6, 30, "at least 1"},
+                    Wrong{"loop: {steps: 5}\ncheckpoint: {to: c.h5:/x}\n", 6, 18, "a file without data set"},
+                    Wrong{"loop: {steps: 5}\ncheckpoint: {every: 5 steps}\n", 6, 13, "missing key 'to'"},
+                    Wrong{"loop: {steps: 5}\ncheckpoint: {to: out.h5}\n", 6, 18, "an input or output file too"},
+                    Wrong{"loop: {steps: 5}\ncheckpoint: {to: ./x/../in.h5}\n", 6, 18, "an input or output file too"}));
 
 const std::string train = "graph: {loss: f(u)}\ntrain: {loss: loss, ";
 
@@ -214,33 +209,30 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Plan, JobErrors,
-    testing::Values(
-        Wrong{"plan: pipelin\n", 5, 7, "expected one of data", "pipeline"},
-        Wrong{"plan: hybrid\n", 5, 7, "expected one of data"},
-        Wrong{"plan: [data]\n", 5, 7, "expected a mapping"},
-        Wrong{"plan: {strategie: data}\n", 5, 8, "unknown key", "strategy"},
-        Wrong{"plan: {stages: 0}\n", 5, 16, "at least 1"},
-        Wrong{"plan: {stages: 2.0}\n", 5, 16, "plain decimal integer"},
-        Wrong{"plan: {schedule: 1f2b}\n", 5, 18, "expected one of gpipe, 1f1b", "1f1b"},
-        Wrong{"plan: {lanes: all}\n", 5, 15, "expected one of auto, cpu, gpu, both"},
-        Wrong{"plan: {memory: 8}\n", 5, 16, "a size with one of the units"},
-        Wrong{"plan: {memory: 8 gb}\n", 5, 16, "a size with one of the units"},
-        Wrong{"plan: {memory: 0 B}\n", 5, 16, "above 0"},
-        Wrong{"plan: {max_time: 10}\n", 5, 18, "a time with one of the units"},
-        Wrong{"plan: {max_time: 10 sec}\n", 5, 18, "a time with one of the units"},
-        Wrong{"plan: {reproducible: no}\n", 5, 22, "expected true or false, found 'no'", "false"},
-        Wrong{"plan: {reproducible: Yes}\n", 5, 22, "expected true or false, found 'Yes'", "true"},
-        Wrong{"plan: {reproducible: on}\n", 5, 22, "expected true or false", "true"},
-        Wrong{"plan: {reproducible: 'true'}\n", 5, 22, "the quoted text 'true'", "true"},
-        Wrong{"plan: {data: 0}\n", 5, 14, "at least 1"},
-        Wrong{"plan: {strategy: data, data: 2}\n", 5, 8, "exclude each other"}));
+    testing::Values(Wrong{"plan: pipelin\n", 5, 7, "expected one of data", "pipeline"},
+                    Wrong{"plan: hybrid\n", 5, 7, "expected one of data"},
+                    Wrong{"plan: [data]\n", 5, 7, "expected a mapping"},
+                    Wrong{"plan: {strategie: data}\n", 5, 8, "unknown key", "strategy"},
+                    Wrong{"plan: {stages: 0}\n", 5, 16, "at least 1"},
+                    Wrong{"plan: {stages: 2.0}\n", 5, 16, "plain decimal integer"},
+                    Wrong{"plan: {schedule: 1f2b}\n", 5, 18, "expected one of gpipe, 1f1b", "1f1b"},
+                    Wrong{"plan: {lanes: all}\n", 5, 15, "expected one of auto, cpu, gpu, both"},
+                    Wrong{"plan: {memory: 8}\n", 5, 16, "a size with one of the units"},
+                    Wrong{"plan: {memory: 8 gb}\n", 5, 16, "a size with one of the units"},
+                    Wrong{"plan: {memory: 0 B}\n", 5, 16, "above 0"},
+                    Wrong{"plan: {max_time: 10}\n", 5, 18, "a time with one of the units"},
+                    Wrong{"plan: {max_time: 10 sec}\n", 5, 18, "a time with one of the units"},
+                    Wrong{"plan: {reproducible: no}\n", 5, 22, "expected true or false, found 'no'", "false"},
+                    Wrong{"plan: {reproducible: Yes}\n", 5, 22, "expected true or false, found 'Yes'", "true"},
+                    Wrong{"plan: {reproducible: on}\n", 5, 22, "expected true or false", "true"},
+                    Wrong{"plan: {reproducible: 'true'}\n", 5, 22, "the quoted text 'true'", "true"},
+                    Wrong{"plan: {data: 0}\n", 5, 14, "at least 1"},
+                    Wrong{"plan: {strategy: data, data: 2}\n", 5, 8, "exclude each other"}));
 
 /// The whole file.
 class FileErrors : public testing::TestWithParam<Wrong> {};
 
-TEST_P(FileErrors, StandAtTheirPlace) {
-    expect_first(GetParam().text, GetParam());
-}
+TEST_P(FileErrors, StandAtTheirPlace) { expect_first(GetParam().text, GetParam()); }
 
 const std::string start = "maniple: 1\nname: t\n";
 const std::string with_input = start + "inputs: {u: in.h5:/u, v: in.h5:/v}\n";
@@ -248,13 +240,11 @@ const std::string with_input = start + "inputs: {u: in.h5:/u, v: in.h5:/v}\n";
 INSTANTIATE_TEST_SUITE_P(
     Whole, FileErrors,
     testing::Values(
-        Wrong{"", 1, 1, "the file is empty"},
-        Wrong{"just text\n", 1, 1, "expected a mapping"},
+        Wrong{"", 1, 1, "the file is empty"}, Wrong{"just text\n", 1, 1, "expected a mapping"},
         Wrong{"- maniple\n", 1, 1, "expected a mapping"},
         Wrong{"name: t\ninputs: {u: a.h5:/u}\noutputs: {u: b.h5:/u}\n", 1, 1, "missing key 'maniple'"},
         Wrong{"# x\n\nmaniple: 1\ninputs: {u: a.h5:/u}\noutputs: {u: b.h5:/u}\n", 3, 1, "missing key 'name'"},
-        Wrong{start, 1, 1, "missing key 'outputs'"},
-        Wrong{start + "outputs: {}\n", 3, 10, "'outputs' is empty"},
+        Wrong{start, 1, 1, "missing key 'outputs'"}, Wrong{start + "outputs: {}\n", 3, 10, "'outputs' is empty"},
         Wrong{start + "outputs: {x-a: b}\n", 3, 10, "'outputs' is empty"},
         Wrong{"maniple: 2\nname: t\ninputs: {u: a.h5:/u}\noutputs: {u: b.h5:/u}\n", 1, 10, "version 2"},
         Wrong{"maniple: 1.0\nname: t\ninputs: {u: a.h5:/u}\noutputs: {u: b.h5:/u}\n", 1, 10, "plain decimal"},

@@ -10,7 +10,8 @@ maniple: 1                                   # format version, required
 name: digits
 description: Classify handwritten digits.
 constants: {hidden: 128, alpha: 0.2, n: 5}
-kernels: [./mine.so, {path: /abs/mine2.so, sha256: )yaml" + std::string(64, 'A') + R"yaml(}]
+kernels: [./mine.so, {path: /abs/mine2.so, sha256: )yaml" +
+                              std::string(64, 'A') + R"yaml(}]
 inputs:
   images: mnist.h5:/test/images
   first: "mnist.h5:/test/images[0:8000, ::2, -1, ...]"

@@ -7,16 +7,12 @@
 namespace maniple {
 namespace {
 
-YamlNode compose(std::string_view text) {
-    return compose_yaml(text, "job.yaml");
-}
+YamlNode compose(std::string_view text) { return compose_yaml(text, "job.yaml"); }
 
 std::vector<Diagnostic> errors_of(std::string_view text) {
     try {
         compose(text);
-    } catch (const JobError& error) {
-        return error.diagnostics();
-    }
+    } catch (const JobError& error) { return error.diagnostics(); }
     return {};
 }
 
@@ -72,13 +68,9 @@ TEST(Yaml, ExpandsAliases) {
     EXPECT_EQ(root.find("k")->value, "3");
 }
 
-TEST(Yaml, TheLastAnchorOfANameCounts) {
-    EXPECT_EQ(compose("a: &x 1\nb: &x 2\nc: *x").find("c")->value, "2");
-}
+TEST(Yaml, TheLastAnchorOfANameCounts) { EXPECT_EQ(compose("a: &x 1\nb: &x 2\nc: *x").find("c")->value, "2"); }
 
-TEST(Yaml, AcceptsDirectivesAndMarkers) {
-    EXPECT_EQ(compose("%YAML 1.2\n---\na: 1\n...\n").find("a")->value, "1");
-}
+TEST(Yaml, AcceptsDirectivesAndMarkers) { EXPECT_EQ(compose("%YAML 1.2\n---\na: 1\n...\n").find("a")->value, "1"); }
 
 TEST(Yaml, KeepsRecoverableErrorsApart) {
     std::vector<Diagnostic> errors;
@@ -117,32 +109,20 @@ TEST_P(YamlErrors, StandAtTheirPlace) {
 INSTANTIATE_TEST_SUITE_P(
     All, YamlErrors,
     testing::Values(
-        Wrong{"", 1, 1, "empty"},
-        Wrong{"# only a comment\n", 1, 1, "empty"},
-        Wrong{"---\n", 1, 1, "empty"},
+        Wrong{"", 1, 1, "empty"}, Wrong{"# only a comment\n", 1, 1, "empty"}, Wrong{"---\n", 1, 1, "empty"},
         Wrong{"a: 1\n---\nb: 2\n", 2, 1, "second YAML document"},
         Wrong{"a: 1\nb: 2\na: 3\n", 3, 1, "duplicate key 'a'"},
-        Wrong{"b: {c: 1, 'c': 2}\n", 1, 11, "duplicate key 'c'"},
-        Wrong{"a: !!int 1\n", 1, 4, "tag '!!int'"},
-        Wrong{"a: !x {b: 1}\n", 1, 4, "tag '!x'"},
-        Wrong{"a: &a {b: 1}\nc:\n  <<: *a\n", 3, 3, "merge keys"},
-        Wrong{"[a]: 1\n", 1, 1, "as a key"},
-        Wrong{"? {a: b}\n: 1\n", 1, 3, "as a key"},
-        Wrong{"a: *b\n", 1, 4, "no anchor 'b'"},
-        Wrong{"a: &a [*a]\n", 1, 8, "stands inside of what it names"},
-        Wrong{"a:\n\tb: 1\n", 2, 1, "tab"},
-        Wrong{"a: 1\nbé: \x07\n", 2, 5, "U+0007"},
-        Wrong{"a: \xff\n", 1, 4, "0xFF is not UTF-8"},
-        Wrong{"a: \xed\xa0\x80\n", 1, 4, "not UTF-8"},
-        Wrong{"a: \xc2\x85\n", 1, 4, "U+0085"},
-        Wrong{"a: @b\n", 1, 4, "may not start with '@'"},
+        Wrong{"b: {c: 1, 'c': 2}\n", 1, 11, "duplicate key 'c'"}, Wrong{"a: !!int 1\n", 1, 4, "tag '!!int'"},
+        Wrong{"a: !x {b: 1}\n", 1, 4, "tag '!x'"}, Wrong{"a: &a {b: 1}\nc:\n  <<: *a\n", 3, 3, "merge keys"},
+        Wrong{"[a]: 1\n", 1, 1, "as a key"}, Wrong{"? {a: b}\n: 1\n", 1, 3, "as a key"},
+        Wrong{"a: *b\n", 1, 4, "no anchor 'b'"}, Wrong{"a: &a [*a]\n", 1, 8, "stands inside of what it names"},
+        Wrong{"a:\n\tb: 1\n", 2, 1, "tab"}, Wrong{"a: 1\nbé: \x07\n", 2, 5, "U+0007"},
+        Wrong{"a: \xff\n", 1, 4, "0xFF is not UTF-8"}, Wrong{"a: \xed\xa0\x80\n", 1, 4, "not UTF-8"},
+        Wrong{"a: \xc2\x85\n", 1, 4, "U+0085"}, Wrong{"a: @b\n", 1, 4, "may not start with '@'"},
         Wrong{"a: b: c\n", 1, 5, "quote a value that contains ': '"},
-        Wrong{"a:\n    b: 2\n  c: 3\n", 3, 3, "expected a key"},
-        Wrong{"a: {b: 1\nc: 2\n", 2, 2, "expected ',' or '}'"},
-        Wrong{"a: \"b\n", 2, 1, "closing quote"},
-        Wrong{"g: {h: sum(x, axis=[0, 1])}", 1, 20, "must be quoted"},
-        Wrong{"g: {h: a.h5:/d[0:3, 1]}", 1, 15, "must be quoted"},
-        Wrong{"g: {h: a: b}", 1, 9, "must be quoted"}));
+        Wrong{"a:\n    b: 2\n  c: 3\n", 3, 3, "expected a key"}, Wrong{"a: {b: 1\nc: 2\n", 2, 2, "expected ',' or '}'"},
+        Wrong{"a: \"b\n", 2, 1, "closing quote"}, Wrong{"g: {h: sum(x, axis=[0, 1])}", 1, 20, "must be quoted"},
+        Wrong{"g: {h: a.h5:/d[0:3, 1]}", 1, 15, "must be quoted"}, Wrong{"g: {h: a: b}", 1, 9, "must be quoted"}));
 
 std::string repeated(std::string_view piece, int times) {
     std::string text;
@@ -187,10 +167,9 @@ TEST(YamlLimits, HostileTextFailsFast) {
     const std::string anchored = "a: &a \"" + std::string(8'000'000, 'x') + "\"\n";
     const std::string long_scalars = anchored + "b: [" + repeated("*a,", 900) + "]\n";
     const auto start = std::chrono::steady_clock::now();
-    for (const std::string& text :
-         {repeated("[", 100'000), repeated("{a: ", 100'000), repeated("{", 100'000), repeated("- ", 100'000),
-          repeated("? ", 100'000), repeated("[\n", 100'000), repeated("!a ", 100'000), bomb, long_scalars,
-          repeated("a: 1\n", 400'000)}) {
+    for (const std::string& text : {repeated("[", 100'000), repeated("{a: ", 100'000), repeated("{", 100'000),
+                                    repeated("- ", 100'000), repeated("? ", 100'000), repeated("[\n", 100'000),
+                                    repeated("!a ", 100'000), bomb, long_scalars, repeated("a: 1\n", 400'000)}) {
         EXPECT_FALSE(errors_of(text).empty());
     }
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;

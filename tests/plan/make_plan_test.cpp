@@ -7,7 +7,8 @@ namespace {
 
 struct Planned {
     Planned(const std::string& text, const Shape& shape, int ranks)
-        : registry(standard_kernels()), job(parse_job(text, "test.yaml")), graph(build(shape)), plan(make_plan(graph, Machine::uniform(ranks, {}), {})) {}
+        : registry(standard_kernels()), job(parse_job(text, "test.yaml")), graph(build(shape)),
+          plan(make_plan(graph, Machine::uniform(ranks, {}), {})) {}
 
     Graph build(const Shape& shape) {
         Catalogue catalogue;
@@ -45,12 +46,14 @@ TEST(MakePlan, BlocksCoverEveryOperationOnce) {
         const Planned planned(heat, {7, 5}, ranks);
         for (std::size_t i = 0; i < planned.graph.operations.size(); ++i) {
             std::vector<Box> boxes;
-            for (int rank = 0; rank < ranks; ++rank) boxes.push_back(points_of(planned.graph, planned.plan, OperationId(i), Rank(rank)));
+            for (int rank = 0; rank < ranks; ++rank)
+                boxes.push_back(points_of(planned.graph, planned.plan, OperationId(i), Rank(rank)));
             expect_partition(planned.graph.operations[i].bound.index_space(), boxes);
         }
         for (std::size_t output = 0; output < planned.graph.outputs.size(); ++output) {
             std::vector<Box> boxes;
-            for (int rank = 0; rank < ranks; ++rank) boxes.push_back(written_box(planned.graph, planned.plan, output, Rank(rank)));
+            for (int rank = 0; rank < ranks; ++rank)
+                boxes.push_back(written_box(planned.graph, planned.plan, output, Rank(rank)));
             expect_partition(Box::whole(planned.graph[planned.graph.outputs[output].tensor].shape), boxes);
         }
     }
@@ -58,7 +61,8 @@ TEST(MakePlan, BlocksCoverEveryOperationOnce) {
 
 TEST(MakePlan, UnevenBlocksDifferByOne) {
     const Planned planned(heat, {540, 1081}, 4);
-    for (int rank = 0; rank < 4; ++rank) EXPECT_EQ(points_of(planned.graph, planned.plan, OperationId(std::size_t{0}), Rank(rank)).extent(0), 135);
+    for (int rank = 0; rank < 4; ++rank)
+        EXPECT_EQ(points_of(planned.graph, planned.plan, OperationId(std::size_t{0}), Rank(rank)).extent(0), 135);
     const Split split{0, 4};
     EXPECT_EQ(split.block(Box::whole({542, 3}), Rank(0)), Box({0, 0}, {136, 3}));
     EXPECT_EQ(split.block(Box::whole({542, 3}), Rank(3)), Box({407, 0}, {542, 3}));
@@ -67,7 +71,8 @@ TEST(MakePlan, UnevenBlocksDifferByOne) {
 TEST(MakePlan, MoreRanksThanRowsLeavesRanksIdleOrCutsTheOtherAxis) {
     const Planned planned(heat, {3, 4}, 8);
     int busy = 0;
-    for (int rank = 0; rank < 8; ++rank) busy += points_of(planned.graph, planned.plan, OperationId(std::size_t{0}), Rank(rank)).empty() ? 0 : 1;
+    for (int rank = 0; rank < 8; ++rank)
+        busy += points_of(planned.graph, planned.plan, OperationId(std::size_t{0}), Rank(rank)).empty() ? 0 : 1;
     EXPECT_GE(busy, 3);
     EXPECT_LE(busy, 4);
 }

@@ -8,7 +8,9 @@ namespace maniple {
 namespace {
 
 std::vector<StepBlock> blocks_of(const std::string& loop, const std::string& outputs) {
-    const Example example("maniple: 1\nname: t\ninputs: {a: i.h5:/a}\ngraph: {v: a + a}\n" + loop + "outputs: {" + outputs + "}\n", {4}, 1);
+    const Example example(
+        "maniple: 1\nname: t\ninputs: {a: i.h5:/a}\ngraph: {v: a + a}\n" + loop + "outputs: {" + outputs + "}\n", {4},
+        1);
     std::vector<StepBlock> blocks;
     for (std::int64_t first = 0; first < example.graph.steps; first = blocks.back().end()) {
         blocks.push_back(block_at(example.graph, example.layouts[0].versions, first));

@@ -16,7 +16,8 @@ void collect(const Example& example, int rank, const Program& program, Messages&
         if (instruction.lane != LaneKind::net) continue;
         const bool send = instruction.kind == InstructionKind::send;
         const Use& use = send ? instruction.reads[0] : instruction.writes[0];
-        const std::int64_t bytes = use.box.volume() * example.layouts[static_cast<std::size_t>(rank)][use.buffer].element_bytes;
+        const std::int64_t bytes =
+            use.box.volume() * example.layouts[static_cast<std::size_t>(rank)][use.buffer].element_bytes;
         const int peer = instruction.peer.value;
         const bool fresh = send ? sends.emplace(std::tuple(rank, peer, instruction.tag), bytes).second
                                 : receives.emplace(std::tuple(peer, rank, instruction.tag), bytes).second;
@@ -30,7 +31,8 @@ TEST(BuildProgram, EverySendHasItsReceive) {
         for (std::int64_t first = 0; first < example.graph.steps;) {
             const StepBlock block = block_at(example.graph, example.layouts[0].versions, first);
             Messages sends, receives;
-            for (int rank = 0; rank < ranks; ++rank) collect(example, rank, example.program(rank, block.shape), sends, receives);
+            for (int rank = 0; rank < ranks; ++rank)
+                collect(example, rank, example.program(rank, block.shape), sends, receives);
             EXPECT_EQ(sends, receives) << ranks << " ranks, block at " << first;
             EXPECT_EQ(sends.empty(), ranks == 1);
             first = block.end();
@@ -41,21 +43,25 @@ TEST(BuildProgram, EverySendHasItsReceive) {
 TEST(BuildProgram, AMessageOfABorderWaitsForTheBorderAlone) {
     const Example example(terrain, {540, 1081}, 2);
     const Program program = example.program(0, example.first_block());
-    const auto sends = find_all(program, [](const Instruction& i) { return i.kind == InstructionKind::send && i.step == 2; });
+    const auto sends =
+        find_all(program, [](const Instruction& i) { return i.kind == InstructionKind::send && i.step == 2; });
     ASSERT_EQ(sends.size(), 1u);
-    const auto tiles = find_all(program, [](const Instruction& i) { return i.kind == InstructionKind::compute && i.step == 1; });
+    const auto tiles =
+        find_all(program, [](const Instruction& i) { return i.kind == InstructionKind::compute && i.step == 1; });
     ASSERT_GT(tiles.size(), 5u);
     for (const InstructionId tile : tiles) {
         const bool border = program.instructions[tile.index()].box.hi[0] == 270;
         const auto& after = program.instructions[sends[0].index()].after;
-        EXPECT_EQ(std::find(after.begin(), after.end(), tile) != after.end(), border) << to_string(program.instructions[tile.index()].box);
+        EXPECT_EQ(std::find(after.begin(), after.end(), tile) != after.end(), border)
+            << to_string(program.instructions[tile.index()].box);
     }
 }
 
 TEST(BuildProgram, ATileWaitsForItsNeighboursOfTheStepBeforeAlone) {
     const Example example(terrain, {540, 1081}, 1);
     const Program program = example.program(0, example.first_block());
-    const auto tiles = find_all(program, [](const Instruction& i) { return i.kind == InstructionKind::compute && i.step == 3; });
+    const auto tiles =
+        find_all(program, [](const Instruction& i) { return i.kind == InstructionKind::compute && i.step == 3; });
     for (const InstructionId tile : tiles) {
         const Box& box = program.instructions[tile.index()].box;
         for (const InstructionId before : program.instructions[tile.index()].after) {
@@ -70,7 +76,9 @@ TEST(BuildProgram, OnlyWhatIsObservedIsComputedOnTop) {
     const Example example(terrain, {54, 108}, 1);
     const Program program = example.program(0, example.first_block());
     const auto of_kernel = [&](const char* name) {
-        return find_all(program, [&](const Instruction& i) { return i.operation.valid() && example.graph[i.operation].kernel->name == name; });
+        return find_all(program, [&](const Instruction& i) {
+            return i.operation.valid() && example.graph[i.operation].kernel->name == name;
+        });
     };
     EXPECT_TRUE(of_kernel("gradient_magnitude").empty());  // needed after the last step only
     for (const InstructionId sum : of_kernel("sum")) EXPECT_EQ(program.instructions[sum.index()].step, 9);
@@ -111,7 +119,8 @@ TEST(BuildProgram, ChunksAreAcyclicAndHoldEachInstructionOnce) {
 
 TEST(BuildProgram, IsTheSameEveryTime) {
     const Example a(terrain, {540, 1081}, 2), b(terrain, {540, 1081}, 2);
-    EXPECT_EQ(print_program(a.graph, a.layouts[1], a.program(1, a.first_block())), print_program(b.graph, b.layouts[1], b.program(1, b.first_block())));
+    EXPECT_EQ(print_program(a.graph, a.layouts[1], a.program(1, a.first_block())),
+              print_program(b.graph, b.layouts[1], b.program(1, b.first_block())));
 }
 
 TEST(PrintProgram, ShowsTheWholePath) {
@@ -122,7 +131,8 @@ graph: {v: "heat_step(u, alpha=0.2, boundary=[clamp, periodic])"}
 outputs: {v: out.h5:/v}
 )yaml";
     const Example example(one_step, {6, 5}, 2);
-    const std::string text = print_program(example.graph, example.layouts[0], example.program(0, example.first_block()));
+    const std::string text =
+        print_program(example.graph, example.layouts[0], example.program(0, example.first_block()));
     EXPECT_EQ(text, R"text(program of rank 0: 1 steps, loads inputs, 6 instructions in 6 chunks
      operation                                      lane  step box                                  after
 0    read     u from input u                        file  0    [0:4, 0:5]                           -

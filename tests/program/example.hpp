@@ -12,7 +12,8 @@
 namespace maniple {
 
 struct Example {
-    Example(const std::string& text, const Shape& shape, int ranks) : registry(standard_kernels()), job(parse_job(text, "test.yaml")) {
+    Example(const std::string& text, const Shape& shape, int ranks)
+        : registry(standard_kernels()), job(parse_job(text, "test.yaml")) {
         Catalogue catalogue;
         for (const InputSpec& input : job.inputs) {
             if (input.from) catalogue.inputs.push_back({input.name, shape, DType::f32, {}, shape});
@@ -22,7 +23,9 @@ struct Example {
         for (int rank = 0; rank < ranks; ++rank) layouts.push_back(build_layout(graph, plan, Rank(rank)));
     }
 
-    Program program(int rank, const BlockShape& shape) const { return build_program(graph, plan, layouts[static_cast<std::size_t>(rank)], shape); }
+    Program program(int rank, const BlockShape& shape) const {
+        return build_program(graph, plan, layouts[static_cast<std::size_t>(rank)], shape);
+    }
     BlockShape first_block() const { return block_at(graph, layouts[0].versions, 0).shape; }
 
     KernelRegistry registry;

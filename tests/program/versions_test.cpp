@@ -8,8 +8,8 @@ namespace maniple {
 namespace {
 
 std::string job(const std::string& graph, const std::string& carry) {
-    return "maniple: 1\nname: t\ninputs: {a: i.h5:/a, b: i.h5:/b, c: i.h5:/c}\ngraph: {" + graph + "}\nloop: {steps: 9, carry: {" + carry +
-           "}}\noutputs: {v: o.h5:/v, a: o.h5:/a, b: o.h5:/b, c: o.h5:/c}\n";
+    return "maniple: 1\nname: t\ninputs: {a: i.h5:/a, b: i.h5:/b, c: i.h5:/c}\ngraph: {" + graph +
+           "}\nloop: {steps: 9, carry: {" + carry + "}}\noutputs: {v: o.h5:/v, a: o.h5:/a, b: o.h5:/b, c: o.h5:/c}\n";
 }
 
 TensorId named(const Graph& graph, const std::string& name) {

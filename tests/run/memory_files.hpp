@@ -26,7 +26,9 @@ public:
         }
     }
 
-    std::unique_ptr<LaneProgram> prepare(const Program& program) override { return std::make_unique<Part>(*this, program); }
+    std::unique_ptr<LaneProgram> prepare(const Program& program) override {
+        return std::make_unique<Part>(*this, program);
+    }
     Activity activity() const override { return {}; }
 
     /// This rank's bytes of each output, zero where others wrote.
@@ -39,7 +41,8 @@ private:
     public:
         Part(MemoryFiles& files, const Program& program) : files_(files), program_(program) {}
         void submit(ChunkId chunk, const Execution& execution, Completion& done) override {
-            for (const InstructionId id : program_.chunks[chunk.index()].instructions) files_.carry_out(program_.instructions[id.index()], execution);
+            for (const InstructionId id : program_.chunks[chunk.index()].instructions)
+                files_.carry_out(program_.instructions[id.index()], execution);
             done.finished(chunk, nullptr);
         }
 
@@ -60,7 +63,8 @@ private:
         const std::int64_t row = instruction.every > 0 ? (step + 1) / instruction.every - 1 : 0;
         const std::int64_t start = row * tensor.bytes();
         const Block target{outputs_[instruction.file_number].data() + start, element, Box::whole(tensor.shape)};
-        copy_box(read_only(arena_.block(instruction.reads[0].buffer)), instruction.reads[0].box, target, instruction.box);
+        copy_box(read_only(arena_.block(instruction.reads[0].buffer)), instruction.reads[0].box, target,
+                 instruction.box);
         count(instruction, element, start);
     }
 
@@ -69,7 +73,8 @@ private:
         std::vector<std::byte> ones(static_cast<std::size_t>(instruction.box.volume()) * element, std::byte{1});
         auto* counts = reinterpret_cast<std::byte*>(written_[instruction.file_number].data());
         std::vector<std::byte> mark(static_cast<std::size_t>(tensor.bytes()));
-        copy_box({ones.data(), element, instruction.box}, instruction.box, {mark.data(), element, Box::whole(tensor.shape)}, instruction.box);
+        copy_box({ones.data(), element, instruction.box}, instruction.box,
+                 {mark.data(), element, Box::whole(tensor.shape)}, instruction.box);
         for (std::size_t i = 0; i < mark.size(); ++i) {
             std::byte& byte = counts[static_cast<std::size_t>(start) + i];
             byte = static_cast<std::byte>(static_cast<unsigned>(byte) + static_cast<unsigned>(mark[i]));

@@ -44,7 +44,8 @@ std::vector<TensorBytes> collect(MemoryFiles& files, int rank) {
         MPI_Reduce(mine.data(), all.data(), size, MPI_BYTE, MPI_BOR, 0, MPI_COMM_WORLD);
         MPI_Reduce(files.written()[i].data(), writers.data(), size, MPI_UNSIGNED_CHAR, MPI_SUM, 0, MPI_COMM_WORLD);
         if (rank != 0) continue;
-        EXPECT_TRUE(std::all_of(writers.begin(), writers.end(), [](unsigned char count) { return count == 1; })) << "output " << i;
+        EXPECT_TRUE(std::all_of(writers.begin(), writers.end(), [](unsigned char count) { return count == 1; }))
+            << "output " << i;
         result.push_back(std::move(all));
     }
     return result;
@@ -107,7 +108,9 @@ void run_seed(std::uint32_t seed, const World& world, const KernelRegistry& regi
     for (std::size_t i = 0; i < want.size(); ++i) {
         const Tensor& tensor = graph[graph.outputs[i].tensor];
         const double tolerance = random.sums_last && has_sum_before(graph, graph.outputs[i].tensor) ? 1e-6 : 0;
-        EXPECT_TRUE(agree(tensor.dtype, got[i], want[i], tolerance)) << "seed " << seed << ", output " << tensor.name << "\n" << random.text;
+        EXPECT_TRUE(agree(tensor.dtype, got[i], want[i], tolerance))
+            << "seed " << seed << ", output " << tensor.name << "\n"
+            << random.text;
     }
 }
 

@@ -36,7 +36,9 @@ private:
         bool summed = false;  ///< has gone through a floating-point sum
     };
 
-    std::int64_t pick(std::int64_t count) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(count)); }
+    std::int64_t pick(std::int64_t count) {
+        return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(count));
+    }
 
     void add_input(const Shape& shape) {
         Value value{"in" + std::to_string(values_.size()), shape, true, false};
@@ -116,7 +118,8 @@ private:
             case 1: boundary = std::string(", boundary=") + rules[pick(3)]; break;
             default: boundary = std::string(", boundary=[") + rules[pick(3)] + ", " + rules[pick(3)] + "]"; break;
         }
-        const std::string call = pick(3) == 0 ? "gradient_magnitude(" + u.name + boundary + ")" : "heat_step(" + u.name + ", alpha=0.15" + boundary + ")";
+        const std::string call = pick(3) == 0 ? "gradient_magnitude(" + u.name + boundary + ")"
+                                              : "heat_step(" + u.name + ", alpha=0.15" + boundary + ")";
         emit(name, call, u.shape, u.summed);
     }
 
@@ -150,10 +153,12 @@ private:
             if (!input.input || pick(2) == 0) continue;
             std::vector<std::string> candidates;
             for (const Value& value : values_) {
-                if (value.shape == input.shape && value.name != input.name && !(value.summed && !integers_)) candidates.push_back(value.name);
+                if (value.shape == input.shape && value.name != input.name && !(value.summed && !integers_))
+                    candidates.push_back(value.name);
             }
             if (candidates.empty()) continue;
-            text += (text.empty() ? "" : ", ") + input.name + ": " + candidates[static_cast<std::size_t>(pick(static_cast<std::int64_t>(candidates.size())))];
+            text += (text.empty() ? "" : ", ") + input.name + ": " +
+                    candidates[static_cast<std::size_t>(pick(static_cast<std::int64_t>(candidates.size())))];
         }
         return text.empty() ? "" : ", carry: {" + text + "}";
     }
@@ -188,7 +193,9 @@ private:
 RandomJob random_job(std::uint32_t seed) {
     RandomJob job = JobWriter(seed).write();
     // A graph must not be empty: some seeds draw only shapes that do not broadcast.
-    return job.text.find("graph:\noutputs") == std::string::npos && job.text.find("graph:\nloop") == std::string::npos ? job : random_job(seed + 1000000);
+    return job.text.find("graph:\noutputs") == std::string::npos && job.text.find("graph:\nloop") == std::string::npos
+               ? job
+               : random_job(seed + 1000000);
 }
 
 }  // namespace maniple

@@ -45,17 +45,20 @@ Program random_program(std::uint32_t seed, bool file_lane) {
 /// What chunks write: plain integers, so that a missing edge of visibility is a data race. A chunk's value is one more
 /// than the largest of its predecessors'.
 struct Values {
-    explicit Values(const Program& the_program) : program(the_program), before(program.chunks.size()), value(program.chunks.size(), -1) {
+    explicit Values(const Program& the_program)
+        : program(the_program), before(program.chunks.size()), value(program.chunks.size(), -1) {
         for (std::size_t i = 0; i < program.chunks.size(); ++i) {
             for (const ChunkId dependent : program.chunks[i].dependents) before[dependent.index()].push_back(i);
         }
     }
 
     void compute(ChunkId chunk) {
-        if (static_cast<int>(chunk.index()) == failing) throw KernelError("chunk " + std::to_string(failing) + " fails");
+        if (static_cast<int>(chunk.index()) == failing)
+            throw KernelError("chunk " + std::to_string(failing) + " fails");
         int largest = 0;
         for (const std::size_t predecessor : before[chunk.index()]) largest = std::max(largest, value[predecessor]);
-        EXPECT_EQ(largest / 1000, before[chunk.index()].empty() ? 0 : execution) << "a predecessor has not run in this execution";
+        EXPECT_EQ(largest / 1000, before[chunk.index()].empty() ? 0 : execution)
+            << "a predecessor has not run in this execution";
         value[chunk.index()] = 1000 * execution + largest % 1000 + 1;
     }
 
@@ -84,9 +87,7 @@ public:
         std::exception_ptr error;
         try {
             values_.compute(chunk);
-        } catch (...) {
-            error = std::current_exception();
-        }
+        } catch (...) { error = std::current_exception(); }
         done.finished(chunk, error);
     }
 

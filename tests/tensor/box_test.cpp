@@ -52,7 +52,8 @@ TEST(Region, AgreesWithSetsOfPoints) {
             ASSERT_EQ(points_of(region), want);
             ASSERT_EQ(region.volume(), static_cast<std::int64_t>(want.size()));
         }
-        EXPECT_EQ(region.contains({{2, 2}, {4, 4}}), want.contains({2, 2}) && want.contains({2, 3}) && want.contains({3, 2}) && want.contains({3, 3}));
+        EXPECT_EQ(region.contains({{2, 2}, {4, 4}}),
+                  want.contains({2, 2}) && want.contains({2, 3}) && want.contains({3, 2}) && want.contains({3, 3}));
     }
 }
 

@@ -16,7 +16,9 @@ struct Numbers {
         }
     }
     Block block() { return {reinterpret_cast<std::byte*>(values.data()), sizeof(std::int32_t), box}; }
-    std::int32_t& at(std::int64_t y, std::int64_t x) { return values[static_cast<std::size_t>((y - box.lo[0]) * box.extent(1) + x - box.lo[1])]; }
+    std::int32_t& at(std::int64_t y, std::int64_t x) {
+        return values[static_cast<std::size_t>((y - box.lo[0]) * box.extent(1) + x - box.lo[1])];
+    }
 
     Box box;
     std::vector<std::int32_t> values;

@@ -80,7 +80,8 @@ std::array<std::byte, 8> element_of(const Number& number, DType type) {
 /// The chunks of one program with every address resolved.
 class CpuProgram final : public LaneProgram {
 public:
-    CpuProgram(CpuLane& lane, const Program& program) : lane_(lane), program_(program), work_(program.instructions.size()) {
+    CpuProgram(CpuLane& lane, const Program& program)
+        : lane_(lane), program_(program), work_(program.instructions.size()) {
         for (std::size_t i = 0; i < program.instructions.size(); ++i) {
             if (program.instructions[i].lane == LaneKind::cpu) work_[i] = resolve(program.instructions[i]);
         }
@@ -91,9 +92,7 @@ public:
         std::exception_ptr error;
         try {
             for (const InstructionId id : program_.chunks[chunk.index()].instructions) run(work_[id.index()]);
-        } catch (...) {
-            error = std::current_exception();
-        }
+        } catch (...) { error = std::current_exception(); }
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         activity.busy_ns += now_ns() - begin;
         ++activity.chunks;
@@ -110,7 +109,8 @@ private:
             case InstructionKind::accumulate: return resolve_accumulate(instruction);
             case InstructionKind::merge: return resolve_merge(instruction);
             case InstructionKind::finish: return resolve_finish(instruction);
-            default: broken_invariant(__FILE__, __LINE__, "no cpu instruction: " + std::string(name_of(instruction.kind)));
+            default:
+                broken_invariant(__FILE__, __LINE__, "no cpu instruction: " + std::string(name_of(instruction.kind)));
         }
     }
 
@@ -230,7 +230,8 @@ private:
 
     static void fill(const FillWork& work) {
         const std::size_t bytes = work.to.element_bytes;
-        const ConstBlock one{work.value.data(), bytes, Box(Extents(work.target.rank(), 0), Extents(work.target.rank(), 1))};
+        const ConstBlock one{work.value.data(), bytes,
+                             Box(Extents(work.target.rank(), 0), Extents(work.target.rank(), 1))};
         copy_box(one, one.box, work.to, work.target);
     }
 
@@ -240,11 +241,14 @@ private:
 };
 
 CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads)
-    : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), activity_(static_cast<std::size_t>(threads)) {}
+    : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)),
+      activity_(static_cast<std::size_t>(threads)) {}
 
 CpuLane::~CpuLane() = default;
 
-std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) { return std::make_unique<CpuProgram>(*this, program); }
+std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) {
+    return std::make_unique<CpuProgram>(*this, program);
+}
 
 Activity CpuLane::activity() const { return total(activity_); }
 

@@ -39,7 +39,8 @@ std::int64_t Topology::memory_bytes() const {
 
 void Topology::pin_worker(int worker, int workers) const {
     if (state_->cores() < workers) return;
-    const hwloc_obj_t core = hwloc_get_obj_inside_cpuset_by_type(state_->topology, state_->mask, HWLOC_OBJ_CORE, static_cast<unsigned>(worker));
+    const hwloc_obj_t core = hwloc_get_obj_inside_cpuset_by_type(state_->topology, state_->mask, HWLOC_OBJ_CORE,
+                                                                 static_cast<unsigned>(worker));
     if (core == nullptr) return;
     // A refusal (a container, a restricted mask) costs speed, not correctness.
     (void)hwloc_set_cpubind(state_->topology, core->cpuset, HWLOC_CPUBIND_THREAD);

@@ -28,7 +28,9 @@ FileLane::~FileLane() {
     thread_.join();
 }
 
-std::unique_ptr<LaneProgram> FileLane::prepare(const Program& program) { return std::make_unique<FileProgram>(*this, program); }
+std::unique_ptr<LaneProgram> FileLane::prepare(const Program& program) {
+    return std::make_unique<FileProgram>(*this, program);
+}
 
 Activity FileLane::activity() const {
     const std::lock_guard lock(mutex_);
@@ -56,9 +58,7 @@ void FileLane::serve() {
         std::exception_ptr error;
         try {
             carry_out(*request.instruction, request.execution);
-        } catch (...) {
-            error = std::current_exception();
-        }
+        } catch (...) { error = std::current_exception(); }
         const std::int64_t duration = now_ns() - begin;
         busy_.store(false, std::memory_order_relaxed);
         lock.lock();
@@ -73,7 +73,8 @@ void FileLane::serve() {
 void FileLane::carry_out(const Instruction& instruction, const Execution& execution) {
     if (instruction.kind == InstructionKind::read) {
         const Use& use = instruction.writes[0];
-        inputs_.read(instruction.file_number, instruction.box, arena_.block(use.buffer), use.box, graph_[instruction.tensor].dtype);
+        inputs_.read(instruction.file_number, instruction.box, arena_.block(use.buffer), use.box,
+                     graph_[instruction.tensor].dtype);
         return;
     }
     const Use& use = instruction.reads[0];

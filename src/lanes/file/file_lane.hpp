@@ -48,7 +48,7 @@ private:
     bool closing_ = false;          ///< guarded by mutex_
     Activity activity_;             ///< guarded by mutex_
     std::atomic<bool> busy_{false};
-    std::thread thread_;            ///< last: it uses all of the above
+    std::thread thread_;  ///< last: it uses all of the above
 };
 
 }  // namespace maniple

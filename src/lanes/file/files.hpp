@@ -55,12 +55,12 @@ struct OutputDataset {
     std::string dataset;  ///< "/results/u"
     Shape shape;          ///< without the leading axis of a series
     DType dtype = DType::f32;
-    bool series = false;          ///< a leading axis of `rows` rows: one for each step written
-    std::int64_t rows = 0;        ///< an upper bound; finish() says how many were written
-    std::int64_t every = 0;       ///< row k is the value after step first + (k + 1)·every; 0: steps are not recorded
+    bool series = false;     ///< a leading axis of `rows` rows: one for each step written
+    std::int64_t rows = 0;   ///< an upper bound; finish() says how many were written
+    std::int64_t every = 0;  ///< row k is the value after step first + (k + 1)·every; 0: steps are not recorded
     std::int64_t first = 0;
-    int gzip_level = -1;          ///< -1: contiguous, uncompressed
-    int attributes_from = -1;     ///< input whose data set's attributes are carried over, or -1
+    int gzip_level = -1;              ///< -1: contiguous, uncompressed
+    int attributes_from = -1;         ///< input whose data set's attributes are carried over, or -1
     std::vector<ScaleOrigin> scales;  ///< one for each axis of `shape`
     std::vector<std::pair<std::string, AttributeValue>> attributes;  ///< the job's own, which win
     Place place;

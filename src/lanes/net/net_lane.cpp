@@ -30,7 +30,8 @@ public:
             }
             MPI_Datatype bytes = MPI_DATATYPE_NULL;
             check_mpi(MPI_Type_contiguous(element, MPI_BYTE, &bytes), "MPI_Type_contiguous");
-            check_mpi(MPI_Type_create_subarray(box.rank(), sizes.data(), extents.data(), starts.data(), MPI_ORDER_C, bytes, &type_),
+            check_mpi(MPI_Type_create_subarray(box.rank(), sizes.data(), extents.data(), starts.data(), MPI_ORDER_C,
+                                               bytes, &type_),
                       "MPI_Type_create_subarray");
             MPI_Type_free(&bytes);
         }
@@ -51,7 +52,8 @@ private:
 /// The messages of one program as persistent requests.
 class NetProgram final : public LaneProgram {
 public:
-    NetProgram(NetLane& lane, const Program& program) : lane_(lane), program_(program), requests_(program.instructions.size(), MPI_REQUEST_NULL) {
+    NetProgram(NetLane& lane, const Program& program)
+        : lane_(lane), program_(program), requests_(program.instructions.size(), MPI_REQUEST_NULL) {
         for (std::size_t i = 0; i < program.instructions.size(); ++i) {
             if (program.instructions[i].lane == LaneKind::net) requests_[i] = make_request(program.instructions[i]);
         }
@@ -97,7 +99,8 @@ private:
 
 NetLane::NetLane(const World& world, Arena& arena) : world_(world), arena_(arena) {
     if (world.size() == 1) return;
-    check_mpi(MPI_Irecv(&announced_by_, 1, MPI_INT, MPI_ANY_SOURCE, announcement_tag, world.data(), &announcement_), "MPI_Irecv");
+    check_mpi(MPI_Irecv(&announced_by_, 1, MPI_INT, MPI_ANY_SOURCE, announcement_tag, world.data(), &announcement_),
+              "MPI_Irecv");
 }
 
 NetLane::~NetLane() {
@@ -106,7 +109,9 @@ NetLane::~NetLane() {
     MPI_Wait(&announcement_, MPI_STATUS_IGNORE);
 }
 
-std::unique_ptr<LaneProgram> NetLane::prepare(const Program& program) { return std::make_unique<NetProgram>(*this, program); }
+std::unique_ptr<LaneProgram> NetLane::prepare(const Program& program) {
+    return std::make_unique<NetProgram>(*this, program);
+}
 
 void NetLane::start(MPI_Request request, const InFlight& message) {
     const std::lock_guard lock(mutex_);
@@ -131,11 +136,13 @@ bool NetLane::progress() {
     statuses_.resize(requests_.size());
     int count = 0;
     const std::int64_t begin = now_ns();
-    const int code = MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, indices_.data(), statuses_.data());
+    const int code =
+        MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, indices_.data(), statuses_.data());
     if (count == MPI_UNDEFINED || count == 0) return false;
     std::vector<InFlight> completed;
     completed.swap(completed_);
-    for (int i = 0; i < count; ++i) completed.push_back(messages_[static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
+    for (int i = 0; i < count; ++i)
+        completed.push_back(messages_[static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
     // From the back, so that what is moved into a gap has not completed itself.
     std::sort(indices_.begin(), indices_.begin() + count, std::greater<>());
     for (int i = 0; i < count; ++i) {
@@ -185,7 +192,8 @@ void NetLane::announce_failure() noexcept {
     for (int rank = 0; rank < world_.size(); ++rank) {
         if (rank == mine) continue;
         MPI_Request request = MPI_REQUEST_NULL;
-        if (MPI_Isend(&mine, 1, MPI_INT, rank, announcement_tag, world_.data(), &request) == MPI_SUCCESS) MPI_Request_free(&request);
+        if (MPI_Isend(&mine, 1, MPI_INT, rank, announcement_tag, world_.data(), &request) == MPI_SUCCESS)
+            MPI_Request_free(&request);
     }
 }
 

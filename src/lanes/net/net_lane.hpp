@@ -47,17 +47,17 @@ private:
 
     const World& world_;
     Arena& arena_;
-    std::mutex mutex_;                  ///< guards the four below; held for MPI_Testsome, never for a callback
+    std::mutex mutex_;                   ///< guards the four below; held for MPI_Testsome, never for a callback
     std::vector<MPI_Request> requests_;  ///< active ones; persistent, owned by their program
     std::vector<InFlight> messages_;     ///< by request
     std::vector<int> indices_;           ///< scratch of progress()
     std::vector<MPI_Status> statuses_;
-    std::vector<InFlight> completed_;    ///< scratch of progress()
+    std::vector<InFlight> completed_;  ///< scratch of progress()
     std::atomic<std::int64_t> in_flight_{0};
     std::atomic<std::int32_t> failed_rank_{-1};
     std::atomic<bool> announced_{false};
     MPI_Request announcement_ = MPI_REQUEST_NULL;
-    int announced_by_ = -1;              ///< the receive buffer of the announcement
+    int announced_by_ = -1;  ///< the receive buffer of the announcement
     Activity activity_;
 };
 

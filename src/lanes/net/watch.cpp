@@ -44,8 +44,8 @@ struct Watch::State {
     double stall_seconds;
     std::mutex mutex;
     std::condition_variable changed;
-    bool closing = false;  ///< guarded by mutex
-    WatchSource source;    ///< guarded by mutex
+    bool closing = false;          ///< guarded by mutex
+    WatchSource source;            ///< guarded by mutex
     std::vector<RankState> ranks;  ///< on rank 0 all, elsewhere only entry 0: what rank 0 answered
     std::thread thread;
 
@@ -86,7 +86,9 @@ struct Watch::State {
     }
 
     /// Small enough to be sent without waiting for the receiver.
-    void send(int rank, Tag tag, const Report& report) const { MPI_Send(&report, sizeof report, MPI_BYTE, rank, tag, world.watch()); }
+    void send(int rank, Tag tag, const Report& report) const {
+        MPI_Send(&report, sizeof report, MPI_BYTE, rank, tag, world.watch());
+    }
 
     void receive_all(Tag tag) {
         for (;;) {
@@ -111,8 +113,8 @@ struct Watch::State {
 
     void judge_root() const {
         if (ranks[0].last.leaving || seconds_since(ranks[0].heard_ns) < stall_seconds * 1.5) return;
-        std::fprintf(stderr, "maniple: error: rank %d has not heard of rank 0 for %.0f s: it is lost\n", world.rank().value,
-                     seconds_since(ranks[0].heard_ns));
+        std::fprintf(stderr, "maniple: error: rank %d has not heard of rank 0 for %.0f s: it is lost\n",
+                     world.rank().value, seconds_since(ranks[0].heard_ns));
         MPI_Abort(world.watch(), static_cast<int>(ExitCode::link));
     }
 
@@ -126,7 +128,8 @@ struct Watch::State {
                 continue;
             }
             if (seconds_since(state.heard_ns) > stall_seconds) {
-                std::fprintf(stderr, "maniple: error: rank %d has not been heard of for %.0f s: it is lost\n", rank, seconds_since(state.heard_ns));
+                std::fprintf(stderr, "maniple: error: rank %d has not been heard of for %.0f s: it is lost\n", rank,
+                             seconds_since(state.heard_ns));
                 MPI_Abort(world.watch(), static_cast<int>(ExitCode::link));
             }
             least_idle = std::min(least_idle, seconds_since(state.moved_ns));
@@ -147,7 +150,8 @@ struct Watch::State {
         }
         std::fprintf(stderr, "maniple: error: no rank has made progress for %.0f s\n", idle_seconds);
         for (int rank = 0; rank < world.size(); ++rank) {
-            std::fprintf(stderr, "  rank %d: %s\n", rank, texts.contains(rank) ? texts[rank].c_str() : "does not answer");
+            std::fprintf(stderr, "  rank %d: %s\n", rank,
+                         texts.contains(rank) ? texts[rank].c_str() : "does not answer");
         }
         MPI_Abort(world.watch(), static_cast<int>(ExitCode::link));
     }
@@ -160,7 +164,8 @@ struct Watch::State {
     void collect_descriptions(std::map<int, std::string>& texts) const {
         int there = 0;
         MPI_Status status;
-        if (MPI_Iprobe(MPI_ANY_SOURCE, description_tag, world.watch(), &there, &status) != MPI_SUCCESS || !there) return;
+        if (MPI_Iprobe(MPI_ANY_SOURCE, description_tag, world.watch(), &there, &status) != MPI_SUCCESS || !there)
+            return;
         int size = 0;
         MPI_Get_count(&status, MPI_BYTE, &size);
         std::string text(static_cast<std::size_t>(size), '\0');

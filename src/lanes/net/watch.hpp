@@ -16,9 +16,9 @@ namespace maniple {
 
 /// What a rank tells of itself, asked for on the watch's thread.
 struct WatchSource {
-    std::function<std::int64_t()> progress;    ///< grows with every finished chunk
-    std::function<bool()> in_file_system;      ///< a call that may be long without being stuck
-    std::function<std::string()> in_flight;    ///< for the diagnosis
+    std::function<std::int64_t()> progress;  ///< grows with every finished chunk
+    std::function<bool()> in_file_system;    ///< a call that may be long without being stuck
+    std::function<std::string()> in_flight;  ///< for the diagnosis
 };
 
 /// One thread a rank. Every half second it sends what its rank has done to rank 0, which answers. If no rank has made

@@ -64,9 +64,11 @@ std::vector<std::string> World::gather(const std::string& bytes) const {
         total += sizes[i];
     }
     std::string all(static_cast<std::size_t>(total), '\0');
-    check_mpi(MPI_Allgatherv(bytes.data(), mine, MPI_BYTE, all.data(), sizes.data(), offsets.data(), MPI_BYTE, own_), "MPI_Allgatherv");
+    check_mpi(MPI_Allgatherv(bytes.data(), mine, MPI_BYTE, all.data(), sizes.data(), offsets.data(), MPI_BYTE, own_),
+              "MPI_Allgatherv");
     std::vector<std::string> result;
-    for (std::size_t i = 0; i < sizes.size(); ++i) result.push_back(all.substr(static_cast<std::size_t>(offsets[i]), static_cast<std::size_t>(sizes[i])));
+    for (std::size_t i = 0; i < sizes.size(); ++i)
+        result.push_back(all.substr(static_cast<std::size_t>(offsets[i]), static_cast<std::size_t>(sizes[i])));
     return result;
 }
 

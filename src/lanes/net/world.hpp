@@ -48,9 +48,9 @@ public:
     std::string broadcast(const std::string& bytes) const;
     /// Collective; blocks. Every rank's bytes, by rank, on every rank.
     std::vector<std::string> gather(const std::string& bytes) const;
-    double sum(double value) const;         ///< Collective; blocks.
+    double sum(double value) const;  ///< Collective; blocks.
     std::int64_t sum(std::int64_t value) const;
-    double maximum(double value) const;     ///< Collective; blocks.
+    double maximum(double value) const;  ///< Collective; blocks.
 
     /// Collective; blocks. Throws the same error on every rank if any rank has one: that of the lowest rank, and of
     /// those not `secondary` (caused by another rank's failure) first. The message names the rank where ranks differ.

@@ -31,7 +31,8 @@ bool resolve(Extents& at, const Shape& shape, const BoundaryRule& rule) {
             case Boundary::clamp: at[axis] = std::clamp<std::int64_t>(at[axis], 0, shape[axis] - 1); break;
             case Boundary::periodic: at[axis] = ((at[axis] % shape[axis]) + shape[axis]) % shape[axis]; break;
             case Boundary::zero: return false;
-            case Boundary::none: broken_invariant(__FILE__, __LINE__, "an element outside a tensor without a boundary rule");
+            case Boundary::none:
+                broken_invariant(__FILE__, __LINE__, "an element outside a tensor without a boundary rule");
         }
     }
     return true;
@@ -54,7 +55,8 @@ void for_each_point(const Box& box, Visit&& visit) {
 
 class ReferenceRun {
 public:
-    ReferenceRun(const Graph& graph, const InputLoader& load) : graph_(graph), fields_(graph.tensors.size()), outputs_(graph.outputs.size()) {
+    ReferenceRun(const Graph& graph, const InputLoader& load)
+        : graph_(graph), fields_(graph.tensors.size()), outputs_(graph.outputs.size()) {
         for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
             const Tensor& tensor = graph.tensors[i];
             fields_[i] = Field(Box::whole(tensor.shape), size_of(tensor.dtype));
@@ -76,7 +78,8 @@ public:
 private:
     template <class T>
     static void fill_as(Field& field, T value) {
-        for (std::size_t at = 0; at < field.bytes.size(); at += sizeof value) std::memcpy(field.bytes.data() + at, &value, sizeof value);
+        for (std::size_t at = 0; at < field.bytes.size(); at += sizeof value)
+            std::memcpy(field.bytes.data() + at, &value, sizeof value);
     }
 
     static void fill(Field& field, const Number& number, DType type) {
@@ -98,7 +101,8 @@ private:
         const Tensor& tensor = graph_[id];
         Box reach = Box::whole(tensor.shape);
         for (const BoundAccess& access : operation.bound.reads) {
-            if (access.argument == number) reach = bounding(reach, touched_box(access, operation.bound.index_space(), tensor.shape));
+            if (access.argument == number)
+                reach = bounding(reach, touched_box(access, operation.bound.index_space(), tensor.shape));
         }
         Field& whole = fields_[id.index()];
         Field result(reach, whole.element_bytes);
@@ -114,7 +118,8 @@ private:
         return result;
     }
 
-    void call(const Operation& operation, maniple_function function, const Box& points, const std::vector<maniple_tensor>& tensors) {
+    void call(const Operation& operation, maniple_function function, const Box& points,
+              const std::vector<maniple_tensor>& tensors) {
         maniple_call call = call_over(operation, points);
         std::int32_t violation = 0;
         call.tensors = tensors.data();
@@ -122,7 +127,8 @@ private:
         call.violation = &violation;
         function(&call);
         if (violation != 0) {
-            throw KernelError(operation.kernel->name + " leaves the box that its signature declares, tensor " + std::to_string(violation));
+            throw KernelError(operation.kernel->name + " leaves the box that its signature declares, tensor " +
+                              std::to_string(violation));
         }
     }
 
@@ -131,11 +137,14 @@ private:
         MANIPLE_CHECK(variant != nullptr, operation.kernel->name + " has no checked variant");
         std::vector<Field> arguments;
         std::vector<maniple_tensor> inputs;
-        for (std::size_t i = 0; i < operation.inputs.size(); ++i) arguments.push_back(padded(operation, static_cast<int>(i)));
-        for (std::size_t i = 0; i < operation.inputs.size(); ++i) inputs.push_back(input_view(operation, static_cast<int>(i), arguments[i].block()));
+        for (std::size_t i = 0; i < operation.inputs.size(); ++i)
+            arguments.push_back(padded(operation, static_cast<int>(i)));
+        for (std::size_t i = 0; i < operation.inputs.size(); ++i)
+            inputs.push_back(input_view(operation, static_cast<int>(i), arguments[i].block()));
         std::vector<maniple_tensor> outputs;
         for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
-            outputs.push_back(output_view(operation, static_cast<int>(i), fields_[operation.outputs[i].index()].block()));
+            outputs.push_back(
+                output_view(operation, static_cast<int>(i), fields_[operation.outputs[i].index()].block()));
         }
         if (operation.kernel->is_fold()) {
             fold(operation, *variant, outputs, inputs);
@@ -145,7 +154,8 @@ private:
         }
     }
 
-    void fold(const Operation& operation, const maniple_variant& variant, std::vector<maniple_tensor> outputs, const std::vector<maniple_tensor>& inputs) {
+    void fold(const Operation& operation, const maniple_variant& variant, std::vector<maniple_tensor> outputs,
+              const std::vector<maniple_tensor>& inputs) {
         Box results = operation.bound.index_space();
         Box state_box{Extents{0}, Extents{1}};
         for (int index = 0; index < results.rank(); ++index) {
@@ -179,7 +189,8 @@ private:
     void carry() {
         std::vector<TensorBytes> values;
         for (const Carry& carry : graph_.carries) values.push_back(fields_[carry.value.index()].bytes);
-        for (std::size_t i = 0; i < graph_.carries.size(); ++i) fields_[graph_.carries[i].input.index()].bytes = values[i];
+        for (std::size_t i = 0; i < graph_.carries.size(); ++i)
+            fields_[graph_.carries[i].input.index()].bytes = values[i];
     }
 
     const Graph& graph_;
@@ -189,6 +200,8 @@ private:
 
 }  // namespace
 
-std::vector<TensorBytes> evaluate_reference(const Graph& graph, const InputLoader& load) { return ReferenceRun(graph, load).run(); }
+std::vector<TensorBytes> evaluate_reference(const Graph& graph, const InputLoader& load) {
+    return ReferenceRun(graph, load).run();
+}
 
 }  // namespace maniple

@@ -1,8 +1,9 @@
 // Uses what `cmake --install` puts in place: headers, libraries, the kernel compiler. Ends with 0 where all is as expected.
-#include <cstdio>
 #include <maniple/kernel/kernel.hpp>
 #include <maniple/kernel/signature.hpp>
 #include <maniple/tensor/box.hpp>
+
+#include <cstdio>
 #include <string>
 #include <vector>
 
