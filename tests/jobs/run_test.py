@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The main job through the real program: ranks 1 to 4 against NumPy, a killed rank, a second run on the same output.
+"""The main job through the real program: ranks 1 to 4 against NumPy, lost ranks and messages, a second run on the same output.
 
-run_test.py MANIPLE MPIEXEC SOURCE_DIR
+run_test.py MANIPLE MPIEXEC SOURCE_DIR FAULT_LIBRARY
 """
 import os
 import shutil
@@ -14,7 +14,7 @@ import time
 import h5py
 import numpy
 
-maniple, mpiexec, source = sys.argv[1:4]
+maniple, mpiexec, source, fault_library = sys.argv[1:5]
 environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 failures = []
 
@@ -130,6 +130,41 @@ def test_stopped_rank(victim):
     shutil.rmtree(folder)
 
 
+def run_with_fault(ranks, victim, fault, steps, *options):
+    """The exit code, what was said, the seconds it took and the names left in the folder."""
+    folder = make_folder(steps)
+    job = os.path.join(folder, "terrain.yaml")
+    words = command(ranks, job, *options)
+    place = words.index(maniple)
+    preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), fault_library]))
+    words[place:place] = ["-x", "ASAN_OPTIONS=verify_asan_link_order=0", "-x", "LD_PRELOAD=" + preload, "-x", "FAULT=" + fault, "-x", "FAULT_RANK=%d" % victim]
+    begin = time.time()
+    result = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+    seconds = time.time() - begin
+    left = sorted(set(os.listdir(folder)) - {"data", "terrain.yaml"})
+    shutil.rmtree(folder)
+    return result.returncode, result.stderr, seconds, left
+
+
+def test_lost_message():
+    """Every rank lives, none can go on: the table says what each waits for."""
+    code, said, seconds, left = run_with_fault(3, 1, "message", 20000, "--stall", "3s")
+    expect(code == 76, "a lost message ends the job with 76, got %d after %.1f s" % (code, seconds))
+    expect("no rank has made progress" in said, "one message says so")
+    for rank in range(3):
+        expect("  rank %d: " % rank in said, "and what rank %d waits for" % rank)
+    expect("terrain.h5" not in left, "no half-written result appears")
+
+
+def test_failing_rank():
+    """One chunk of one rank fails: all end, with its code and one message."""
+    for ranks, victim in ((1, 0), (2, 1), (3, 0), (4, 2)):
+        code, said, seconds, left = run_with_fault(ranks, victim, "read", 20)
+        expect(code == 74, "a read that fails on rank %d of %d is 74, got %d after %.1f s" % (victim, ranks, code, seconds))
+        expect(said.count("error:") == 1 and "terrain" in said, "with one message: %s" % said.splitlines()[:1])
+        expect(not left, "nothing is left behind: %s" % left)
+
+
 def test_second_run():
     folder = make_folder(30000)
     job = os.path.join(folder, "terrain.yaml")
@@ -148,6 +183,8 @@ test_ranks()
 test_killed_rank()
 test_stopped_rank(1)
 test_stopped_rank(0)
+test_lost_message()
+test_failing_rank()
 test_second_run()
 print("%d failures" % len(failures))
 sys.exit(1 if failures else 0)
