@@ -4,10 +4,18 @@
 #include <string>
 #include <vector>
 
+#include "cli/options.hpp"
+
 namespace maniple {
 
 /// `maniple run`: initialises MPI, carries a job out, prints at most one error (on rank 0).
 int run_command(int* argc, char*** argv, const std::vector<std::string>& arguments);
+
+/// `maniple check`: no MPI.
+int check_command(const std::vector<std::string>& arguments);
+
+/// Everything that can be checked without a run; `talk`: prints warnings, and what was proved. Throws what is wrong.
+int check_job(const PlanOptions& options, bool talk);
 
 /// `maniple plan`: no MPI.
 int plan_command(const std::vector<std::string>& arguments);

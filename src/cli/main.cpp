@@ -1,14 +1,12 @@
 // maniple: runs tensor jobs on clusters.
-#include <unistd.h>
-
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/messages.hpp"
 #include "cli/options.hpp"
 
 namespace maniple {
@@ -29,14 +27,14 @@ int dispatch(int argc, char** argv) {
     }
     if (command == "run") return run_command(&argc, &argv, rest);
     if (command == "plan") return plan_command(rest);
+    if (command == "check") return check_command(rest);
     if (command == "inspect") return inspect_command(rest);
-    const std::vector<std::string> later = {"check", "simulate", "devices", "kernels", "launch"};
+    const std::vector<std::string> later = {"simulate", "devices", "kernels", "launch"};
     for (const std::string& word : later) {
         if (command == word) throw UnavailableError("maniple " + command + " is not built in yet");
     }
-    const std::vector<std::string> known = {"run", "plan", "inspect", "--version", "--help"};
-    throw UsageError(Place{},
-                     "unknown command '" + command + "', expected one of run, plan, inspect, --version, --help",
+    const std::vector<std::string> known = {"run", "check", "plan", "inspect", "--version", "--help"};
+    throw UsageError(Place{}, "unknown command '" + command + "', expected one of " + join(known, ", "),
                      nearest_word(command, known));
 }
 
@@ -47,9 +45,7 @@ int main(int argc, char** argv) {
     try {
         return maniple::dispatch(argc, argv);
     } catch (const maniple::Error& error) {
-        const bool colour = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-        for (const maniple::Diagnostic& diagnostic : error.diagnostics())
-            std::fputs(maniple::render(diagnostic, colour).c_str(), stderr);
+        maniple::print_messages(error.diagnostics());
         return static_cast<int>(error.code());
     } catch (const std::exception& error) {
         std::fprintf(stderr, "maniple: internal error: %s\n", error.what());

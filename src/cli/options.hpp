@@ -1,9 +1,11 @@
 // cli/options.hpp: what the user typed, as values.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/settings.hpp"
 #include "job/job.hpp"
 
 namespace maniple {
@@ -12,7 +14,7 @@ namespace maniple {
 struct RunOptions {
     std::string job;
     JobOverrides overrides;
-    std::string lanes = "auto";
+    std::optional<std::string> lanes;  ///< absent: as the job says
     std::string gpus = "all";
     std::string report;  ///< empty: NAME.report beside the job file
     int threads = 0;     ///< 0: as many as there are cores
@@ -20,25 +22,38 @@ struct RunOptions {
     bool no_report = false;
     bool overwrite = false;
     bool quiet = false;
+    bool verbose = false;
     bool dry_run = false;
+    std::vector<std::pair<std::string, Setting>> given;  ///< for --verbose: what was set, in the order of the help
 };
 
-/// Options of `maniple plan`.
+/// Options of `maniple plan` and `maniple check`.
 struct PlanOptions {
     std::string job;
     JobOverrides overrides;
     std::string dump;  ///< "", "graph", "plan" or "program"
     int ranks = 1;
+    bool overwrite = false;
 };
 
+/// The options of each command. `threads` has no variable here: MANIPLE_THREADS is a limit, not a setting.
+const std::vector<Option>& run_options();
+const std::vector<Option>& check_options();
+const std::vector<Option>& plan_options();
+
 /// The arguments behind the command's name. Errors: UsageError, with the nearest option; UnavailableError for an option
-/// that is not built in yet.
+/// or a value that is not built in yet.
 RunOptions parse_run_options(const std::vector<std::string>& arguments);
+PlanOptions parse_check_options(const std::vector<std::string>& arguments);
 PlanOptions parse_plan_options(const std::vector<std::string>& arguments);
+
+/// Whether `--help` is among them.
+bool wants_help(const std::vector<std::string>& arguments);
 
 /// Texts for `maniple --help` and `maniple COMMAND --help`.
 std::string usage();
 std::string run_usage();
+std::string check_usage();
 std::string plan_usage();
 
 }  // namespace maniple

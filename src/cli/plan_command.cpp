@@ -4,26 +4,24 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
-#include "cli/job_loading.hpp"
+#include "cli/messages.hpp"
 #include "cli/options.hpp"
-#include "lanes/file/files.hpp"
-#include "plan/plan.hpp"
+#include "cli/stages.hpp"
 #include "program/blocks.hpp"
 
 namespace maniple {
 
 namespace {
 
-/// The first block of `rank`, cut to two steps: more repeat them.
+/// The first block of `rank`, cut to two steps: those between the first and the last repeat them.
 std::string program_text(const Graph& graph, const Plan& plan, Rank rank) {
     constexpr int shown_steps = 2;
     const Layout layout = build_layout(graph, plan, rank);
     StepBlock block = block_at(graph, layout.versions, 0);
     std::string note;
     if (block.shape.steps > shown_steps) {
-        note = fmt::format("(the first {} of the {} steps of the first block)\n", shown_steps, block.shape.steps);
+        note = fmt::format("(the first block has {} steps: the first and the last are shown)\n", block.shape.steps);
         block.shape.steps = shown_steps;
-        block.shape.observed.clear();
     }
     return print_program(graph, layout, build_program(graph, plan, layout, block.shape)) + note;
 }
@@ -47,19 +45,17 @@ std::string memory_text(const Graph& graph, const Plan& plan) {
 }  // namespace
 
 int plan_command(const std::vector<std::string>& arguments) {
-    for (const std::string& argument : arguments) {
-        if (argument == "--help") {
-            std::fputs(plan_usage().c_str(), stdout);
-            return 0;
-        }
+    if (wants_help(arguments)) {
+        std::fputs(plan_usage().c_str(), stdout);
+        return 0;
     }
     const PlanOptions options = parse_plan_options(arguments);
-    const Job job = parse_job(read_job_text(options.job), options.job, options.overrides);
-    const Catalogue catalogue = read_catalogue(job);
+    print_messages(unknown_variables());
     const KernelRegistry registry(standard_kernels());
-    const Graph graph = build_graph(job, catalogue, registry);
-    const PlanRequest request{job.plan.strategy, static_cast<int>(job.plan.max_ranks.value_or(0))};
-    const Plan plan = make_plan(graph, Machine::uniform(options.ranks, {}), request);
+    const PlannedJob planned = plan_job(options.job, options.overrides, registry, options.ranks);
+    print_messages(planned.graph.warnings);
+    const Graph& graph = planned.graph;
+    const Plan& plan = planned.plan;
     std::string text;
     if (options.dump == "graph") {
         text = print_graph(graph);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -9,7 +10,9 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/job_loading.hpp"
+#include "cli/messages.hpp"
 #include "cli/options.hpp"
+#include "cli/stages.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
 #include "lanes/cpu/topology.hpp"
 #include "lanes/file/file_lane.hpp"
@@ -34,16 +37,23 @@ void together(const World& world, Stage&& stage) {
     world.agree(error);
 }
 
-/// MANIPLE_THREADS and OMP_NUM_THREADS may lower the number of cores; --threads stands above both.
-int choose_threads(const RunOptions& options, const Topology& topology) {
-    if (options.threads > 0) return options.threads;
-    int threads = topology.cores();
-    for (const char* name : {"MANIPLE_THREADS", "OMP_NUM_THREADS"}) {
-        const char* text = std::getenv(name);
-        const int value = text == nullptr ? 0 : std::atoi(text);
-        if (value > 0 && value < threads) threads = value;
+struct ThreadCount {
+    int threads = 1;
+    std::string origin;
+};
+
+/// MANIPLE_THREADS and OMP_NUM_THREADS (its first number) may lower the number of cores; --threads stands above both.
+ThreadCount choose_threads(const RunOptions& options, const Topology& topology) {
+    if (options.threads > 0) return {options.threads, "command line"};
+    ThreadCount result{topology.cores(), "cores that this rank may use"};
+    for (const std::string name : {"MANIPLE_THREADS", "OMP_NUM_THREADS"}) {
+        const char* text = std::getenv(name.c_str());
+        if (text == nullptr || *text == '\0') continue;
+        const std::optional<std::int64_t> value = parse_count(std::string(text).substr(0, std::string(text).find(',')));
+        if (!value || *value < 1) throw UsageError(name + " takes a whole number from 1 on, found '" + text + "'");
+        if (*value < result.threads) result = {static_cast<int>(*value), name};
     }
-    return threads;
+    return result;
 }
 
 std::string report_folder(const RunOptions& options, const Job& job) {
@@ -65,7 +75,8 @@ public:
         });
         load_job();
         make_graph_and_plan();
-        if (options_.dry_run) return;
+        if (options_.verbose && world_.is_root()) print_options();
+        open_report();
         execute();
         finish();
     }
@@ -85,21 +96,91 @@ private:
             if (world_.is_root()) facts = serialize(read_catalogue(job_));
         });
         catalogue_ = deserialize_catalogue(world_.broadcast(facts));
+        // What the command line and the environment say stands above the job file.
+        if (options_.lanes) job_.plan.lanes = *options_.lanes;
     }
 
     void make_graph_and_plan() {
         graph_ = build_graph(job_, catalogue_, *registry_);
+        if (world_.is_root() && !options_.quiet) print_messages(graph_.warnings);
         together(world_, [&] {
             instruction_set_ = choose_instruction_set(registry_->all().front().instruction_sets);
-            threads_ = choose_threads(options_, *topology_);
+            const ThreadCount count = choose_threads(options_, *topology_);
+            threads_ = count.threads;
+            threads_origin_ = count.origin;
         });
-        const RankFacts facts{host_name(), threads_, topology_->memory_bytes()};
+        const RankFacts facts{host_name(), threads_, topology_->memory_bytes(), topology_->core_numbers()};
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
         plan_ = make_plan(graph_, machine_, {job_.plan.strategy, static_cast<int>(job_.plan.max_ranks.value_or(0))});
         plan_text_ = print_plan(graph_, plan_);
         world_.require_equal(plan_text_, "the plan");
-        together(world_, [&] { layout_ = build_layout(graph_, plan_, world_.rank()); });
+        first_core_ = machine_.first_core(world_.rank());
+        together(world_, [&] {
+            layout_ = build_layout(graph_, plan_, world_.rank());
+            require_memory(layout_,
+                           memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank())));
+        });
+    }
+
+    /// Every option with its value and where it came from.
+    void print_options() const {
+        const auto line = [](const std::string& name, const std::string& value, const std::string& origin) {
+            std::fprintf(stderr, "  %-14s %-20s %s\n", name.c_str(), value.c_str(), origin.c_str());
+        };
+        std::fprintf(stderr, "maniple %s: options of this run\n", version_number().c_str());
+        for (const Option& option : run_options()) {
+            if (!option.built_in || option.name == "help" || option.name == "set") continue;
+            const auto given = std::find_if(options_.given.begin(), options_.given.end(),
+                                            [&](const auto& item) { return item.first == option.name; });
+            if (given != options_.given.end()) {
+                line(option.name, given->second.value, given->second.origin);
+            } else if (option.name == "threads") {
+                line(option.name, std::to_string(threads_), threads_origin_);
+            } else if (const auto [value, origin] = job_value(option.name); !origin.empty()) {
+                line(option.name, value, origin);
+            } else {
+                line(option.name, default_value(option), "default");
+            }
+        }
+        for (const auto& [name, number] : job_.constants) print_constant(line, name, number);
+    }
+
+    template <class Line>
+    void print_constant(const Line& line, const std::string& name, const Number& number) const {
+        const bool overridden = std::any_of(options_.overrides.set.begin(), options_.overrides.set.end(),
+                                            [&](const auto& setting) { return setting.first == name; });
+        const auto place = job_.constant_places.find(name);
+        const std::string origin = overridden || place == job_.constant_places.end()
+                                       ? "command line"
+                                       : fmt::format("{}:{}", place->second.file, place->second.line);
+        line("set " + name, number.is_integer ? std::to_string(number.integer) : fmt::format("{}", number.real),
+             origin);
+    }
+
+    /// What the job file says of an option, and where; empty where it says nothing.
+    std::pair<std::string, std::string> job_value(const std::string& option) const {
+        const std::string key = option == "plan" ? "strategy" : option;
+        const auto place = job_.plan.key_places.find(key);
+        if (place == job_.plan.key_places.end()) return {};
+        const std::string value = key == "strategy" ? job_.plan.strategy : key == "lanes" ? job_.plan.lanes : "";
+        if (value.empty()) return {};
+        return {value, fmt::format("{}:{}", place->second.file, place->second.line)};
+    }
+
+    std::string default_value(const Option& option) const {
+        if (option.name == "plan" || option.name == "lanes") return "auto";
+        if (option.name == "gpus") return options_.gpus;
+        if (option.name == "stall") return "60s";
+        if (option.name == "report") return options_.no_report ? "none" : report_folder(options_, job_);
+        return "off";
+    }
+
+    /// Before anything is computed, so that hours of work do not end with a folder that cannot be made.
+    void open_report() {
+        together(world_, [&] {
+            if (world_.is_root() && !options_.no_report) make_report_folder(report_folder(options_, job_));
+        });
     }
 
     Provenance provenance() const {
@@ -138,8 +219,9 @@ private:
         CpuLane& cpu = *cpu_lane;
         NetLane& net = *net_lane;
         FileLane& file = *file_lane;
-        Executor executor(graph_, plan_, layout_, cpu, net, file, threads_,
-                          [&](int worker) { topology_->pin_worker(worker, threads_); });
+        Executor executor(graph_, plan_, *arena_, cpu, net, file, threads_, [&](int worker) {
+            if (first_core_) topology_->pin_to(*first_core_ + worker);
+        });
         watch_.observe({[&] { return executor.progress().load(std::memory_order_relaxed); },
                         [&] { return file.is_busy(); }, [&] { return executor.in_flight_text(); }});
         std::exception_ptr error;
@@ -158,10 +240,7 @@ private:
             world_.agree(error);
         } catch (const Error& agreed) {
             outputs_->abandon();
-            if (world_.is_root()) {
-                for (const Diagnostic& diagnostic : agreed.diagnostics())
-                    std::fputs(render(diagnostic, false).c_str(), stderr);
-            }
+            if (world_.is_root()) print_messages(agreed.diagnostics());
             world_.sum(std::int64_t{0});  // nobody leaves before the message is out and temporary files are gone
             MPI_Abort(MPI_COMM_WORLD, static_cast<int>(agreed.code()));
         }
@@ -201,15 +280,19 @@ private:
         for (const std::string& bytes : world_.gather(serialize(summary_)))
             summary.ranks.push_back(deserialize_rank_summary(bytes));
         for (const OutputSpec& output : job_.outputs) {
-            if (summary.outputs.empty() || summary.outputs.back() != output.to.path)
-                summary.outputs.push_back(output.to.path);
+            std::vector<std::string>& names = summary.outputs;
+            if (std::find(names.begin(), names.end(), output.to.path) == names.end()) names.push_back(output.to.path);
         }
-        together(world_, [&] {
-            if (world_.is_root() && !options_.no_report) write_report(summary, report_folder(options_, job_));
-        });
-        if (world_.is_root() && !options_.quiet) {
-            std::fputs(summary_table(summary).c_str(), stderr);
-            if (!options_.no_report) std::fprintf(stderr, "  report in %s\n", report_folder(options_, job_).c_str());
+        if (!world_.is_root()) return;
+        if (!options_.quiet) std::fputs(summary_table(summary).c_str(), stderr);
+        if (options_.no_report) return;
+        const std::string folder = report_folder(options_, job_);
+        try {
+            write_report(summary, folder);
+            if (!options_.quiet) std::fprintf(stderr, "  report in %s\n", folder.c_str());
+        } catch (const FileError& error) {
+            // The results are complete: their run has not failed.
+            print_messages({{{}, error.what(), {}, {}, true}});
         }
     }
 
@@ -221,6 +304,8 @@ private:
     std::optional<Topology> topology_;
     std::string instruction_set_;
     int threads_ = 1;
+    std::string threads_origin_;
+    std::optional<int> first_core_;
     Job job_;
     Catalogue catalogue_;
     Graph graph_;
@@ -236,24 +321,60 @@ private:
 
 }  // namespace
 
-int run_command(int* argc, char*** argv, const std::vector<std::string>& arguments) {
-    for (const std::string& argument : arguments) {
-        if (argument == "--help") {
-            std::fputs(run_usage().c_str(), stdout);
-            return 0;
-        }
+namespace {
+
+/// What the launcher tells each process before MPI does; nothing where there is none.
+std::optional<int> launched(std::initializer_list<const char*> variables) {
+    for (const char* variable : variables) {
+        const char* text = std::getenv(variable);
+        const std::optional<std::int64_t> value = text == nullptr ? std::nullopt : parse_count(text);
+        if (value) return static_cast<int>(*value);
     }
+    return std::nullopt;
+}
+
+/// Every rank checks alike and leaves with the same code; the first one talks. No MPI.
+int dry_run(const RunOptions& options) {
+    const int ranks = launched({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}).value_or(1);
+    const int rank = launched({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}).value_or(0);
+    PlanOptions check;
+    check.job = options.job;
+    check.overrides = options.overrides;
+    check.ranks = ranks;
+    check.overwrite = options.overwrite;
+    try {
+        return check_job(check, rank == 0 && !options.quiet);
+    } catch (const Error& error) {
+        if (rank == 0) throw;
+        return static_cast<int>(error.code());
+    }
+}
+
+bool wants_dry_run(const std::vector<std::string>& arguments) {
+    return std::find(arguments.begin(), arguments.end(), "--dry-run") != arguments.end();
+}
+
+}  // namespace
+
+int run_command(int* argc, char*** argv, const std::vector<std::string>& arguments) {
+    if (wants_help(arguments)) {
+        std::fputs(run_usage().c_str(), stdout);
+        return 0;
+    }
+    if (wants_dry_run(arguments)) return dry_run(parse_run_options(arguments));
     const MpiSession session(argc, argv);
     const std::int64_t begin_ns = now_ns();
     const World world(MPI_COMM_WORLD);
     try {
         RunOptions options = parse_run_options(arguments);
+        if (world.is_root() && !options.quiet) print_messages(unknown_variables());
         Watch watch(world, options.stall_seconds);
         JobRun(world, watch, std::move(options), begin_ns).run();
         return 0;
     } catch (const Error& error) {
-        // Every rank has the same error: found alike by all, or agreed upon. One prints it.
-        if (world.is_root()) throw;
+        // Every rank has the same error: found alike by all, or agreed upon. One prints it, while no other can leave:
+        // a launcher ends all ranks as soon as one has left with an error.
+        if (world.is_root()) print_messages(error.diagnostics());
         return static_cast<int>(error.code());
     } catch (const std::exception& error) {
         // Nothing that the ranks agreed on: the others would wait for this one for ever.

@@ -1,21 +1,58 @@
 #include "cluster/machine.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 namespace maniple {
+
+namespace {
+
+bool share_a_core(const RankFacts& a, const RankFacts& b) {
+    std::vector<int> common;
+    std::set_intersection(a.cores.begin(), a.cores.end(), b.cores.begin(), b.cores.end(), std::back_inserter(common));
+    return !common.empty();
+}
+
+}  // namespace
 
 Machine Machine::uniform(int count, const RankFacts& facts) {
     return {std::vector<RankFacts>(static_cast<std::size_t>(count), facts)};
 }
 
+int Machine::ranks_on_node_of(Rank rank) const {
+    const std::string& host = ranks[rank.index()].host;
+    return static_cast<int>(
+        std::count_if(ranks.begin(), ranks.end(), [&](const RankFacts& other) { return other.host == host; }));
+}
+
+std::optional<int> Machine::first_core(Rank rank) const {
+    const RankFacts& mine = ranks[rank.index()];
+    int threads = 0;
+    int before = 0;
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+        const RankFacts& other = ranks[i];
+        if (other.host != mine.host) continue;
+        if (other.cores == mine.cores) {
+            threads += other.threads;
+            if (i < rank.index()) before += other.threads;
+        } else if (share_a_core(mine, other)) {
+            return std::nullopt;
+        }
+    }
+    return threads <= static_cast<int>(mine.cores.size()) ? std::optional(before) : std::nullopt;
+}
+
 std::string serialize(const RankFacts& facts) {
-    return std::to_string(facts.threads) + ' ' + std::to_string(facts.memory_bytes) + ' ' + facts.host;
+    std::string text = std::to_string(facts.threads) + ' ' + std::to_string(facts.memory_bytes) + ' ' + facts.host;
+    for (const int core : facts.cores) text += ' ' + std::to_string(core);
+    return text;
 }
 
 RankFacts deserialize_rank_facts(const std::string& bytes) {
     RankFacts facts;
     std::istringstream stream(bytes);
     stream >> facts.threads >> facts.memory_bytes >> facts.host;
+    for (int core = 0; stream >> core;) facts.cores.push_back(core);
     return facts;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,8 @@ namespace maniple {
 struct RankFacts {
     std::string host;
     int threads = 1;                ///< compute threads
-    std::int64_t memory_bytes = 0;  ///< this rank's share of its node's memory; 0: not known
+    std::int64_t memory_bytes = 0;  ///< its node's; 0: not known
+    std::vector<int> cores;         ///< those it may run on, ascending
 };
 
 /// The machine that a plan is made for: one entry for each rank.
@@ -21,6 +23,10 @@ struct Machine {
     std::vector<RankFacts> ranks;
 
     int size() const { return static_cast<int>(ranks.size()); }
+    int ranks_on_node_of(Rank rank) const;
+    /// The first of the cores of `rank`, counted from 0 among them, that its threads may be pinned to, one each: ranks
+    /// that were given the same cores take their turns. Nothing where there are too few cores, or masks overlap in part.
+    std::optional<int> first_core(Rank rank) const;
     /// `count` equal ranks, for plans without the machine at hand.
     static Machine uniform(int count, const RankFacts& facts);
 };

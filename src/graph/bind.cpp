@@ -15,6 +15,17 @@ std::string shape_text(const BindRequest& request, std::size_t argument) {
     return "'" + request.input_texts[argument] + "' " + to_string(request.inputs[argument]);
 }
 
+/// An error at argument `argument`, with notes where it and `other` come from.
+[[noreturn]] void refuse_pair(const BindRequest& request, std::size_t argument, std::size_t other,
+                              std::string message) {
+    Diagnostic diagnostic{request.input_places[argument], std::move(message), {}, {}, false};
+    for (const std::size_t each : {argument, other}) {
+        if (request.input_origins[each])
+            diagnostic.notes.push_back({request.input_origins[each], shape_text(request, each) + " comes from here"});
+    }
+    throw JobError(std::vector<Diagnostic>{std::move(diagnostic)});
+}
+
 /// NumPy's broadcast of all inputs.
 Shape broadcast_shape(const BindRequest& request) {
     int rank = 0;
@@ -27,11 +38,11 @@ Shape broadcast_shape(const BindRequest& request) {
             const int index = rank - shape.rank() + axis;
             if (shape[axis] == 1 || shape[axis] == result[index]) continue;
             if (result[index] != 1) {
-                throw JobError(request.input_places[argument],
-                               shape_text(request, argument) + " does not broadcast with " +
-                                   shape_text(request, from[static_cast<std::size_t>(index)]) + ": axis " +
-                                   std::to_string(axis) + " has " + std::to_string(shape[axis]) +
-                                   " elements, expected 1 or " + std::to_string(result[index]));
+                const std::size_t other = from[static_cast<std::size_t>(index)];
+                refuse_pair(request, argument, other,
+                            shape_text(request, argument) + " does not broadcast with " + shape_text(request, other) +
+                                ": axis " + std::to_string(axis) + " has " + std::to_string(shape[axis]) +
+                                " elements, expected 1 or " + std::to_string(result[index]));
             }
             result[index] = shape[axis];
             from[static_cast<std::size_t>(index)] = argument;
@@ -171,11 +182,11 @@ private:
                     loop.extent = extent;
                     bound_by[loop.name] = argument;
                 } else if (loop.extent != extent) {
-                    throw JobError(request_.input_places[argument],
-                                   "index " + loop.name + " of " + request_.kernel->name +
-                                       " has two sizes: " + std::to_string(extent) + " in " +
-                                       shape_text(request_, argument) + ", " + std::to_string(loop.extent) + " in " +
-                                       shape_text(request_, bound_by[loop.name]));
+                    const std::size_t other = bound_by[loop.name];
+                    refuse_pair(request_, argument, other,
+                                "index " + loop.name + " of " + request_.kernel->name + " has two sizes: " +
+                                    std::to_string(extent) + " in " + shape_text(request_, argument) + ", " +
+                                    std::to_string(loop.extent) + " in " + shape_text(request_, other));
                 }
             }
         }

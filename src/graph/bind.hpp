@@ -14,6 +14,7 @@ struct BindRequest {
     std::vector<Shape> inputs;
     std::vector<Place> input_places;
     std::vector<std::string> input_texts;  ///< how messages name an argument: "u"
+    std::vector<Place> input_origins;      ///< where each argument's tensor is defined, for notes
     std::vector<std::int64_t> axes;        ///< of a fold by axis; as written, may be negative
     bool all_axes = true;                  ///< `axis` is absent: every axis is contracted
     bool keepdims = false;

@@ -1,8 +1,6 @@
 #include "graph/call.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "base/text.hpp"
 
@@ -46,6 +44,14 @@ Boundary boundary_of(const Value& value) {
     return static_cast<Boundary>(1 + (found - words.begin()));
 }
 
+DType dtype_of(const Value& value) {
+    static const std::vector<std::string> words = {"f32", "f64", "f16", "i32", "i64", "u8", "u32", "bool"};
+    const std::optional<DType> dtype = value.kind == Value::Kind::word ? parse_dtype(value.word) : std::nullopt;
+    if (dtype) return *dtype;
+    throw JobError(value.place, "expected an element type, one of " + join(words, ", "),
+                   value.kind == Value::Kind::word ? nearest_word(value.word, words) : "");
+}
+
 class ParameterReader {
 public:
     ParameterReader(const Kernel& kernel, const Scope& scope) : kernel_(kernel), scope_(scope) {}
@@ -71,8 +77,9 @@ public:
             if (!given && (parameter.type == Type::integer)) {
                 result_.integers.emplace_back(parameter.name, parameter.default_value.integer);
             }
-            if (parameter.type == Type::axes || parameter.type == Type::boundary || parameter.name == "keepdims")
-                continue;
+            const bool seen_by_code = parameter.type != Type::axes && parameter.type != Type::boundary &&
+                                      parameter.type != Type::dtype && parameter.name != "keepdims";
+            if (!seen_by_code) continue;
             result_.values.push_back(given ? given_[parameter.name] : parameter.default_value);
         }
         return std::move(result_);
@@ -103,6 +110,7 @@ private:
                 break;
             case Type::axes: store_axes(value); break;
             case Type::boundary: store_boundary(value); break;
+            case Type::dtype: result_.dtype = dtype_of(value); break;
         }
         given_[parameter.name] = stored;
     }
@@ -135,81 +143,12 @@ private:
     CallParameters result_;
 };
 
-bool holds(DType type, const Number& number) {
-    if (is_floating(type)) return true;
-    if (!number.is_integer) return false;
-    switch (type) {
-        case DType::i32:
-            return number.integer >= std::numeric_limits<std::int32_t>::min() &&
-                   number.integer <= std::numeric_limits<std::int32_t>::max();
-        case DType::u8: return number.integer >= 0 && number.integer <= 255;
-        case DType::u32: return number.integer >= 0 && number.integer <= std::numeric_limits<std::uint32_t>::max();
-        case DType::boolean: return number.integer == 0 || number.integer == 1;
-        default: return true;
-    }
-}
-
-/// The type that all numbers of a call take: that of the tensors, or i64 or f64 among themselves.
-DType adapted_type(const std::vector<ArgumentType>& arguments) {
-    std::optional<DType> common;
-    bool reals = false;
-    for (const ArgumentType& argument : arguments) {
-        if (!argument.dtype) {
-            reals = reals || !argument.number.is_integer;
-            continue;
-        }
-        if (common && *common != *argument.dtype) {
-            throw UnavailableError(argument.place,
-                                   "'" + argument.text + "' is " + std::string(name_of(*argument.dtype)) + " beside " +
-                                       std::string(name_of(*common)) +
-                                       ": mixed element types are not built in yet; give the inputs one `dtype:`");
-        }
-        common = argument.dtype;
-    }
-    if (!common) return reals ? DType::f64 : DType::i64;
-    return *common;
-}
-
-std::string known_types(const Kernel& kernel) {
-    std::vector<std::string> names;
-    for (const KernelTypes& types : kernel.types) {
-        if (types.inputs.empty()) continue;
-        std::string name(name_of(types.inputs[0]));
-        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-    }
-    return join(names, ", ");
-}
-
 }  // namespace
 
 CallParameters read_parameters(const Expression& call, const Kernel& kernel, const Scope& scope) {
     ParameterReader reader(kernel, scope);
     for (const Expression::Parameter& given : call.parameters) reader.read(given);
     return reader.finish(call);
-}
-
-std::size_t choose_types(const Kernel& kernel, const std::vector<ArgumentType>& arguments, const Place& kernel_place) {
-    const DType type = adapted_type(arguments);
-    for (const ArgumentType& argument : arguments) {
-        if (argument.dtype || holds(type, argument.number)) continue;
-        if (!argument.number.is_integer) {
-            throw UnavailableError(argument.place, "a real number beside " + std::string(name_of(type)) +
-                                                       " tensors gives f64: conversions are not built in yet");
-        }
-        throw JobError(argument.place, "the number " + std::to_string(argument.number.integer) + " does not fit " +
-                                           std::string(name_of(type)));
-    }
-    for (std::size_t i = 0; i < kernel.types.size(); ++i) {
-        const auto& inputs = kernel.types[i].inputs;
-        if (std::all_of(inputs.begin(), inputs.end(), [&](DType input) { return input == type; })) return i;
-    }
-    const bool real_only = std::none_of(kernel.types.begin(), kernel.types.end(), [](const KernelTypes& types) {
-        return !types.inputs.empty() && !is_floating(types.inputs[0]);
-    });
-    const std::string hint = real_only && !is_floating(type) ? "; read the input with `dtype: f32`" : "";
-    throw JobError(
-        arguments.empty() ? kernel_place : arguments[0].place,
-        kernel.name + " does not take " + std::string(name_of(type)) + ", it takes " + known_types(kernel) + hint);
 }
 
 }  // namespace maniple

@@ -111,6 +111,7 @@ struct Operation {
     std::vector<maniple_parameter> parameters;  ///< those that the kernel's code sees, in order
     BoundaryRule boundary;                      ///< one for each axis of the inputs read with a halo; else empty
     bool in_loop = false;                       ///< to be computed in every step, else once
+    std::vector<OperationId> after;             ///< to be computed on a rank after its part of these (`after:`)
     Place place;
 
     /// Floating-point operations of one execution, from the signature.
@@ -120,6 +121,7 @@ struct Operation {
 /// A data set to be written.
 struct GraphOutput {
     TensorId tensor;         ///< its value in the step that is written
+    TensorId after_carry;    ///< written instead where the last step's carry was performed: the value carried into it
     std::size_t spec = 0;    ///< number in Job::outputs
     std::int64_t every = 0;  ///< steps; 0: once, after the last
 };
@@ -137,8 +139,11 @@ struct Graph {
     std::vector<Operation> operations;
     std::vector<GraphOutput> outputs;
     std::vector<Carry> carries;
-    std::int64_t steps = 1;
+    std::int64_t steps = 1;  ///< at most
     bool loop = false;
+    TensorId until;                    ///< a 0-d bool that ends the loop before the carry; invalid: none
+    std::int64_t check = 1;            ///< `until` is looked at after every so many steps
+    std::vector<Diagnostic> warnings;  ///< what is declared and never used
 
     const Tensor& operator[](TensorId id) const { return tensors[id.index()]; }
     const Operation& operator[](OperationId id) const { return operations[id.index()]; }

@@ -54,8 +54,11 @@ std::vector<std::size_t> order_entries(const Job& job) {
     std::vector<std::vector<std::size_t>> needs(job.graph.size());
     std::vector<std::vector<std::size_t>> needed_by(job.graph.size());
     std::vector<std::size_t> open(job.graph.size());
+    for (std::size_t i = 0; i < job.graph.size(); ++i) { collect_names(job.graph[i].expression, entries, needs[i]); }
+    for (const NameList& list : job.after) {
+        for (const std::string& name : list.after) needs[entries.at(list.name)].push_back(entries.at(name));
+    }
     for (std::size_t i = 0; i < job.graph.size(); ++i) {
-        collect_names(job.graph[i].expression, entries, needs[i]);
         open[i] = needs[i].size();
         for (const std::size_t need : needs[i]) needed_by[need].push_back(i);
     }

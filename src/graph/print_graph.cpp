@@ -41,11 +41,18 @@ std::string print_graph(const Graph& graph) {
         std::string rule;
         for (const Boundary boundary : operation.boundary)
             rule += fmt::format("{}{}", rule.empty() ? "" : ", ", name_of(boundary));
-        text += fmt::format("  {} = {}({}){}    {}\n", graph[operation.outputs[0]].name, operation.kernel->name, inputs,
-                            rule.empty() ? "" : " boundary [" + rule + "]", operation.kernel->signature.text);
+        std::string after;
+        for (const OperationId other : operation.after)
+            after += (after.empty() ? " after " : ", ") + graph[graph[other].outputs[0]].name;
+        text +=
+            fmt::format("  {} = {}({}){}{}    {}\n", graph[operation.outputs[0]].name, operation.kernel->name, inputs,
+                        rule.empty() ? "" : " boundary [" + rule + "]", after, operation.kernel->signature.text);
     }
     for (const Carry& carry : graph.carries)
         text += fmt::format("  carry {} <- {}\n", graph[carry.input].name, graph[carry.value].name);
+    if (graph.until.valid())
+        text += fmt::format("  until {}, after every {} {}\n", graph[graph.until].name, graph.check,
+                            graph.check == 1 ? "step" : "steps");
     return text;
 }
 

@@ -18,20 +18,9 @@ void check_plan(const PlanSpec& plan) {
     };
     if (plan.strategy != "auto" && plan.strategy != "data") refuse(place_of("strategy"), "plan: " + plan.strategy);
     for (const auto& [key, place] : plan.key_places) {
-        const bool carried_out = key == "strategy" || key == "max_ranks" ||
+        const bool carried_out = key == "strategy" || key == "max_ranks" || key == "memory" ||
                                  (key == "lanes" && (plan.lanes == "auto" || plan.lanes == "cpu"));
         if (!carried_out) refuse(place, "plan: {" + key + ": …}");
-    }
-}
-
-void check_fill(const InputSpec& input) {
-    if (!input.fill) return;
-    if (input.fill->kind != Fill::Kind::number) refuse(input.fill->place, "this way to fill '" + input.name + "'");
-    const DType type = input.dtype.value_or(DType::f32);
-    if (type == DType::f16) refuse(input.fill->place, "filling an f16 tensor");
-    if (!is_floating(type) && !input.fill->value.is_integer) {
-        throw JobError(input.fill->place,
-                       "a real number cannot fill '" + input.name + "', which is " + std::string(name_of(type)));
     }
 }
 
@@ -42,12 +31,9 @@ void refuse_unsupported(const Job& job) {
     if (!job.parameters.empty()) refuse(job.parameters[0].input.place, "parameters:");
     if (job.train) refuse(job.train->place, "train:");
     if (job.checkpoint) refuse(job.checkpoint->place, "checkpoint:");
-    if (!job.after.empty()) refuse(job.after[0].place, "after:");
     for (const PlaceSpec& place : job.places) {
         if (place.lane != "cpu") refuse(place.lane_place, "place: on " + place.lane);
     }
-    if (job.loop && job.loop->until) refuse(job.loop->until->place, "loop: {until: …}");
-    for (const InputSpec& input : job.inputs) check_fill(input);
     check_plan(job.plan);
 }
 

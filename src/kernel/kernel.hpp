@@ -19,7 +19,7 @@ namespace maniple {
 
 /// One parameter as its description declares it.
 struct KernelParameter {
-    enum class Type { real, integer, boolean, axes, boundary };
+    enum class Type { real, integer, boolean, axes, boundary, dtype };
     std::string name;
     Type type = Type::real;
     bool required = true;

@@ -14,6 +14,8 @@ StepBlock block_at(const Graph& graph, const Versions& versions, std::int64_t fi
     for (const GraphOutput& output : graph.outputs) {
         if (output.every > 0) end = std::min(end, (first / output.every + 1) * output.every);
     }
+    const bool conditional = graph.until.valid();
+    if (conditional) end = std::min(end, (first / graph.check + 1) * graph.check);
     end = std::min(end, graph.steps);
     StepBlock block;
     block.first = first;
@@ -22,7 +24,22 @@ StepBlock block_at(const Graph& graph, const Versions& versions, std::int64_t fi
     block.shape.loads = first == 0;
     for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
         const std::int64_t every = graph.outputs[i].every;
-        if (every > 0 ? end % every == 0 : end == graph.steps) block.shape.observed.push_back(i);
+        const bool due = every > 0 ? end % every == 0 : end == graph.steps && !conditional;
+        if (due) block.shape.observed.push_back(i);
+    }
+    block.shape.decides = conditional && end % graph.check == 0;
+    block.shape.completes = conditional && (block.shape.decides || end == graph.steps);
+    return block;
+}
+
+StepBlock closing_block(const Graph& graph, const Versions& versions, std::int64_t performed, bool stopped) {
+    StepBlock block;
+    block.first = performed;
+    block.shape.phase = static_cast<int>(performed % versions.period);
+    block.shape.steps = 0;
+    block.shape.carried = !stopped;
+    for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+        if (graph.outputs[i].every == 0) block.shape.observed.push_back(i);
     }
     return block;
 }

@@ -19,4 +19,8 @@ struct StepBlock {
 /// The block that begins with step `first`. Requires: first < graph.steps.
 StepBlock block_at(const Graph& graph, const Versions& versions, std::int64_t first);
 
+/// The block without a step that writes the final outputs of a graph with `until`, after `performed` steps.
+/// `stopped`: until ended the loop, so the last carry was not performed.
+StepBlock closing_block(const Graph& graph, const Versions& versions, std::int64_t performed, bool stopped);
+
 }  // namespace maniple

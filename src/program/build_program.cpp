@@ -10,15 +10,16 @@ namespace maniple {
 
 namespace {
 
-/// Files are read and written in pieces of about this size, so that computing can start on the first.
-constexpr std::int64_t file_piece_bytes = 4 << 20;
+/// Inputs are read or generated, and outputs written, in pieces of about this size, so that computing can start on
+/// the first.
+constexpr std::int64_t piece_bytes = 4 << 20;
 
 /// `box` in pieces along its first axis.
-std::vector<Box> file_pieces(const Box& box, std::int64_t element_bytes) {
+std::vector<Box> pieces_of(const Box& box, std::int64_t element_bytes) {
     if (box.empty()) return {};
     if (box.rank() == 0) return {box};
     const std::int64_t row_bytes = std::max<std::int64_t>(1, box.volume() / box.extent(0) * element_bytes);
-    const std::int64_t rows = std::max<std::int64_t>(1, file_piece_bytes / row_bytes);
+    const std::int64_t rows = std::max<std::int64_t>(1, piece_bytes / row_bytes);
     std::vector<Box> pieces;
     for (std::int64_t lo = box.lo[0]; lo < box.hi[0]; lo += rows) {
         Box piece = box;
@@ -54,6 +55,7 @@ public:
         for (step_ = 0; step_ < program_.shape.steps; ++step_) run_step();
         step_ = program_.shape.steps - 1;
         for (const std::size_t output : program_.shape.observed) write(output);
+        if (graph_.until.valid()) decide();
         program_.chunks = build_chunks(program_.instructions);
         return std::move(program_);
     }
@@ -67,8 +69,17 @@ private:
         for (const Carry& carry : graph_.carries) carried[carry.value.index()] = true;
         every_step_ = producers_of(carried);
         std::vector<bool> observed = carried;
-        for (const std::size_t output : program_.shape.observed) observed[graph_.outputs[output].tensor.index()] = true;
+        for (const std::size_t output : program_.shape.observed) observe(graph_.outputs[output], observed);
+        for (const GraphOutput& output : graph_.outputs) {
+            if (program_.shape.completes && output.every == 0) observe(output, observed);
+        }
+        if (program_.shape.decides) observed[graph_.until.index()] = true;
         last_step_ = producers_of(observed);
+    }
+
+    static void observe(const GraphOutput& output, std::vector<bool>& observed) {
+        observed[output.tensor.index()] = true;
+        if (output.after_carry.valid()) observed[output.after_carry.index()] = true;
     }
 
     std::vector<bool> producers_of(std::vector<bool> needed) const {
@@ -114,7 +125,10 @@ private:
         }
     }
 
-    void begin_block() { available_.resize(layout_.buffers.size()); }
+    void begin_block() {
+        available_.resize(layout_.buffers.size());
+        computed_by_.resize(graph_.operations.size());
+    }
 
     // --- The stages of a block -----------------------------------------------------------------------------------
 
@@ -135,6 +149,9 @@ private:
 
     void run_step() {
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+            if (graph_.operations[i].in_loop) computed_by_[i].clear();
+        }
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].in_loop && is_active(OperationId(i))) run_operation(OperationId(i));
         }
         for (const CarryCopy& copy : layout_.versions.copies) run_copy(copy);
@@ -146,8 +163,7 @@ private:
         const Box owned = owned_box(graph_, plan_, id, me_);
         const std::int64_t element_bytes = static_cast<std::int64_t>(size_of(tensor.dtype));
         const bool from_file = tensor.kind == Tensor::Kind::input;
-        for (const Box& piece : from_file ? file_pieces(owned, element_bytes) : std::vector<Box>{owned}) {
-            if (piece.empty()) continue;
+        for (const Box& piece : pieces_of(owned, element_bytes)) {
             Instruction load;
             load.kind = from_file ? InstructionKind::read : InstructionKind::fill;
             load.lane = from_file ? LaneKind::file : LaneKind::cpu;
@@ -476,9 +492,11 @@ private:
     // --- Results -------------------------------------------------------------------------------------------------
 
     void write(std::size_t output) {
-        const TensorId tensor = graph_.outputs[output].tensor;
+        const GraphOutput& written = graph_.outputs[output];
+        const bool carried = program_.shape.carried && written.after_carry.valid();
+        const TensorId tensor = carried ? written.after_carry : written.tensor;
         const std::int64_t element_bytes = static_cast<std::int64_t>(size_of(graph_[tensor].dtype));
-        for (const Box& piece : file_pieces(written_box(graph_, plan_, output, me_), element_bytes)) {
+        for (const Box& piece : pieces_of(written_box(graph_, plan_, output, me_), element_bytes)) {
             Instruction store;
             store.kind = InstructionKind::write;
             store.lane = LaneKind::file;
@@ -491,8 +509,28 @@ private:
         }
     }
 
+    /// Every rank gets the value of `until`.
+    void decide() {
+        const TensorId until = graph_.until;
+        if (program_.shape.decides) program_.verdict = buffer_of(until, 0, step_);
+        const bool due = is_stationary(until) ? program_.shape.loads : program_.shape.decides;
+        if (!due) return;
+        gather(until, {}, [&](Rank) { return std::vector<Box>{Box::whole(graph_[until].shape)}; });
+    }
+
+    /// `after:` orders what a rank computes; what it waits for from others follows from data alone.
+    void follow_controls(Instruction& instruction) {
+        if (!instruction.operation.valid()) return;
+        for (const OperationId other : graph_[instruction.operation].after) {
+            const std::vector<InstructionId>& earlier = computed_by_[other.index()];
+            instruction.after.insert(instruction.after.end(), earlier.begin(), earlier.end());
+        }
+        computed_by_[instruction.operation.index()].emplace_back(program_.instructions.size());
+    }
+
     void emit(Instruction instruction) {
         instruction.step = step_;
+        follow_controls(instruction);
         for (const Use& use : instruction.reads)
             instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
         for (const Use& use : instruction.writes)
@@ -510,7 +548,8 @@ private:
     int step_ = 0;
     std::vector<bool> every_step_;
     std::vector<bool> last_step_;
-    std::vector<std::map<Rank, Region>> available_;  ///< by buffer
+    std::vector<std::map<Rank, Region>> available_;        ///< by buffer
+    std::vector<std::vector<InstructionId>> computed_by_;  ///< by OperationId: in this step, or before the first
     std::map<Rank, int> sent_;
     std::map<Rank, int> received_;
 };

@@ -58,6 +58,7 @@ private:
             const TensorId tensor(i);
             if (layout_.versions[tensor].family != number) continue;
             grow(instances[0], owned_box(graph_, plan_, tensor, layout_.rank));
+            if (tensor == graph_.until) grow(instances[0], Box::whole(graph_[tensor].shape));
             for (const OperationId reader : graph_[tensor].readers) add_reader(reader, tensor, instances);
         }
         for (const CarryCopy& copy : layout_.versions.copies) {

@@ -73,11 +73,16 @@ struct Chunk {
 };
 
 /// Which part of a run a program carries out. Programs of equal shape are one program.
+/// Where `until` may end the loop, nobody knows the last step before it is over: the blocks that may hold it compute
+/// what the final outputs need, and a closing block without a step writes them.
 struct BlockShape {
     int phase = 0;  ///< first step modulo Layout::period
     int steps = 1;
     bool loads = false;  ///< the first block: reads inputs and computes what does not change from step to step
     std::vector<std::size_t> observed;  ///< graph outputs written after its last step, ascending
+    bool completes = false;             ///< computes in its last step what the final outputs need
+    bool decides = false;               ///< brings the value of `until` in its last step to every rank
+    bool carried = true;                ///< of a closing block: the carry after the last step was performed
 
     bool operator==(const BlockShape&) const = default;
 };
@@ -91,6 +96,7 @@ struct Program {
     double flops = 0;                ///< of one execution on this rank, from signatures
     std::int64_t message_count = 0;  ///< sent
     std::int64_t message_bytes = 0;  ///< sent
+    BufferId verdict;                ///< of a block that decides: holds `until`, one bool, after an execution
 };
 
 struct Layout;

@@ -158,9 +158,13 @@ std::string summary_table(const Summary& summary) {
     return text;
 }
 
-void write_report(const Summary& summary, const std::string& folder) {
+void make_report_folder(const std::string& folder) {
     std::error_code failure;
     std::filesystem::create_directories(folder, failure);
+    if (failure) throw CreateError("cannot make the report's folder '" + folder + "': " + failure.message());
+}
+
+void write_report(const Summary& summary, const std::string& folder) {
     const std::string path = folder + "/summary.json";
     std::ofstream file(path, std::ios::trunc);
     file << summary_json(summary);

@@ -49,14 +49,16 @@ struct Summary {
     double efficiency() const;
 };
 
-/// The text of summary.json (JOB-FORMAT E).
+/// The text of summary.json of a run.
 std::string summary_json(const Summary& summary);
 
 /// A few lines for the end of a run.
 std::string summary_table(const Summary& summary);
 
-/// Writes summary.json into `folder`, which is made if it is not there.
-/// Errors: FileError.
+/// Makes `folder` if it is not there. Errors: CreateError.
+void make_report_folder(const std::string& folder);
+
+/// Writes summary.json into `folder`. Errors: FileError.
 void write_report(const Summary& summary, const std::string& folder);
 
 }  // namespace maniple

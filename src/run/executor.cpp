@@ -15,7 +15,10 @@ namespace {
 /// longer stretches, polling the network in between.
 class Idleness {
 public:
-    void reset() { rounds_ = 0; }
+    void reset() {
+        rounds_ = 0;
+        sleep_us_ = shortest_sleep_us;
+    }
 
     void wait(ReadyQueue& queue) {
         if (rounds_++ == 0) since_ns_ = now_ns();
@@ -29,10 +32,11 @@ public:
 
 private:
     static constexpr std::int64_t spin_ns = 50'000;
+    static constexpr std::int64_t shortest_sleep_us = 20;
     static constexpr std::int64_t longest_sleep_us = 1000;
     std::int64_t rounds_ = 0;
     std::int64_t since_ns_ = 0;
-    std::int64_t sleep_us_ = 20;
+    std::int64_t sleep_us_ = shortest_sleep_us;
 };
 
 /// Compute operations of one execution: one lane's share of one in one step counts once.
@@ -46,16 +50,20 @@ std::int64_t count_operations(const Program& program) {
 
 }  // namespace
 
-Executor::Executor(const Graph& graph, const Plan& plan, const Layout& layout, CpuLane& cpu, NetLane& net, Lane& file,
+Executor::Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
                    int threads, std::function<void(int)> begin_worker)
-    : graph_(graph), plan_(plan), layout_(layout), cpu_(cpu), net_(net), file_(file), threads_(threads),
-      begin_worker_(std::move(begin_worker)) {}
+    : graph_(graph), plan_(plan), arena_(arena), layout_(arena.layout()), cpu_(cpu), net_(net), file_(file),
+      threads_(threads), begin_worker_(std::move(begin_worker)) {}
 
 RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
     RunTotals totals;
     std::exception_ptr error;
     over_.store(false, std::memory_order_relaxed);
-    run_team(threads_, [&](int worker) {
+    const auto announce = [&] {
+        error = std::current_exception();
+        if (!net_.failed_rank().valid()) net_.announce_failure();
+    };
+    const auto take_part = [&](int worker) {
         CpuLane::set_worker(worker);
         if (begin_worker_) begin_worker_(worker);
         if (worker > 0) {
@@ -64,13 +72,13 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
         }
         try {
             run_blocks(on_block, totals);
-        } catch (...) {
-            error = std::current_exception();
-            if (!net_.failed_rank().valid()) net_.announce_failure();
-        }
+        } catch (...) { announce(); }
         over_.store(true, std::memory_order_release);  // partner: work()
         queue_.wake_all();
-    });
+    };
+    try {
+        run_team(threads_, take_part);
+    } catch (...) { announce(); }
     if (error) std::rethrow_exception(error);
     return totals;
 }
@@ -96,24 +104,36 @@ bool Executor::work_once() {
 }
 
 void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
-    for (std::int64_t first = 0; first < graph_.steps;) {
-        const StepBlock block = block_at(graph_, layout_.versions, first);
-        Prepared& prepared = prepare(block.shape);
-        {
-            const std::lock_guard lock(current_mutex_);
-            current_ = prepared.run.get();
-        }
-        prepared.run->start({first});
-        finish_block(*prepared.run);
-        totals.chunks += static_cast<std::int64_t>(prepared.program.chunks.size());
-        totals.operations += prepared.operations;
-        totals.messages += prepared.program.message_count;
-        totals.message_bytes += prepared.program.message_bytes;
-        totals.flops += prepared.program.flops;
-        first = block.end();
-        totals.steps = first;
-        on_block(first);
+    bool stopped = false;
+    while (!stopped && totals.steps < graph_.steps) {
+        const StepBlock block = block_at(graph_, layout_.versions, totals.steps);
+        run_block(block, totals);
+        stopped = is_over(block);
+        totals.steps = block.end();
+        on_block(totals.steps);
     }
+    if (graph_.until.valid()) run_block(closing_block(graph_, layout_.versions, totals.steps, stopped), totals);
+}
+
+void Executor::run_block(const StepBlock& block, RunTotals& totals) {
+    Prepared& prepared = prepare(block.shape);
+    {
+        const std::lock_guard lock(current_mutex_);
+        current_ = prepared.run.get();
+    }
+    prepared.run->start({block.first});
+    finish_block(*prepared.run);
+    totals.chunks += static_cast<std::int64_t>(prepared.program.chunks.size());
+    totals.operations += prepared.operations;
+    totals.messages += prepared.program.message_count;
+    totals.message_bytes += prepared.program.message_bytes;
+    totals.flops += prepared.program.flops;
+}
+
+/// The same on every rank: all have received one value.
+bool Executor::is_over(const StepBlock& block) {
+    if (!block.shape.decides) return false;
+    return *arena_.block(prepare(block.shape).program.verdict).data != std::byte{0};
 }
 
 void Executor::finish_block(Run& run) {

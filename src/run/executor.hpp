@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "lanes/arena.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
 #include "lanes/net/net_lane.hpp"
 #include "program/blocks.hpp"
@@ -29,7 +30,7 @@ struct RunTotals {
 class Executor {
 public:
     /// `begin_worker` is called once on each thread of the team before it works (to pin it).
-    Executor(const Graph& graph, const Plan& plan, const Layout& layout, CpuLane& cpu, NetLane& net, Lane& file,
+    Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
              int threads, std::function<void(int)> begin_worker = {});
 
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
@@ -53,11 +54,14 @@ private:
     void work(int worker);
     bool work_once();
     void run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals);
+    void run_block(const StepBlock& block, RunTotals& totals);
     void finish_block(Run& run);
+    bool is_over(const StepBlock& block);
     void check_failure(Run& run);
 
     const Graph& graph_;
     const Plan& plan_;
+    const Arena& arena_;
     const Layout& layout_;
     CpuLane& cpu_;
     NetLane& net_;

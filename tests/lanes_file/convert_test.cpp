@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+#include "tensor/half.hpp"
+
 namespace maniple {
 namespace {
 

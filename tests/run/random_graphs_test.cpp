@@ -99,7 +99,7 @@ void run_seed(std::uint32_t seed, const World& world, const KernelRegistry& regi
     CpuLane cpu(graph, arena, choose_instruction_set(registry.all().front().instruction_sets), threads);
     NetLane net(world, arena);
     MemoryFiles files(graph, arena, load);
-    Executor executor(graph, plan, layout, cpu, net, files, threads);
+    Executor executor(graph, plan, arena, cpu, net, files, threads);
     const RunTotals totals = executor.run([](std::int64_t) {});
     EXPECT_EQ(totals.steps, graph.steps);
     const std::vector<TensorBytes> got = collect(files, world.rank().value);

@@ -1,10 +1,9 @@
 #include "lanes/cpu/cpu_lane.hpp"
 
-#include <cstring>
-#include <limits>
 #include <variant>
 
 #include "lanes/arguments.hpp"
+#include "lanes/generate.hpp"
 
 namespace maniple {
 
@@ -41,39 +40,12 @@ struct MoveWork {
 };
 
 struct FillWork {
+    const Tensor* tensor = nullptr;
     Block to;
     Box target;
-    std::array<std::byte, 8> value{};
 };
 
 using Work = std::variant<KernelWork, MoveWork, FillWork>;
-
-template <class T>
-void store(const Number& number, std::array<std::byte, 8>& bytes) {
-    T value{};
-    if constexpr (std::is_floating_point_v<T>) {
-        value = number.is_integer ? static_cast<T>(number.integer) : static_cast<T>(number.real);
-    } else {
-        value = static_cast<T>(number.integer);
-    }
-    std::memcpy(bytes.data(), &value, sizeof value);
-}
-
-/// The bytes of one element. Requires: checked before to fit (graph).
-std::array<std::byte, 8> element_of(const Number& number, DType type) {
-    std::array<std::byte, 8> bytes{};
-    switch (type) {
-        case DType::f32: store<float>(number, bytes); break;
-        case DType::f64: store<double>(number, bytes); break;
-        case DType::i32: store<std::int32_t>(number, bytes); break;
-        case DType::i64: store<std::int64_t>(number, bytes); break;
-        case DType::u8: store<std::uint8_t>(number, bytes); break;
-        case DType::u32: store<std::uint32_t>(number, bytes); break;
-        case DType::boolean: store<std::uint8_t>(number, bytes); break;
-        case DType::f16: broken_invariant(__FILE__, __LINE__, "a constant of type f16");
-    }
-    return bytes;
-}
 
 }  // namespace
 
@@ -131,7 +103,7 @@ private:
         FillWork fill;
         fill.to = lane_.arena_.block(instruction.writes[0].buffer);
         fill.target = instruction.writes[0].box;
-        fill.value = element_of(tensor.kind == Tensor::Kind::constant ? tensor.value : tensor.fill.value, tensor.dtype);
+        fill.tensor = &tensor;
         return fill;
     }
 
@@ -224,15 +196,9 @@ private:
                 copy_box(move->from, move->source, move->to, move->target);
             }
         } else {
-            fill(std::get<FillWork>(work));
+            const FillWork& fill = std::get<FillWork>(work);
+            generate(*fill.tensor, fill.target, fill.to);
         }
-    }
-
-    static void fill(const FillWork& work) {
-        const std::size_t bytes = work.to.element_bytes;
-        const ConstBlock one{work.value.data(), bytes,
-                             Box(Extents(work.target.rank(), 0), Extents(work.target.rank(), 1))};
-        copy_box(one, one.box, work.to, work.target);
     }
 
     CpuLane& lane_;

@@ -14,6 +14,9 @@ struct Topology::State {
     hwloc_bitmap_t mask = nullptr;
 
     int cores() const { return hwloc_get_nbobjs_inside_cpuset_by_type(topology, mask, HWLOC_OBJ_CORE); }
+    hwloc_obj_t core(int number) const {
+        return hwloc_get_obj_inside_cpuset_by_type(topology, mask, HWLOC_OBJ_CORE, static_cast<unsigned>(number));
+    }
 };
 
 Topology::Topology() : state_(std::make_unique<State>()) {
@@ -37,13 +40,16 @@ std::int64_t Topology::memory_bytes() const {
     return static_cast<std::int64_t>(hwloc_get_root_obj(state_->topology)->total_memory);
 }
 
-void Topology::pin_worker(int worker, int workers) const {
-    if (state_->cores() < workers) return;
-    const hwloc_obj_t core = hwloc_get_obj_inside_cpuset_by_type(state_->topology, state_->mask, HWLOC_OBJ_CORE,
-                                                                 static_cast<unsigned>(worker));
-    if (core == nullptr) return;
+std::vector<int> Topology::core_numbers() const {
+    std::vector<int> numbers;
+    for (int i = 0; i < state_->cores(); ++i) numbers.push_back(hwloc_bitmap_first(state_->core(i)->cpuset));
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+}
+
+void Topology::pin_to(int core) const {
     // A refusal (a container, a restricted mask) costs speed, not correctness.
-    (void)hwloc_set_cpubind(state_->topology, core->cpuset, HWLOC_CPUBIND_THREAD);
+    (void)hwloc_set_cpubind(state_->topology, state_->core(core)->cpuset, HWLOC_CPUBIND_THREAD);
 }
 
 std::string host_name() {

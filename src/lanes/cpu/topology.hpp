@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace maniple {
 
@@ -15,10 +16,11 @@ public:
     Topology(const Topology&) = delete;
     Topology& operator=(const Topology&) = delete;
 
-    int cores() const;                  ///< at least 1; hardware threads of one core count once
-    std::int64_t memory_bytes() const;  ///< of this machine
-    /// Pins the calling thread to core `worker` of the mask, if there are at least `workers`; else leaves it alone.
-    void pin_worker(int worker, int workers) const;
+    int cores() const;                      ///< at least 1; hardware threads of one core count once
+    std::int64_t memory_bytes() const;      ///< of this machine
+    std::vector<int> core_numbers() const;  ///< of the cores in the mask, by their first processing unit; ascending
+    /// Pins the calling thread to core number `core` of the mask, counted from 0. Requires: there is one.
+    void pin_to(int core) const;
 
 private:
     struct State;

@@ -84,6 +84,16 @@ void require_replaceable(const OutputFile& file, const Job& job, bool overwrite)
                                   file.name));
 }
 
+void check_outputs(const Job& job, std::vector<OutputDataset> datasets, int ranks, bool overwrite) {
+    for (OutputDataset& dataset : datasets) normalize(dataset, ranks);
+    for (const OutputFile& file : files_of(datasets)) {
+        require_replaceable(file, job, overwrite);
+        if (access(file.path.temporary.parent_path().c_str(), W_OK) != 0) {
+            throw CreateError(file.place, fmt::format("cannot create '{}': its folder is not writable", file.name));
+        }
+    }
+}
+
 void require_visible(const OutputFile& file) {
     const int descriptor = hdf5::fault_strikes() ? -1 : open(file.path.temporary.c_str(), O_RDWR | O_CLOEXEC);
     if (descriptor < 0) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <limits>
 
 #include "base/text.hpp"
 
@@ -13,27 +14,45 @@ namespace {
 /// Tags of messages between programs are their numbers; announcements of failure have one that no program reaches.
 constexpr int announcement_tag = 32767;
 
-/// A committed datatype for a box of a row-major block, counted from the block's first byte.
+/// `count` times `inner`, `stride` bytes apart; `inner` is freed unless it is a basic type. Counts of MPI are ints, so
+/// more are nested.
+MPI_Datatype repeated(MPI_Datatype inner, std::int64_t count, std::int64_t stride) {
+    constexpr std::int64_t most = std::numeric_limits<int>::max();
+    MPI_Datatype result = MPI_DATATYPE_NULL;
+    const std::int64_t first = std::min(count, most);
+    check_mpi(MPI_Type_create_hvector(static_cast<int>(first), 1, stride, inner, &result), "MPI_Type_create_hvector");
+    if (count > most) {
+        const std::int64_t whole = count / most;
+        const std::int64_t rest = count % most;
+        MPI_Datatype parts[2] = {repeated(result, whole, most * stride), MPI_DATATYPE_NULL};
+        check_mpi(MPI_Type_create_hvector(static_cast<int>(rest), 1, stride, inner, &parts[1]),
+                  "MPI_Type_create_hvector");
+        const int lengths[2] = {1, 1};
+        const MPI_Aint starts[2] = {0, whole * most * stride};
+        check_mpi(MPI_Type_create_struct(2, lengths, starts, parts, &result), "MPI_Type_create_struct");
+        MPI_Type_free(&parts[0]);
+        MPI_Type_free(&parts[1]);
+    }
+    if (inner != MPI_BYTE) MPI_Type_free(&inner);
+    return result;
+}
+
+/// A committed datatype for a box of a row-major block, counted from the box's first byte.
 class BoxType {
 public:
     BoxType(const Block& block, const Box& box) {
-        const int element = checked_cast<int>(block.element_bytes);
-        if (box.rank() == 0) {
-            check_mpi(MPI_Type_contiguous(element, MPI_BYTE, &type_), "MPI_Type_contiguous");
-        } else {
-            std::array<int, max_rank + 1> sizes{}, extents{}, starts{};
-            for (int axis = 0; axis < box.rank(); ++axis) {
-                const auto i = static_cast<std::size_t>(axis);
-                sizes[i] = checked_cast<int>(block.box.extent(axis));
-                extents[i] = checked_cast<int>(box.extent(axis));
-                starts[i] = checked_cast<int>(box.lo[axis] - block.box.lo[axis]);
-            }
-            MPI_Datatype bytes = MPI_DATATYPE_NULL;
-            check_mpi(MPI_Type_contiguous(element, MPI_BYTE, &bytes), "MPI_Type_contiguous");
-            check_mpi(MPI_Type_create_subarray(box.rank(), sizes.data(), extents.data(), starts.data(), MPI_ORDER_C,
-                                               bytes, &type_),
-                      "MPI_Type_create_subarray");
-            MPI_Type_free(&bytes);
+        std::int64_t stride = static_cast<std::int64_t>(block.element_bytes);
+        std::int64_t run = stride;
+        int axis = box.rank() - 1;
+        for (; axis >= 0; --axis) {  // whole rows are one run of bytes
+            run *= box.extent(axis);
+            stride *= block.box.extent(axis);
+            if (run != stride) break;
+        }
+        type_ = repeated(MPI_BYTE, run, 1);
+        for (--axis; axis >= 0; --axis) {
+            type_ = repeated(type_, box.extent(axis), stride);
+            stride *= block.box.extent(axis);
         }
         check_mpi(MPI_Type_commit(&type_), "MPI_Type_commit");
     }
@@ -82,12 +101,14 @@ private:
         const bool receives = message.kind == InstructionKind::receive;
         const Use& use = receives ? message.writes[0] : message.reads[0];
         const Block block = lane_.arena_.block(use.buffer);
-        MANIPLE_CHECK(message.tag < announcement_tag, "more than 32766 messages between two ranks in one program");
+        if (message.tag >= announcement_tag)
+            throw UnavailableError("a block of steps needs more than 32766 messages between two ranks");
         const BoxType type(block, use.box);
         MPI_Request request = MPI_REQUEST_NULL;
         const MPI_Comm data = lane_.world_.data();
-        check_mpi(receives ? MPI_Recv_init(block.data, 1, type.get(), message.peer.value, message.tag, data, &request)
-                           : MPI_Send_init(block.data, 1, type.get(), message.peer.value, message.tag, data, &request),
+        std::byte* first = block.at(use.box.lo);
+        check_mpi(receives ? MPI_Recv_init(first, 1, type.get(), message.peer.value, message.tag, data, &request)
+                           : MPI_Send_init(first, 1, type.get(), message.peer.value, message.tag, data, &request),
                   receives ? "MPI_Recv_init" : "MPI_Send_init");
         return request;
     }
@@ -138,6 +159,11 @@ bool NetLane::progress() {
     const std::int64_t begin = now_ns();
     const int code =
         MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, indices_.data(), statuses_.data());
+    if (code != MPI_SUCCESS && code != MPI_ERR_IN_STATUS) {
+        lock.unlock();
+        give_up(std::make_exception_ptr(LinkError("MPI_Testsome failed: the connection to a rank is lost")));
+        return true;
+    }
     if (count == MPI_UNDEFINED || count == 0) return false;
     std::vector<InFlight> completed;
     completed.swap(completed_);
@@ -167,7 +193,9 @@ bool NetLane::progress() {
     return true;
 }
 
-void NetLane::cancel() {
+void NetLane::cancel() { give_up(std::make_exception_ptr(RemoteFailure("given up after a failure"))); }
+
+void NetLane::give_up(const std::exception_ptr& error) {
     std::vector<InFlight> given_up;
     {
         const std::lock_guard lock(mutex_);
@@ -181,7 +209,6 @@ void NetLane::cancel() {
         requests_.clear();
         in_flight_.store(0, std::memory_order_relaxed);
     }
-    const std::exception_ptr error = std::make_exception_ptr(RemoteFailure("given up after a failure"));
     for (const InFlight& message : given_up) message.done->finished(message.chunk, error);
 }
 

@@ -43,6 +43,7 @@ private:
         bool receives = false;
     };
     void start(MPI_Request request, const InFlight& message);
+    void give_up(const std::exception_ptr& error);
     void poll_announcements();
 
     const World& world_;

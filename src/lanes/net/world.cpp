@@ -198,7 +198,11 @@ void World::agree(const std::exception_ptr& error) const {
     check_mpi(MPI_Bcast(&size, 1, MPI_INT64_T, source, own_), "MPI_Bcast");
     bytes.resize(static_cast<std::size_t>(size));
     check_mpi(MPI_Bcast(bytes.data(), checked_cast<int>(size), MPI_BYTE, source, own_), "MPI_Bcast");
-    throw Error(static_cast<ExitCode>(code), deserialize(bytes));
+    std::vector<Diagnostic> diagnostics = deserialize(bytes);
+    if (source != 0) {
+        for (Diagnostic& diagnostic : diagnostics) diagnostic.message += " (on rank " + std::to_string(source) + ")";
+    }
+    throw Error(static_cast<ExitCode>(code), std::move(diagnostics));
 }
 
 void World::require_equal(const std::string& bytes, const std::string& what) const {

@@ -53,7 +53,7 @@ public:
     double maximum(double value) const;  ///< Collective; blocks.
 
     /// Collective; blocks. Throws the same error on every rank if any rank has one: that of the lowest rank, and of
-    /// those not `secondary` (caused by another rank's failure) first. The message names the rank where ranks differ.
+    /// those not `secondary` (caused by another rank's failure) first. The message names the rank if it is not rank 0.
     void agree(const std::exception_ptr& error) const;
 
     /// Collective; blocks. Errors: LinkError on all ranks if `bytes` is not the same everywhere: `what` differs.

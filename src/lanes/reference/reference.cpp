@@ -5,6 +5,7 @@
 #include <map>
 
 #include "lanes/arguments.hpp"
+#include "lanes/generate.hpp"
 
 namespace maniple {
 
@@ -61,40 +62,23 @@ public:
             const Tensor& tensor = graph.tensors[i];
             fields_[i] = Field(Box::whole(tensor.shape), size_of(tensor.dtype));
             if (tensor.kind == Tensor::Kind::input) fields_[i].bytes = load(tensor);
-            if (tensor.kind == Tensor::Kind::fill) fill(fields_[i], tensor.fill.value, tensor.dtype);
-            if (tensor.kind == Tensor::Kind::constant) fill(fields_[i], tensor.value, tensor.dtype);
+            if (tensor.kind == Tensor::Kind::fill || tensor.kind == Tensor::Kind::constant)
+                generate(tensor, fields_[i].box, fields_[i].block());
         }
     }
 
     std::vector<TensorBytes> run() {
         for (std::int64_t step = 0; step < graph_.steps; ++step) {
             for (const Operation& operation : graph_.operations) compute(operation);
-            write_outputs(step);
+            const bool over = is_over(step);
+            write_outputs(step, over);
+            if (over) break;
             carry();
         }
         return std::move(outputs_);
     }
 
 private:
-    template <class T>
-    static void fill_as(Field& field, T value) {
-        for (std::size_t at = 0; at < field.bytes.size(); at += sizeof value)
-            std::memcpy(field.bytes.data() + at, &value, sizeof value);
-    }
-
-    static void fill(Field& field, const Number& number, DType type) {
-        switch (type) {
-            case DType::f32: fill_as(field, static_cast<float>(number.real)); break;
-            case DType::f64: fill_as(field, number.real); break;
-            case DType::i32: fill_as(field, static_cast<std::int32_t>(number.integer)); break;
-            case DType::i64: fill_as(field, number.integer); break;
-            case DType::u32: fill_as(field, static_cast<std::uint32_t>(number.integer)); break;
-            case DType::u8:
-            case DType::boolean: fill_as(field, static_cast<std::uint8_t>(number.integer)); break;
-            case DType::f16: broken_invariant(__FILE__, __LINE__, "f16 is not filled");
-        }
-    }
-
     /// Argument `number` with every element that any access may reach, looked up one by one.
     Field padded(const Operation& operation, int number) {
         const TensorId id = operation.inputs[static_cast<std::size_t>(number)];
@@ -176,12 +160,19 @@ private:
         call(operation, variant.finish, results, outputs);
     }
 
-    void write_outputs(std::int64_t step) {
+    /// Whether `until` ends the loop after `step`.
+    bool is_over(std::int64_t step) {
+        if (!graph_.until.valid() || (step + 1) % graph_.check != 0) return false;
+        return *fields_[graph_.until.index()].bytes.data() != std::byte{0};
+    }
+
+    void write_outputs(std::int64_t step, bool over) {
         for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
             const GraphOutput& output = graph_.outputs[i];
-            const bool due = output.every > 0 ? (step + 1) % output.every == 0 : step + 1 == graph_.steps;
+            const bool due = output.every > 0 ? (step + 1) % output.every == 0 : over || step + 1 == graph_.steps;
             if (!due) continue;
-            const TensorBytes& bytes = fields_[output.tensor.index()].bytes;
+            const bool carried = output.after_carry.valid() && !over;
+            const TensorBytes& bytes = fields_[(carried ? output.after_carry : output.tensor).index()].bytes;
             outputs_[i].insert(outputs_[i].end(), bytes.begin(), bytes.end());
         }
     }

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "cli/messages.hpp"
+#include "cli/options.hpp"
+#include "cli/stages.hpp"
+#include "lanes/cpu/topology.hpp"
+
+namespace maniple {
+
+namespace {
+
+std::string good_text(const PlannedJob& planned, const Proof& proof, const MemoryLimit& limit) {
+    const Graph& graph = planned.graph;
+    const int ranks = planned.plan.ranks;
+    return fmt::format(
+        "{}: good: {} {}, {} {} on {} {}\n  memory: at most {} (rank {}) of {} ({})\n"
+        "  messages: {} in {} different {} of steps, each with its receive; nothing waits for itself\n",
+        planned.job.name, graph.operations.size(), graph.operations.size() == 1 ? "operation" : "operations",
+        graph.steps, graph.steps == 1 ? "step" : "steps", ranks, ranks == 1 ? "rank" : "ranks",
+        format_bytes(proof.most_bytes), proof.fullest.value, format_bytes(limit.bytes), limit.origin, proof.messages,
+        proof.blocks, proof.blocks == 1 ? "block" : "blocks");
+}
+
+}  // namespace
+
+int check_job(const PlanOptions& options, bool talk) {
+    const KernelRegistry registry(standard_kernels());
+    const PlannedJob planned = plan_job(options.job, options.overrides, registry, options.ranks);
+    if (talk) print_messages(planned.graph.warnings);
+    const MemoryLimit limit = memory_limit(planned.job, Topology().memory_bytes(), options.ranks);
+    const Proof proof = check_planned(planned, options.overwrite, limit);
+    if (talk) std::fputs(good_text(planned, proof, limit).c_str(), stdout);
+    return 0;
+}
+
+int check_command(const std::vector<std::string>& arguments) {
+    if (wants_help(arguments)) {
+        std::fputs(check_usage().c_str(), stdout);
+        return 0;
+    }
+    const PlanOptions options = parse_check_options(arguments);
+    print_messages(unknown_variables());
+    return check_job(options, true);
+}
+
+}  // namespace maniple

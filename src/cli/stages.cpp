@@ -1,0 +1,34 @@
+#include "cli/stages.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/job_loading.hpp"
+#include "lanes/file/output_datasets.hpp"
+
+namespace maniple {
+
+PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, const KernelRegistry& registry, int ranks) {
+    PlannedJob planned;
+    planned.job = parse_job(read_job_text(path), path, overrides);
+    planned.catalogue = read_catalogue(planned.job);
+    planned.graph = build_graph(planned.job, planned.catalogue, registry);
+    const PlanSpec& wanted = planned.job.plan;
+    planned.plan = make_plan(planned.graph, Machine::uniform(ranks, {}),
+                             {wanted.strategy, static_cast<int>(wanted.max_ranks.value_or(0))});
+    return planned;
+}
+
+MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on_node) {
+    if (job.plan.memory_bytes) return {*job.plan.memory_bytes, "the job's plan: {memory: …}"};
+    return {memory_bytes / ranks_on_node, ranks_on_node == 1
+                                              ? "this machine's memory"
+                                              : fmt::format("this machine's memory shared by {} ranks", ranks_on_node)};
+}
+
+Proof check_planned(const PlannedJob& planned, bool overwrite, const MemoryLimit& limit) {
+    check_outputs(planned.job, output_datasets(planned.graph, planned.job, planned.catalogue), planned.plan.ranks,
+                  overwrite);
+    return prove(planned.graph, planned.plan, limit);
+}
+
+}  // namespace maniple

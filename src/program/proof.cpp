@@ -1,0 +1,165 @@
+#include "program/proof.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "program/blocks.hpp"
+
+namespace maniple {
+
+namespace {
+
+/// A run repeats its blocks: after so many none is new.
+constexpr int most_blocks = 4096;
+
+std::vector<StepBlock> different_blocks(const Graph& graph, const Versions& versions) {
+    std::vector<StepBlock> blocks;
+    const auto add = [&](const StepBlock& block) {
+        const bool known = std::any_of(blocks.begin(), blocks.end(),
+                                       [&](const StepBlock& other) { return other.shape == block.shape; });
+        if (!known) blocks.push_back(block);
+    };
+    std::int64_t first = 0;
+    for (int i = 0; i < most_blocks && first < graph.steps; ++i) {
+        const StepBlock block = block_at(graph, versions, first);
+        add(block);
+        first = block.end();
+        if (!graph.until.valid()) continue;
+        if (block.shape.decides) add(closing_block(graph, versions, first, true));
+        if (first == graph.steps) add(closing_block(graph, versions, first, false));
+    }
+    return blocks;
+}
+
+/// One block on all ranks: instructions as nodes, the two ends of a message as one.
+class MessageProof {
+public:
+    explicit MessageProof(const std::vector<Program>& programs) : programs_(programs) {
+        for (const Program& program : programs) {
+            first_node_.push_back(nodes_);
+            nodes_ += program.instructions.size();
+        }
+        same_as_.resize(nodes_);
+        for (std::size_t node = 0; node < nodes_; ++node) same_as_[node] = node;
+    }
+
+    std::int64_t check() {
+        match();
+        require_order();
+        return messages_;
+    }
+
+private:
+    using Key = std::tuple<Rank, Rank, int>;  ///< from, to, tag
+
+    std::size_t node_of(std::size_t rank, InstructionId id) const { return same_as_[first_node_[rank] + id.index()]; }
+
+    void match() {
+        std::map<Key, std::pair<std::size_t, std::int64_t>> sends;
+        for_each(InstructionKind::send, [&](const Program& program, const Instruction& send, std::size_t node) {
+            const bool is_new =
+                sends.emplace(Key{program.rank, send.peer, send.tag}, std::make_pair(node, send.bytes)).second;
+            MANIPLE_CHECK(is_new, fmt::format("two messages with tag {}", send.tag));
+        });
+        messages_ = static_cast<std::int64_t>(sends.size());
+        for_each(InstructionKind::receive, [&](const Program& program, const Instruction& receive, std::size_t node) {
+            const auto send = sends.find({receive.peer, program.rank, receive.tag});
+            MANIPLE_CHECK(send != sends.end() && send->second.second == receive.bytes,
+                          fmt::format("rank {} waits for a message from rank {} that is not sent", program.rank.value,
+                                      receive.peer.value));
+            same_as_[node] = send->second.first;
+            sends.erase(send);
+        });
+        MANIPLE_CHECK(sends.empty(), "a message is sent that nobody receives");
+    }
+
+    template <class Visit>
+    void for_each(InstructionKind kind, Visit&& visit) const {
+        for (std::size_t rank = 0; rank < programs_.size(); ++rank) {
+            const std::vector<Instruction>& instructions = programs_[rank].instructions;
+            for (std::size_t i = 0; i < instructions.size(); ++i) {
+                if (instructions[i].kind == kind) visit(programs_[rank], instructions[i], first_node_[rank] + i);
+            }
+        }
+    }
+
+    /// Removes what waits for nothing until all is gone.
+    void require_order() const {
+        std::vector<std::vector<std::size_t>> dependents(nodes_);
+        std::vector<std::size_t> waits_for(nodes_, 0);
+        for (std::size_t rank = 0; rank < programs_.size(); ++rank) {
+            const std::vector<Instruction>& instructions = programs_[rank].instructions;
+            for (std::size_t i = 0; i < instructions.size(); ++i) {
+                const std::size_t node = node_of(rank, InstructionId(i));
+                for (const InstructionId before : instructions[i].after) {
+                    dependents[node_of(rank, before)].push_back(node);
+                    ++waits_for[node];
+                }
+            }
+        }
+        std::vector<std::size_t> ready;
+        std::size_t left = 0;
+        for (std::size_t node = 0; node < nodes_; ++node) {
+            if (same_as_[node] != node) continue;
+            ++left;
+            if (waits_for[node] == 0) ready.push_back(node);
+        }
+        while (!ready.empty()) {
+            const std::size_t node = ready.back();
+            ready.pop_back();
+            --left;
+            for (const std::size_t dependent : dependents[node]) {
+                if (--waits_for[dependent] == 0) ready.push_back(dependent);
+            }
+        }
+        MANIPLE_CHECK(left == 0, fmt::format("{} instructions wait for each other", left));
+    }
+
+    const std::vector<Program>& programs_;
+    std::vector<std::size_t> first_node_;  ///< by rank
+    std::vector<std::size_t> same_as_;     ///< by node: a receive is its send
+    std::size_t nodes_ = 0;
+    std::int64_t messages_ = 0;
+};
+
+}  // namespace
+
+void require_memory(const Layout& layout, const MemoryLimit& limit) {
+    const std::int64_t bytes = layout.total_bytes();
+    if (limit.bytes <= 0 || bytes <= limit.bytes) return;
+    const auto largest =
+        std::max_element(layout.buffers.begin(), layout.buffers.end(),
+                         [](const BufferSpec& a, const BufferSpec& b) { return a.bytes() < b.bytes(); });
+    throw UnavailableError(
+        fmt::format("rank {} needs {} for its tensors and may have {} ({}); the largest is '{}' {}, {}",
+                    layout.rank.value, format_bytes(bytes), format_bytes(limit.bytes), limit.origin, largest->name,
+                    to_string(largest->box), format_bytes(largest->bytes())));
+}
+
+Proof prove(const Graph& graph, const Plan& plan, const MemoryLimit& limit) {
+    std::vector<Layout> layouts;
+    Proof proof;
+    for (int rank = 0; rank < plan.ranks; ++rank) {
+        layouts.push_back(build_layout(graph, plan, Rank(rank)));
+        require_memory(layouts.back(), limit);
+        const std::int64_t bytes = layouts.back().total_bytes();
+        if (!proof.fullest.valid() || bytes > proof.most_bytes) {
+            proof.fullest = Rank(rank);
+            proof.most_bytes = bytes;
+        }
+    }
+    for (const StepBlock& block : different_blocks(graph, layouts.front().versions)) {
+        std::vector<Program> programs;
+        for (const Layout& layout : layouts) programs.push_back(build_program(graph, plan, layout, block.shape));
+        proof.messages += MessageProof(programs).check();
+        ++proof.blocks;
+    }
+    return proof;
+}
+
+}  // namespace maniple
