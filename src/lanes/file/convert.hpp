@@ -14,8 +14,4 @@ namespace maniple {
 /// elements from there on are not converted. Requires: the ranges do not overlap.
 std::int64_t convert_elements(DType from, const std::byte* source, DType to, std::byte* target, std::int64_t count);
 
-/// The IEEE half nearest to `value`, ties to even, and back.
-std::uint16_t half_of(double value);
-float float_of_half(std::uint16_t half);
-
 }  // namespace maniple
