@@ -71,7 +71,7 @@ public:
             if (!given && (parameter.type == Type::integer)) {
                 result_.integers.emplace_back(parameter.name, parameter.default_value.integer);
             }
-            if (parameter.type == Type::axes || parameter.type == Type::boundary || parameter.name == "keepdims")
+            if (parameter.type == Type::dtype || parameter.type == Type::axes || parameter.type == Type::boundary || parameter.name == "keepdims")
                 continue;
             result_.values.push_back(given ? given_[parameter.name] : parameter.default_value);
         }
@@ -101,6 +101,7 @@ private:
                 stored.integer = boolean_of(value) ? 1 : 0;
                 if (parameter.name == "keepdims") result_.keepdims = stored.integer != 0;
                 break;
+            case Type::dtype: throw UnavailableError(value.place, "dtype= is not built in yet");
             case Type::axes: store_axes(value); break;
             case Type::boundary: store_boundary(value); break;
         }

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "lanes/arguments.hpp"
+#include "tensor/half.hpp"
 
 namespace maniple {
 
@@ -70,7 +71,11 @@ std::array<std::byte, 8> element_of(const Number& number, DType type) {
         case DType::u8: store<std::uint8_t>(number, bytes); break;
         case DType::u32: store<std::uint32_t>(number, bytes); break;
         case DType::boolean: store<std::uint8_t>(number, bytes); break;
-        case DType::f16: broken_invariant(__FILE__, __LINE__, "a constant of type f16");
+        case DType::f16: {
+            const std::uint16_t half = half_of(number.real);
+            std::memcpy(bytes.data(), &half, sizeof half);
+            break;
+        }
     }
     return bytes;
 }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "lanes/arguments.hpp"
+#include "tensor/half.hpp"
 
 namespace maniple {
 
@@ -91,7 +92,7 @@ private:
             case DType::u32: fill_as(field, static_cast<std::uint32_t>(number.integer)); break;
             case DType::u8:
             case DType::boolean: fill_as(field, static_cast<std::uint8_t>(number.integer)); break;
-            case DType::f16: broken_invariant(__FILE__, __LINE__, "f16 is not filled");
+            case DType::f16: fill_as(field, half_of(number.real)); break;
         }
     }
 
