@@ -61,6 +61,7 @@ struct Expression {
     std::vector<Expression> operands;  ///< of an element: its subscripts
 
     // Filled in by check.
+    bool half = false;  ///< of a conversion: to f16, whose values are f32
     ValueType type = ValueType::weak_integer;
     Role role = Role::none;
     int number = -1;

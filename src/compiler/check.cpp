@@ -55,7 +55,12 @@ void Checker::check_declaration(Statement& statement) {
 void Checker::check_assignment(Statement& statement) {
     check_target(statement.target);
     statement.type = statement.target.type;
-    check_value_as(statement.value, statement.type);
+    check_value(statement.value);
+    if (is_half(statement.target, function_) && statement.value.type == ValueType::f64) {
+        // By way of f32 it would round twice.
+        fail(start_of(statement.value), "f64 does not become f16 by itself: convert it, as in output(…) or f16(…)");
+    }
+    coerce(statement.value, statement.type);
 }
 
 void Checker::check_target(Expression& target) {
@@ -178,6 +183,11 @@ void Checker::check_outputs_written() const {
     }
 }
 
+bool is_half(const Expression& expression, const Function& function) {
+    return expression.kind == Expression::Kind::element &&
+           function.tensors[static_cast<std::size_t>(expression.number)].type == DType::f16;
+}
+
 Spot start_of(const Expression& expression) {
     const bool infix = expression.kind == Expression::Kind::binary || expression.kind == Expression::Kind::conditional;
     return infix ? start_of(expression.operands.front()) : expression.spot;
@@ -187,7 +197,7 @@ Spot start_of(const Expression& expression) {
 
 namespace {
 
-/// The floating type of the tensors; f64 where they have several or none.
+/// The floating type of the tensors' values; f64 where they have several or none.
 ValueType real_type(const Combination& combination) {
     if (const auto found = combination.variables.find("real"); found != combination.variables.end()) {
         const ValueType type = value_type(found->second);
@@ -197,7 +207,7 @@ ValueType real_type(const Combination& combination) {
     bool f64 = false;
     for (const std::vector<DType>* types : {&combination.inputs, &combination.outputs}) {
         for (const DType type : *types) {
-            f32 = f32 || type == DType::f32;
+            f32 = f32 || value_type(type) == ValueType::f32;
             f64 = f64 || type == DType::f64;
         }
     }
@@ -221,7 +231,8 @@ std::vector<FunctionTensor> tensors_of(const KernelFile& file, const Combination
 /// A member shares the name space of what stands beside it in a body.
 void check_member_name(const KernelFile& file, const StateMember& member) {
     const Signature& signature = file.signature;
-    bool taken = file.parameter(member.name) != nullptr || member.name == "other" || member.name == "position";
+    bool taken = file.parameter(member.name) != nullptr || (file.dtype && file.dtype->name == member.name) ||
+                 member.name == "other" || member.name == "position";
     for (const auto& names : {signature.input_names(), signature.output_names(), signature.index_names()}) {
         taken = taken || std::find(names.begin(), names.end(), member.name) != names.end();
     }
@@ -292,7 +303,17 @@ std::optional<ValueType> type_of_word(const std::string& word, const Variant& va
         return is_float(value_type(combination.inputs.front())) ? ValueType::f64 : ValueType::i64;
     }
     const std::optional<DType> type = parse_dtype(word);
-    return type && *type != DType::f16 ? std::optional(value_type(*type)) : std::nullopt;
+    return type ? std::optional(value_type(*type)) : std::nullopt;
+}
+
+bool names_half(const std::string& word, const Variant& variant) {
+    const Combination& combination = variant.combination;
+    if (const auto found = combination.variables.find(word); found != combination.variables.end()) {
+        return found->second == DType::f16;
+    }
+    if (word == "input") return !combination.inputs.empty() && combination.inputs.front() == DType::f16;
+    if (word == "output") return combination.outputs.front() == DType::f16;
+    return word == "f16";
 }
 
 const Function* Variant::function(FunctionKind kind) const {

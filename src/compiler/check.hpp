@@ -45,6 +45,9 @@ struct Variant {
     const Function* function(FunctionKind kind) const;
 };
 
+/// Whether `expression` is an element of an f16 tensor of `function`, to be converted where it is loaded or stored.
+bool is_half(const Expression& expression, const Function& function);
+
 /// Borrows the KernelFile.
 struct TypedKernel {
     const KernelFile* file = nullptr;

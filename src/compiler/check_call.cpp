@@ -75,6 +75,7 @@ void Checker::check_conversion(Expression& call, ValueType type) {
     if (operand.type == ValueType::weak_real && !is_float(type)) adapt(operand, variant_.real);
     if (is_weak(operand.type)) adapt(operand, type);
     call.kind = Expression::Kind::convert;
+    call.half = names_half(call.name, variant_);
     call.type = type;
 }
 

@@ -37,6 +37,9 @@ void Checker::check_variable(Expression& variable) {
             fail(variable.spot,
                  "index '" + variable.name + "' is whole: loop over it with for (index " + variable.name + ") { … }");
         }
+        if (file_.dtype && variable.name == file_.dtype->name) {
+            fail(variable.spot, "'" + variable.name + "' chooses the types; a body converts with output(…)");
+        }
         fail(variable.spot, "unknown name '" + variable.name + "'", nearest_word(variable.name, visible_names()));
     }
     if (variable.role == Role::tensor) check_element(variable, false);

@@ -89,6 +89,9 @@ private:
 /// What `word` means as a type in `variant`: real, int, index, bool, acc, input, output, f32 …, a type variable.
 std::optional<ValueType> type_of_word(const std::string& word, const Variant& variant);
 
+/// Whether `word` means f16, whose values have the type f32.
+bool names_half(const std::string& word, const Variant& variant);
+
 /// The first character of an expression: of its leftmost part.
 Spot start_of(const Expression& expression);
 

@@ -11,11 +11,9 @@ namespace {
 
 using Variables = std::vector<std::pair<std::string, std::vector<DType>>>;
 
-/// The code generators have these; f16 needs arithmetic in f32 and is not compiled yet.
-DType compiled_type(const YamlNode& node) {
+DType element_type(const YamlNode& node) {
     const std::optional<DType> type = parse_dtype(scalar(node, "an element type"));
     if (!type) fail(Spot{&node, 0, static_cast<int>(node.value.size())}, "unknown element type '" + node.value + "'");
-    if (*type == DType::f16) fail(Spot{&node, 0, 3}, "kernels are not compiled for f16 yet");
     return *type;
 }
 
@@ -24,7 +22,7 @@ std::vector<DType> type_list(const YamlNode& node) {
         fail(Spot{&node}, "expected a list of element types: [f32, f64]");
     }
     std::vector<DType> types;
-    for (const YamlNode& item : node.items) types.push_back(compiled_type(item));
+    for (const YamlNode& item : node.items) types.push_back(element_type(item));
     return types;
 }
 
@@ -72,9 +70,9 @@ private:
     DType type_of(const std::pair<std::string, std::size_t>& word, const std::map<std::string, DType>& values) const {
         if (const auto found = values.find(word.first); found != values.end()) return found->second;
         const std::optional<DType> type = parse_dtype(word.first);
-        if (type && *type != DType::f16) return *type;
+        if (type) return *type;
         fail(Spot{&node_, word.second, static_cast<int>(std::max<std::size_t>(word.first.size(), 1))},
-             "'" + word.first + "' is no element type that kernels have, and no variable beside these types");
+             "'" + word.first + "' is no element type, and no variable beside these types");
     }
 
     void expand_from(std::size_t variable, std::map<std::string, DType>& values,
@@ -129,6 +127,13 @@ void expand_mapping(const YamlNode& node, const Signature& signature, std::vecto
     }
 }
 
+/// Whether a call tells `a` and `b` apart.
+bool distinct(const Combination& a, const Combination& b, bool chosen) {
+    if (a.inputs != b.inputs) return true;
+    if (chosen) return a.outputs.front() != b.outputs.front();
+    return a.inputs.empty() && a.outputs != b.outputs;
+}
+
 void append(std::string& text, const std::vector<DType>& types) {
     for (std::size_t i = 0; i < types.size(); ++i) {
         if (i > 0) text += ',';
@@ -146,7 +151,7 @@ std::string Combination::text() const {
     return result;
 }
 
-std::vector<Combination> read_combinations(const YamlNode& node, const Signature& signature) {
+std::vector<Combination> read_combinations(const YamlNode& node, const Signature& signature, bool chosen) {
     std::vector<Combination> result;
     if (node.kind == YamlNode::Kind::mapping) {
         expand_mapping(node, signature, result);
@@ -157,11 +162,10 @@ std::vector<Combination> read_combinations(const YamlNode& node, const Signature
     }
     for (std::size_t i = 0; i < result.size(); ++i) {
         for (std::size_t k = 0; k < i; ++k) {
-            const bool choosable = result[i].inputs != result[k].inputs || result[i].inputs.empty();
-            if (!choosable || (result[i].inputs.empty() && result[i].outputs == result[k].outputs)) {
-                fail(Spot{&node}, "the combination " + result[i].text() + " stands beside " + result[k].text() +
-                                      ": the inputs' types must choose one");
-            }
+            if (distinct(result[i], result[k], chosen)) continue;
+            fail(Spot{&node}, "the combination " + result[i].text() + " stands beside " + result[k].text() +
+                                  (chosen ? ": the types of the inputs and of the first output must choose one"
+                                          : ": the inputs' types must choose one"));
         }
     }
     return result;

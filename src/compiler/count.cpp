@@ -100,18 +100,11 @@ bool has_reals(const Variant& variant) {
            std::any_of(types.outputs.begin(), types.outputs.end(), floating);
 }
 
-/// Narrowing a real and making one from an integer round; a device may round in another way.
-bool rounds(const Expression& expression) {
-    const ValueType from = expression.operands[0].type;
-    if (!is_float(expression.type)) return is_float(from) && expression.type != ValueType::boolean;
-    if (is_float(from)) return !widens(from, expression.type);
-    return !(from == ValueType::u8 || from == ValueType::boolean);
-}
-
 bool is_exact_expression(const Expression& expression, bool arithmetic) {
     using Kind = Expression::Kind;
     const bool real = is_float(expression.type);
-    if (expression.kind == Kind::convert) return !rounds(expression);
+    // Conversions round once, to the nearest, or saturate: every lane has to do just that.
+    if (expression.kind == Kind::convert) return true;
     if (expression.kind == Kind::binary && real) return arithmetic && is_one_of(expression.name, {"+", "-", "*"});
     if (expression.kind == Kind::call && real)
         return is_one_of(expression.name, {"min", "max", "abs", "lowest", "highest"});

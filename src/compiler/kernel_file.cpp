@@ -67,18 +67,40 @@ ParameterDeclaration read_parameter(const YamlNode& key, const YamlNode& node) {
     } else if (type.value == "boolean") {
         parameter.type = ParameterDeclaration::Type::boolean;
     } else {
-        fail(Spot{&type}, "a parameter is real, integer or boolean, not '" + type.value + "'");
+        fail(Spot{&type}, "a parameter is real, integer, boolean or dtype, not '" + type.value + "'");
     }
     parameter.documentation = scalar(required_field(node, "doc", "the parameter"), "doc");
     if (const YamlNode* const value = node.find("default")) read_default(parameter, *value);
     return parameter;
 }
 
+bool is_dtype(const YamlNode& node) {
+    const YamlNode* const type = node.kind == YamlNode::Kind::mapping ? node.find("type") : nullptr;
+    return type != nullptr && type->value == "dtype";
+}
+
+void read_dtype(KernelFile& file, const YamlNode& key, const YamlNode& node) {
+    check_name(key, "the parameter");
+    if (file.dtype) fail(Spot{&key}, "a kernel has one parameter of type dtype");
+    if (const YamlNode* const value = node.find("default")) {
+        fail(Spot{value}, "a parameter of type dtype has no default: a call always names the type");
+    }
+    check_keys(node, {"type", "doc"}, "the parameter '" + key.value + "'");
+    file.dtype = DtypeDeclaration{key.value, scalar(required_field(node, "doc", "the parameter"), "doc"),
+                                  Spot{&key, 0, static_cast<int>(key.value.size())}};
+}
+
 void read_parameters(KernelFile& file, const YamlNode& root) {
     const YamlNode* const node = root.find("parameters");
     if (node == nullptr) return;
     if (node->kind != YamlNode::Kind::mapping) fail(Spot{node}, "parameters must be a mapping");
-    for (const auto& [key, value] : node->entries) file.parameters.push_back(read_parameter(key, value));
+    for (const auto& [key, value] : node->entries) {
+        if (is_dtype(value)) {
+            read_dtype(file, key, value);
+        } else {
+            file.parameters.push_back(read_parameter(key, value));
+        }
+    }
 }
 
 /// Tensors, indices, parameters and implied parameters share one name space.
@@ -90,15 +112,17 @@ void check_names(const KernelFile& file) {
     const auto twice = std::adjacent_find(taken.begin(), taken.end());
     if (twice != taken.end()) fail(file.signature_spot, "'" + *twice + "' is a tensor and an index");
     const bool stencil = file.signature.has_halo();
-    for (const ParameterDeclaration& parameter : file.parameters) {
-        if (std::binary_search(taken.begin(), taken.end(), parameter.name)) {
-            fail(parameter.spot, "'" + parameter.name + "' is a tensor or an index of the signature");
+    const auto check = [&](const std::string& name, const Spot& spot) {
+        if (std::binary_search(taken.begin(), taken.end(), name)) {
+            fail(spot, "'" + name + "' is a tensor or an index of the signature");
         }
-        if ((stencil && parameter.name == "boundary") ||
-            (file.signature.contracted_by_axis && (parameter.name == "axis" || parameter.name == "keepdims"))) {
-            fail(parameter.spot, "the parameter '" + parameter.name + "' follows from the signature already");
+        if ((stencil && name == "boundary") ||
+            (file.signature.contracted_by_axis && (name == "axis" || name == "keepdims"))) {
+            fail(spot, "the parameter '" + name + "' follows from the signature already");
         }
-    }
+    };
+    for (const ParameterDeclaration& parameter : file.parameters) check(parameter.name, parameter.spot);
+    if (file.dtype) check(file.dtype->name, file.dtype->spot);
 }
 
 void check_halo_parameters(const KernelFile& file) {
@@ -176,7 +200,8 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
     read_parameters(file, root);
     check_names(file);
     check_halo_parameters(file);
-    file.combinations = read_combinations(required_field(root, "types", "the description"), file.signature);
+    file.combinations =
+        read_combinations(required_field(root, "types", "the description"), file.signature, file.dtype.has_value());
     if (const YamlNode* const flops = root.find("flops")) {
         file.declared_flops = real_number(*flops, "flops");
         file.flops_spot = Spot{flops, 0, static_cast<int>(flops->value.size())};

@@ -26,6 +26,13 @@ struct ParameterDeclaration {
     Spot spot;
 };
 
+/// A parameter of type `dtype`: it chooses among the combinations with the same inputs and is not seen by the body.
+struct DtypeDeclaration {
+    std::string name;
+    std::string documentation;
+    Spot spot;
+};
+
 /// One combination of element types that the kernel is compiled for.
 struct Combination {
     std::vector<DType> inputs;
@@ -57,7 +64,8 @@ struct KernelFile {
     std::string documentation;
     Signature signature;
     Spot signature_spot;
-    std::vector<ParameterDeclaration> parameters;
+    std::vector<ParameterDeclaration> parameters;  ///< those that the body sees
+    std::optional<DtypeDeclaration> dtype;
     std::vector<Combination> combinations;
     std::optional<double> declared_flops;
     Spot flops_spot;

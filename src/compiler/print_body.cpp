@@ -21,7 +21,10 @@ std::string cpp_type(ValueType type) {
     broken_invariant(__FILE__, __LINE__, "a number without a type");
 }
 
-std::string cpp_element_type(DType type) { return type == DType::boolean ? "uint8_t" : cpp_type(value_type(type)); }
+std::string cpp_element_type(DType type) {
+    if (type == DType::boolean) return "uint8_t";
+    return type == DType::f16 ? "uint16_t" : cpp_type(value_type(type));
+}
 
 std::string cpp_name(const std::string& name) { return name + "_"; }
 
@@ -45,7 +48,9 @@ void BodyPrinter::print_one(const Statement& statement, Lines& lines) const {
             const bool to_element = statement.target.kind == Expression::Kind::element;
             const std::string target = to_element ? element(statement.target) : variable(statement.target);
             const bool byte = to_element && statement.type == ValueType::boolean;
-            lines.add(target + " = " + (byte ? "(uint8_t)" : "") + value(statement.value) + ";");
+            const bool half = is_half(statement.target, function_.function);
+            const std::string stored = half ? half_value(statement.value) : value(statement.value);
+            lines.add(target + " = " + (byte ? "(uint8_t)" : "") + stored + ";");
             break;
         }
         case Statement::Kind::branch: print_branch(statement, lines); break;
@@ -91,6 +96,7 @@ std::string BodyPrinter::value(const Expression& expression) const {
         case Expression::Kind::boolean: return expression.integer ? "true" : "false";
         case Expression::Kind::variable: return variable(expression);
         case Expression::Kind::element:
+            if (is_half(expression, function_.function)) return "from_half(" + element(expression) + ")";
             return expression.type == ValueType::boolean ? "(" + element(expression) + " != 0)" : element(expression);
         case Expression::Kind::unary: {
             const std::string operand = value(expression.operands[0]);
@@ -103,9 +109,16 @@ std::string BodyPrinter::value(const Expression& expression) const {
                    value(expression.operands[2]) + ")";
         case Expression::Kind::call: return call(expression);
         case Expression::Kind::convert:
+            if (expression.half) return "from_half(" + half_value(expression) + ")";
             return "to<" + cpp_type(expression.type) + ">(" + value(expression.operands[0]) + ")";
     }
     return "";
+}
+
+/// The bits of `expression` as f16. A conversion to f16 takes its operand as it is, to round once.
+std::string BodyPrinter::half_value(const Expression& expression) const {
+    const bool converts = expression.kind == Expression::Kind::convert && expression.half;
+    return "to_half(" + value(converts ? expression.operands[0] : expression) + ")";
 }
 
 std::string BodyPrinter::literal(const Expression& expression) const {

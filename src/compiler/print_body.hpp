@@ -51,6 +51,7 @@ protected:
 private:
     void print_one(const Statement& statement, Lines& lines) const;
     void print_branch(const Statement& statement, Lines& lines) const;
+    std::string half_value(const Expression& expression) const;
     std::string binary(const Expression& expression) const;
     std::string call(const Expression& expression) const;
     std::string literal(const Expression& expression) const;

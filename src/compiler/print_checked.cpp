@@ -75,6 +75,7 @@ std::string print_checked(const TypedKernel& kernel) {
         "// " + file.name + ", every access checked. Made by maniple-kernelc from " + file.name + ".kernel.yaml.\n";
     text += abi_text;
     text += arithmetic_text;
+    text += half_text;
     text += checked_text;
     if (file.is_fold() && file.signature.contracted_by_axis) text += position_text;
     Lines code;

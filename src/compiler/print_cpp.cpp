@@ -12,6 +12,7 @@ std::string print_cpp(const TypedKernel& kernel) {
     std::string text = lines.text();
     text += abi_text;
     text += arithmetic_text;
+    text += half_text;
     text += walk_text;
     if (file.is_fold() && file.signature.contracted_by_axis) text += position_text;
     Lines code;

@@ -33,6 +33,8 @@ public:
         if (!coordinates && file_.fold.commutative) {
             print_element_function("begin", FunctionKind::init);
             print_element_function("join", FunctionKind::merge);
+            print_lanes_struct();
+            print_few();
             print_run();
             print_lanes();
         }
@@ -191,22 +193,60 @@ private:
     }
 
     /// Sixteen partial states: element e of a group goes to number e mod 16, whatever the width of a register.
-    void print_run() {
+    void print_lanes_struct() {
         add("struct Lanes_" + n_ + " {");
         for (const TypedMember& member : variant_.members)
             add(cpp_type(member.type) + " " + cpp_name(member.name) + "[16];");
         add("};");
         add("");
-        std::string arguments = "MANIPLE_INLINE void run_" + n_ + "(Lanes_" + n_ +
-                                "& lanes, int phase, const i64 count, " + "const maniple_call* call" + parameters(true);
+        add("MANIPLE_OUTLINE void fresh_" + n_ + "(Lanes_" + n_ + "& lanes, const maniple_call* call" +
+            parameters(true) + ") {");
+        add("for (int l = 0; l < 16; ++l) {");
+        add("begin_" + n_ + "(call, nullptr" + parameters(false) + members("lanes.", "[l]") + ");");
+        add("}");
+        add("}");
+        add("");
+        add("MANIPLE_OUTLINE void tree_" + n_ + "(Lanes_" + n_ + "& lanes, const int used, const maniple_call* call" +
+            parameters(true) + ") {");
+        add("for (int half = 8; half > 0; half /= 2) {");
+        add("for (int l = 0; l < half && l + half < used; ++l) {");
+        add("join_" + n_ + "(call, nullptr" + parameters(false) + members("lanes.", "[l]") +
+            members("lanes.", "[l + half]") + ");");
+        add("}");
+        add("}");
+        add("}");
+        add("");
+    }
+
+    /// ", r1, a1": the inputs' rows and steps as they are handed on.
+    std::string rows(bool types) const {
+        std::string text;
         for (std::size_t s = 1; s < accumulate_.streams.size(); ++s) {
             const std::string n = std::to_string(s);
-            arguments += ", " + input_type(s) + " r" + n + ", const i64 a" + n;
+            text += types ? ", " + input_type(s) + " r" + n + ", const i64 a" + n : ", r" + n + ", a" + n;
         }
-        add(arguments + ") {");
+        return text;
+    }
+
+    /// The elements of a row before and behind its groups of sixteen.
+    void print_few() {
+        add("MANIPLE_OUTLINE void few_" + n_ + "(Lanes_" + n_ +
+            "& lanes, int l, i64 i, const i64 end, const maniple_call* call" + parameters(true) + rows(true) + ") {");
+        add("for (; i < end; ++l, ++i) {");
+        add(add_call("nullptr", members("lanes.", "[l]"), "i"));
+        add("}");
+        add("}");
+        add("");
+    }
+
+    void print_run() {
+        const std::string handed = ", call" + parameters(false) + rows(false) + ");";
+        add("MANIPLE_INLINE void run_" + n_ + "(Lanes_" + n_ + "& lanes, const int phase, const i64 count, " +
+            "const maniple_call* call" + parameters(true) + rows(true) + ") {");
         add("i64 i = 0;");
-        add("for (; phase != 0 && phase < 16 && i < count; ++phase, ++i) {");
-        add(add_call("nullptr", members("lanes.", "[phase]"), "i"));
+        add("if (phase != 0) {");
+        add("i = 16 - phase < count ? 16 - phase : count;");
+        add("few_" + n_ + "(lanes, phase, 0, i" + handed);
         add("}");
         add("if (count - i >= 16) {");
         add("Lanes_" + n_ + " local = lanes;  // constant subscripts only, so that it lives in registers");
@@ -218,9 +258,7 @@ private:
         add("}");
         add("lanes = local;");
         add("}");
-        add("for (int l = 0; i < count; ++l, ++i) {");
-        add(add_call("nullptr", members("lanes.", "[l]"), "i"));
-        add("}");
+        add("if (i < count) few_" + n_ + "(lanes, 0, i, count" + handed);
         add("}");
         add("");
     }
@@ -232,9 +270,7 @@ private:
         add("while (group > 0 && w.step[0][group - 1] == 0) --group;");
         add("do {");
         add("Lanes_" + n_ + " lanes;");
-        add("for (int l = 0; l < 16; ++l) {");
-        add("begin_" + n_ + "(call, nullptr" + parameters(false) + members("lanes.", "[l]") + ");");
-        add("}");
+        add("fresh_" + n_ + "(lanes, call" + parameters(false) + ");");
         add("const i64 count = w.count[w.rank - 1];");
         add("i64 done = 0;");
         add("do {");
@@ -245,13 +281,7 @@ private:
         add(call + ");");
         add("done += count;");
         add("} while (next(w, group, w.rank - 1));");
-        add("const int used = done < 16 ? (int)done : 16;");
-        add("for (int half = 8; half > 0; half /= 2) {");
-        add("for (int l = 0; l < half && l + half < used; ++l) {");
-        add("join_" + n_ + "(call, nullptr" + parameters(false) + members("lanes.", "[l]") +
-            members("lanes.", "[l + half]") + ");");
-        add("}");
-        add("}");
+        add("tree_" + n_ + "(lanes, done < 16 ? (int)done : 16, call" + parameters(false) + ");");
         add(state_name(number_) + "* r0 = " + row_start(0) + ";");
         add("join_" + n_ + "(call, nullptr" + parameters(false) + members("r0->", "") + members("lanes.", "[0]") +
             ");");

@@ -21,8 +21,8 @@ std::string real_text(double real) {
     return number;
 }
 
-/// The declared parameters first, so that their numbers are those of maniple_call::parameters; then what the
-/// signature implies.
+/// The declared parameters first, so that their numbers are those of maniple_call::parameters; then the one of type
+/// dtype, and what the signature implies.
 std::vector<Described> described_parameters(const KernelFile& file) {
     std::vector<Described> result;
     for (const ParameterDeclaration& parameter : file.parameters) {
@@ -35,6 +35,7 @@ std::vector<Described> described_parameters(const KernelFile& file) {
         }
         result.push_back(described);
     }
+    if (file.dtype) result.push_back({file.dtype->name, "dtype", true, "{0}", file.dtype->documentation});
     if (file.signature.has_halo()) {
         result.push_back({"boundary", "boundary", false, "{0}", "what lies beyond the edge: clamp, zero or periodic"});
     }

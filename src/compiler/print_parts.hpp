@@ -42,6 +42,7 @@ std::string c_string(const std::string& text);
 /// Texts of kernel/abi.hpp and of compiler/prelude/, put into the program when it is built.
 extern const char* const abi_text;
 extern const char* const arithmetic_text;
+extern const char* const half_text;
 extern const char* const walk_text;
 extern const char* const position_text;
 extern const char* const checked_text;

@@ -27,8 +27,8 @@ private:
 
 using Pattern = std::vector<std::string>;
 
-/// The strides that get code of their own: all ones; with up to two inputs of an ellipsis also every mix with
-/// broadcast ones; for named indices the one that unit strides give.
+/// The strides that get code of their own: all ones; with two inputs of an ellipsis also one of them broadcast; for
+/// named indices the one that unit strides give.
 std::vector<Pattern> patterns(const LoweredFunction& function, const KernelFile& file) {
     const std::size_t count = function.streams.size();
     if (!function.streams.front().ellipsis) {
@@ -45,7 +45,8 @@ std::vector<Pattern> patterns(const LoweredFunction& function, const KernelFile&
     }
     std::vector<Pattern> result{Pattern(count, "1")};
     if (inputs.size() > 2) return result;
-    for (unsigned mask = 1; mask < 1u << inputs.size(); ++mask) {
+    // Where all are broadcast along an axis, the output has one element there.
+    for (unsigned mask = 1; mask + 1 < 1u << inputs.size(); ++mask) {
         Pattern pattern(count, "1");
         for (std::size_t k = 0; k < inputs.size(); ++k) {
             if (mask >> k & 1u) pattern[inputs[k]] = "0";

@@ -6,16 +6,16 @@ namespace maniple::compiler {
 
 ValueType value_type(DType type) {
     switch (type) {
-        case DType::f32: return ValueType::f32;
+        case DType::f32:
+        case DType::f16: return ValueType::f32;
         case DType::f64: return ValueType::f64;
         case DType::i32: return ValueType::i32;
         case DType::i64: return ValueType::i64;
         case DType::u8: return ValueType::u8;
         case DType::u32: return ValueType::u32;
         case DType::boolean: return ValueType::boolean;
-        case DType::f16: break;
     }
-    broken_invariant(__FILE__, __LINE__, "f16 in a kernel");
+    broken_invariant(__FILE__, __LINE__, "an unknown element type");
 }
 
 std::string name_of(ValueType type) {

@@ -15,7 +15,7 @@ constexpr bool is_integer(ValueType type) {
     return type == ValueType::i32 || type == ValueType::i64 || type == ValueType::u8 || type == ValueType::u32;
 }
 
-/// The type of a loaded element. Requires: not f16.
+/// The type of a loaded element: of an f16 it is f32.
 ValueType value_type(DType type);
 
 /// "f32" … "bool"; the weak ones are "an integer number", "a real number".

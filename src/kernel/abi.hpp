@@ -29,7 +29,8 @@ typedef struct maniple_tensor {
     int64_t hi[MANIPLE_MAX_RANK];
 } maniple_tensor;
 
-/* The value of one parameter, in the order of the kernel's description. */
+/* The value of one parameter, in the order of the kernel's description. The last ones of a
+ * description are not among them: "dtype", "axes", "boundary" and the boolean keepdims. */
 typedef union maniple_parameter {
     double real;
     int64_t integer;
@@ -83,7 +84,7 @@ typedef struct maniple_kernel_table {
 /* A kernel's description as the compiler found it, and its code for each instruction set. Strings live for ever. */
 typedef struct maniple_parameter_description {
     const char* name;
-    const char* type; /* "real", "integer", "boolean", "axes", "boundary" */
+    const char* type; /* "real", "integer", "boolean", "dtype", "axes", "boundary" */
     int32_t required; /* else default_value holds */
     maniple_parameter default_value;
     const char* documentation;

@@ -16,6 +16,7 @@ KernelParameter::Type parse_parameter_type(const std::string& kernel, std::strin
     if (type == "real") return KernelParameter::Type::real;
     if (type == "integer") return KernelParameter::Type::integer;
     if (type == "boolean") return KernelParameter::Type::boolean;
+    if (type == "dtype") return KernelParameter::Type::dtype;
     if (type == "axes") return KernelParameter::Type::axes;
     if (type == "boundary") return KernelParameter::Type::boundary;
     refuse(kernel, "a parameter has the unknown type '" + std::string(type) + "'");
@@ -73,6 +74,28 @@ void check_table(const Kernel& kernel, const maniple_kernel_table& table, const 
     }
 }
 
+void check_dtype_parameter(const Kernel& kernel) {
+    int count = 0;
+    for (const KernelParameter& parameter : kernel.parameters) {
+        if (parameter.type != KernelParameter::Type::dtype) continue;
+        if (!parameter.required) refuse(kernel.name, "the parameter '" + parameter.name + "' has a default");
+        ++count;
+    }
+    if (count > 1) refuse(kernel.name, "it has several parameters of type dtype");
+}
+
+/// What the parameter of type dtype chooses must be one combination.
+void check_choice(const Kernel& kernel) {
+    if (kernel.dtype_parameter() == nullptr) return;
+    for (std::size_t i = 0; i < kernel.types.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            const KernelTypes& a = kernel.types[i];
+            const KernelTypes& b = kernel.types[k];
+            if (a.inputs == b.inputs && a.outputs[0] == b.outputs[0]) refuse(kernel.name, "it has one choice twice");
+        }
+    }
+}
+
 Signature parse_description_signature(const std::string& kernel, const char* text) {
     try {
         return parse_signature(text);
@@ -95,6 +118,7 @@ Kernel read_description(const maniple_kernel_description& description) {
         kernel.parameters.push_back({parameter.name, parse_parameter_type(kernel.name, parameter.type),
                                      parameter.required != 0, parameter.default_value, parameter.documentation});
     }
+    check_dtype_parameter(kernel);
     kernel.flops_per_point = description.flops_per_point;
     kernel.exact = description.exact != 0;
     if (description.table_count < 1) refuse(kernel.name, "it has no code");
@@ -106,6 +130,7 @@ Kernel read_description(const maniple_kernel_description& description) {
     for (std::int32_t i = 0; i < kernel.tables[0]->variant_count; ++i) {
         kernel.types.push_back(parse_types(kernel, kernel.tables[0]->variants[i]));
     }
+    check_choice(kernel);
     return kernel;
 }
 
@@ -122,6 +147,13 @@ const maniple_variant* Kernel::variant(std::size_t types_index, std::string_view
 const KernelParameter* Kernel::parameter(std::string_view parameter_name) const {
     for (const KernelParameter& candidate : parameters) {
         if (candidate.name == parameter_name) return &candidate;
+    }
+    return nullptr;
+}
+
+const KernelParameter* Kernel::dtype_parameter() const {
+    for (const KernelParameter& candidate : parameters) {
+        if (candidate.type == KernelParameter::Type::dtype) return &candidate;
     }
     return nullptr;
 }

@@ -19,7 +19,14 @@ namespace maniple {
 
 /// One parameter as its description declares it.
 struct KernelParameter {
-    enum class Type { real, integer, boolean, axes, boundary, dtype };
+    enum class Type {
+        real,
+        integer,
+        boolean,
+        dtype,  ///< an element type: KernelTypes::outputs[0] of the combination to call; never has a default
+        axes,
+        boundary,
+    };
     std::string name;
     Type type = Type::real;
     bool required = true;
@@ -52,6 +59,9 @@ struct Kernel {
     /// The functions of type combination `types_index` for `instruction_set`; null if it was not built.
     const maniple_variant* variant(std::size_t types_index, std::string_view instruction_set) const;
     const KernelParameter* parameter(std::string_view name) const;
+    /// The parameter of type dtype, or null. Where there is one, several of `types` may have the same inputs, and its
+    /// value tells them apart; else the inputs alone do (without inputs, the outputs).
+    const KernelParameter* dtype_parameter() const;
 };
 
 /// All kernels of one run. Looked into when a Graph or a Program is built, never while it runs.

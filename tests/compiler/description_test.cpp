@@ -49,7 +49,10 @@ TEST(Description, DerivesExactness) {
     EXPECT_TRUE(exact("f32->bool", "y = x > 0 && x < 1;"));
     EXPECT_FALSE(exact("f32->f32", "y = 1 / x;"));
     EXPECT_FALSE(exact("f32->f32", "y = sqrt(x);"));
-    EXPECT_FALSE(exact("f64->f32", "y = f32(x);"));
+    EXPECT_TRUE(exact("f64->f32", "y = f32(x);"));  // a conversion rounds once, everywhere
+    EXPECT_TRUE(exact("i64->f16", "y = f16(x);"));
+    EXPECT_TRUE(exact("f16->f16", "y = x*x + 1;"));
+    EXPECT_FALSE(exact("f16->f16", "y = x / 3;"));
     EXPECT_FALSE(exact("f32->f32", "y = exp(x);"));
     EXPECT_TRUE(exact("i32->i32", "y = x*x - 3;"));
     EXPECT_FALSE(exact("i32->f64", "y = x / 2;"));
@@ -76,6 +79,36 @@ TEST(Description, ExpandsTypes) {
     EXPECT_EQ(file.combinations[1].text(), "bool,i64->i64");
     EXPECT_EQ(file.combinations[2].text(), "u8,f64->f64");
     EXPECT_EQ(check_kernel(file).variants[2].bytes_per_point, 17);
+}
+
+TEST(Description, HalvesAreF32InBodies) {
+    const KernelFile file = parse("x[...] -> y[...]", "types: {real: [f16]}\nbody: \"real t = x + 1; y = t;\"\n");
+    const TypedKernel kernel = check_kernel(file);
+    EXPECT_EQ(kernel.variants[0].real, ValueType::f32);
+    EXPECT_EQ(kernel.variants[0].bytes_per_point, 4);
+    const std::string text = print_cpp(kernel);
+    EXPECT_NE(text.find("from_half(r"), std::string::npos);
+    EXPECT_NE(text.find(" = to_half(t_);"), std::string::npos);
+}
+
+TEST(Description, ConversionsToF16RoundOnce) {
+    const KernelFile file =
+        parse("x[...] -> y[...]", "types: [\"f64->f16\"]\nbody: \"f64 t = f16(x); y = output(t + x);\"\n");
+    const std::string text = print_cpp(check_kernel(file));
+    EXPECT_NE(text.find("double t_ = to<double>(from_half(to_half("), std::string::npos);
+    EXPECT_NE(text.find(" = to_half((t_ + "), std::string::npos);
+}
+
+TEST(Description, ParameterOfATypeTellsOutputsApart) {
+    const KernelFile file = parse("x[...] -> y[...]",
+                                  "parameters: {dtype: {type: dtype, doc: d}, a: {type: real, doc: d}}\n"
+                                  "types: [{types: \"S->T\", S: [f32, i32], T: [f16, bool]}]\nbody: \"y = T(x);\"\n");
+    ASSERT_EQ(file.combinations.size(), 4u);
+    ASSERT_TRUE(file.dtype);
+    EXPECT_EQ(file.parameters.size(), 1u);  // what the code sees
+    const TypedKernel kernel = check_kernel(file);
+    const std::string pack = print_pack("mine", {kernel}, {"checked"});
+    EXPECT_LT(pack.find("{\"a\", \"real\""), pack.find("{\"dtype\", \"dtype\", 1"));
 }
 
 TEST(Description, LaysOutStates) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -76,7 +77,7 @@ public:
             const bool moves = source >= 0 && box_.extent(source) > 1;
             t.stride[axis] = moves ? own.stride[source] : 0;
             t.lo[axis] = moves ? own.lo[source] : 0;
-            t.hi[axis] = moves ? own.hi[source] : space[axis];
+            t.hi[axis] = moves ? own.hi[source] : std::max<std::int64_t>(space[axis], 1);
         }
         return t;
     }

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "kernel_call.hpp"
+#include "elements.hpp"
+#include "fold_call.hpp"
 
 namespace maniple {
 namespace {
@@ -16,102 +17,10 @@ const KernelRegistry& registry() {
     return result;
 }
 
-template <class T>
-constexpr const char* type_name();
-template <>
-constexpr const char* type_name<float>() {
-    return "f32";
-}
-template <>
-constexpr const char* type_name<double>() {
-    return "f64";
-}
-template <>
-constexpr const char* type_name<std::int32_t>() {
-    return "i32";
-}
-template <>
-constexpr const char* type_name<std::int64_t>() {
-    return "i64";
-}
-template <>
-constexpr const char* type_name<std::uint8_t>() {
-    return "u8";
-}
-template <>
-constexpr const char* type_name<std::uint32_t>() {
-    return "u32";
-}
-
-template <class T>
-T next(Numbers& numbers) {
-    if constexpr (std::is_floating_point_v<T>) {
-        const std::int64_t kind = numbers.integer() & 63;
-        if (kind == 0) return std::numeric_limits<T>::quiet_NaN();
-        if (kind == 1) return std::numeric_limits<T>::infinity();
-        if (kind == 2) return static_cast<T>(-0.0);
-        return static_cast<T>(numbers.real());
-    } else {
-        return static_cast<T>(numbers.integer());
-    }
-}
-
-template <class T>
-bool same(T a, T b) {
-    if constexpr (std::is_floating_point_v<T>) {
-        if (std::isnan(a) && std::isnan(b)) return true;
-    }
-    return std::memcmp(&a, &b, sizeof(T)) == 0;
-}
-
 /// Equal bytes, which for NaN is more than ==.
 template <class T>
 bool same_bytes(Grid<T>& a, Grid<T>& b) {
     return std::memcmp(a.data().data(), b.data().data(), a.data().size() * sizeof(T)) == 0;
-}
-
-/// Runs a kernel of two inputs in every instruction set on shapes that broadcast in many ways.
-template <class T, class R>
-void check_binary(const std::string& name, const std::function<R(T, T)>& expected) {
-    const Kernel* const kernel = registry().find(name);
-    ASSERT_NE(kernel, nullptr) << name;
-    const std::string in = type_name<T>();
-    const std::size_t types = types_index(*kernel, in + "," + in + "->" + type_name<R>());
-    const std::vector<std::pair<Shape, Shape>> shapes = {
-        {Shape{4, 5, 77}, Shape{4, 5, 77}}, {Shape{4, 5, 77}, Shape{77}},   {Shape{4, 5, 77}, Shape{}},
-        {Shape{}, Shape{4, 5, 77}},         {Shape{4, 1, 77}, Shape{5, 1}}, {Shape{4, 5, 1}, Shape{4, 5, 77}}};
-    const Shape space{4, 5, 77};
-    for (const std::pair<Shape, Shape>& pair : shapes) {
-        const Shape& a_shape = pair.first;
-        const Shape& b_shape = pair.second;
-        for (const std::int64_t gap : {1, 3}) {
-            Grid<T> a(Box::whole(a_shape), gap), b(Box::whole(b_shape), gap);
-            Numbers numbers(21);
-            a.fill([&] { return next<T>(numbers); });
-            b.fill([&] { return next<T>(numbers); });
-            const Box box(Extents{1, 0, 3}, Extents{4, 5, 76});
-            for (const std::string& set : sets_that_run(*kernel)) {
-                Grid<R> c(Box::whole(space), gap);
-                EXPECT_EQ(call(kernel->variant(types, set)->compute, box, space,
-                               {c.tensor(), a.broadcast(space), b.broadcast(space)}),
-                          0);
-                int wrong = 0;
-                for_each_point(box, [&](const Extents& at) {
-                    const auto part = [&](const Shape& shape) {
-                        Extents result(shape.rank());
-                        for (int axis = 0; axis < shape.rank(); ++axis) {
-                            result[axis] = shape[axis] == 1 ? 0 : at[3 - shape.rank() + axis];
-                        }
-                        return result;
-                    };
-                    wrong += !same(c(at), expected(a(part(a_shape)), b(part(b_shape))));
-                });
-                EXPECT_EQ(wrong, 0) << name << " " << in << " " << set << " gap " << gap << " " << to_string(a_shape)
-                                    << " " << to_string(b_shape);
-                EXPECT_EQ(c({0, 0, 0}), R{});
-            }
-        }
-    }
 }
 
 /// Arithmetic that wraps.
@@ -169,19 +78,11 @@ TEST(StandardKernels, ArithmeticOfBools) {
 
 template <class T>
 void check_unary(const std::string& name, const std::function<T(T)>& expected) {
-    const Kernel* const kernel = registry().find(name);
-    ASSERT_NE(kernel, nullptr);
-    const std::string type = type_name<T>();
-    for (const std::string& set : sets_that_run(*kernel)) {
-        for (const std::int64_t count : {1, 7, 255, 1000}) {
-            Grid<T> x(Shape{count}), y(Shape{count});
-            Numbers numbers(22);
-            x.fill([&] { return next<T>(numbers); });
-            x({0}) = std::numeric_limits<T>::lowest();
-            call(kernel->variant(types_index(*kernel, type + "->" + type), set)->compute, Box::whole(Shape{count}),
-                 Shape{count}, {y.tensor(), x.tensor()});
-            for (std::int64_t i = 0; i < count; ++i) EXPECT_TRUE(same(y({i}), expected(x({i})))) << name << " " << set;
-        }
+    for (const int count : {1, 7, 255, 1000}) {
+        std::vector<T> values = {std::numeric_limits<T>::lowest()};
+        Numbers numbers(22);
+        while (std::ssize(values) < count) values.push_back(next<T>(numbers));
+        check_unary_on<T, T>(name, values, expected);
     }
 }
 
@@ -242,50 +143,6 @@ TEST(StandardKernels, GradientMagnitude) {
 }
 
 // Folds.
-
-struct Reduced {
-    Box kept;
-    maniple_tensor state{};
-    maniple_tensor result{};
-};
-
-/// Tensors of a reduction of `shape` over the axes in `mask`, on bytes given.
-Reduced reduced(const Shape& shape, unsigned mask, void* states, void* results) {
-    Reduced reduced;
-    reduced.kept = Box::whole(shape);
-    reduced.state.rank = reduced.result.rank = shape.rank();
-    std::int64_t step = 1;
-    for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-        const bool contracted = mask >> axis & 1u;
-        if (contracted) reduced.kept.hi[axis] = 1;
-        reduced.state.stride[axis] = reduced.result.stride[axis] = contracted ? 0 : step;
-        reduced.state.hi[axis] = reduced.result.hi[axis] = shape[axis];
-        if (!contracted) step *= shape[axis];
-    }
-    reduced.state.data = states;
-    reduced.result.data = results;
-    return reduced;
-}
-
-template <class T, class R, class State>
-std::vector<R> reduce(const Kernel& kernel, const std::string& set, const Shape& shape, unsigned mask, Grid<T>& x,
-                      const std::vector<Box>& boxes) {
-    const maniple_variant& variant =
-        *kernel.variant(types_index(kernel, std::string(type_name<T>()) + "->" + type_name<R>()), set);
-    EXPECT_EQ(variant.state_bytes, static_cast<std::int32_t>(sizeof(State)));
-    const auto count = static_cast<std::size_t>(element_count(shape));
-    std::vector<State> states(count);
-    std::vector<R> results(count, R{});
-    const Reduced r = reduced(shape, mask, states.data(), results.data());
-    call(variant.init, r.kept, shape, {r.state});
-    for (const Box& box : boxes) EXPECT_EQ(call(variant.accumulate, box, shape, {r.state, x.tensor()}), 0);
-    call(variant.finish, r.kept, shape, {r.result, r.state});
-    results.resize(static_cast<std::size_t>(r.kept.volume()));
-    return results;
-}
-
-const std::vector<Shape> fold_shapes = {Shape{7, 3, 50},  Shape{1, 1, 1},  Shape{4, 1, 33},
-                                        Shape{2, 100, 1}, Shape{1, 5, 16}, Shape{3, 7, 2}};
 
 template <class T, class R, class State>
 void check_fold(const std::string& name, R start, const std::function<R(R, T)>& step) {

@@ -51,6 +51,20 @@ TEST(KernelRegistry, FoldsHaveImpliedParametersAndStates) {
     EXPECT_TRUE(registry.find("max")->exact);
 }
 
+TEST(KernelRegistry, ParameterOfTypeDtypeChoosesTheOutput) {
+    const KernelRegistry registry(standard_kernels());
+    EXPECT_EQ(registry.find("add")->dtype_parameter(), nullptr);
+    const Kernel* const cast = registry.find("cast");
+    ASSERT_NE(cast, nullptr);
+    const KernelParameter* const dtype = cast->dtype_parameter();
+    ASSERT_NE(dtype, nullptr);
+    EXPECT_EQ(dtype->name, "dtype");
+    EXPECT_EQ(dtype->type, KernelParameter::Type::dtype);
+    EXPECT_TRUE(dtype->required);
+    EXPECT_EQ(cast->types.size(), static_cast<std::size_t>(dtype_count * dtype_count));
+    EXPECT_TRUE(cast->exact);
+}
+
 TEST(KernelRegistry, HasCodeForEveryInstructionSet) {
     const KernelRegistry registry(standard_kernels());
     for (const Kernel& kernel : registry.all()) {
@@ -101,6 +115,18 @@ TEST(KernelRegistry, RefusesDescriptionsThatContradictThemselves) {
     ChangedPack fold;
     fold.description.signature = "a[...] -> c[...] : sum(axis)";
     EXPECT_THROW(KernelRegistry{fold.pack()}, UnavailableError);
+}
+
+TEST(KernelRegistry, RefusesAParameterOfTypeDtypeWithADefault) {
+    ChangedPack pack;
+    maniple_parameter_description parameter{"dtype", "dtype", 1, {0}, "d"};
+    pack.description.parameters = &parameter;
+    pack.description.parameter_count = 1;
+    EXPECT_NO_THROW(KernelRegistry{pack.pack()});
+    parameter.required = 0;
+    EXPECT_THROW(KernelRegistry{pack.pack()}, UnavailableError);
+    parameter = {"dtype", "type", 1, {0}, "d"};
+    EXPECT_THROW(KernelRegistry{pack.pack()}, UnavailableError);
 }
 
 class InstructionSet : public ::testing::Test {
