@@ -78,7 +78,10 @@ private:
         } else {
             item.stop = read_bound(part.substr(first + 1, second - first - 1));
             item.step = read_bound(part.substr(second + 1));
-            if (item.step && *item.step < 1) fail(part.substr(second + 1), "the step of a slice must be at least 1");
+            if (item.step && *item.step < 1) {
+                fail(part.substr(second + 1),
+                     "the step of a slice must be at least 1, found " + std::to_string(*item.step));
+            }
         }
         return item;
     }

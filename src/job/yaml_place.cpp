@@ -119,8 +119,10 @@ Place YamlNode::place_at(std::size_t offset, int length) const {
                                         [](std::size_t wanted, const Stretch& s) { return wanted < s.offset; });
     if (after != stretches.begin()) stretch = *(after - 1);
     const std::string_view before = std::string_view(value).substr(stretch.offset, offset - stretch.offset);
+    // Where a place is inexact (folded text), it stays on its line at least.
+    const auto last = static_cast<int>(count_characters(source->line(stretch.line))) + 1;
     const auto column = stretch.column + static_cast<int>(count_characters(before));
-    return source->place(stretch.line, column, length);
+    return source->place(stretch.line, std::min(column, last), length);
 }
 
 }  // namespace maniple

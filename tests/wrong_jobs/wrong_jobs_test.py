@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Every wrong job of jobs/ against its golden text: exit code and standard error, the same on 1 and 2 ranks.
 
-    wrong_jobs_test.py MANIPLE MPIEXEC [--update] [--command check] [--only WORD]
+    wrong_jobs_test.py MANIPLE MPIEXEC [--update] [--command check|plan] [--only WORD] [--all]
 
 jobs/NAME.yaml is a job with something wrong in it, jobs/NAME.expected what maniple says about it. A job whose first
 line is `# maniple WORDS` is called with these words (JOB stands for its file), any other one as `run JOB`. --update
-writes the golden texts anew: read what changed. With `--command check` the jobs are given to `maniple check`, without
-MPI; those that need a run to fail, or have words of their own, are left out.
+writes the golden texts anew: read what changed. All run on 2 ranks, every fourth also on 1 (with --all: every one).
+With `--command check` (or plan) the jobs are given to that command, without MPI; those that need a run to fail, or
+have words of their own, are left out.
 """
 import argparse
 import concurrent.futures
@@ -17,13 +18,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 
 import h5py
 import numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 JOBS = os.path.join(HERE, "jobs")
-NEEDS_A_RUN = ("# needs a run", "# maniple ")
+NEEDS_A_RUN = ("# needs a run", "# maniple")
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 for name in ("NO_COLOR", "MANIPLE_THREADS"):
     ENVIRONMENT.pop(name, None)
@@ -41,6 +43,7 @@ def make_inputs(folder):
         file["u64"] = numpy.arange(4, dtype="u8")
         file["empty"] = numpy.zeros((0, 3), "f4")
         file["nan"] = numpy.array([1, numpy.nan], "f4")
+        file["large"] = numpy.array([1, 3e9], "f4")
         file["string"] = "text"
         file["compound"] = numpy.zeros(2, [("x", "f4"), ("y", "i4")])
         file["nine"] = numpy.zeros((1,) * 9, "f4")
@@ -78,6 +81,7 @@ class Runs:
     def __init__(self, options, folder):
         self.options = options
         self.folder = folder
+        self.repeated = 0
 
     def call(self, job, ranks):
         """The exit code and standard error as a golden text, and what is wrong whatever the text is."""
@@ -85,10 +89,13 @@ class Runs:
         command = [self.options.maniple] + words
         if words[:1] == ["run"]:
             command[:0] = [self.options.mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
-        for attempt in (1, 2):
+        for attempt in (1, 2, 3):
             result = subprocess.run(command, env=ENVIRONMENT, cwd=self.folder, capture_output=True, timeout=100)
-            if result.returncode != 139:  # about one abort in 190 crashes mpirun itself
+            # About one abort in 190 crashes mpirun itself. And a message may be lost: once one rank has left with a
+            # code, mpirun ends the others, rank 0 perhaps before it has printed.
+            if result.returncode != 139 and (result.stderr or attempt == 3):
                 break
+            self.repeated += 1
         faults = []
         if result.stdout:
             faults.append("something on standard output: %r" % result.stdout[:200])
@@ -102,7 +109,8 @@ class Runs:
         faults = []
         said = None
         by_ranks = self.options.command == "run" and words_of(job, "run")[:1] == ["run"]
-        for ranks in (1, 2) if by_ranks else (1,):
+        also_one = self.options.all or zlib.crc32(job.encode()) % 4 == 0
+        for ranks in ((1, 2) if also_one else (2,)) if by_ranks else (1,):
             text, wrong = self.call(job, ranks)
             faults += wrong
             if said is not None and text != said:
@@ -123,13 +131,14 @@ def main():
     parser.add_argument("maniple")
     parser.add_argument("mpiexec")
     parser.add_argument("--update", action="store_true")
-    parser.add_argument("--command", default="run", choices=("run", "check"))
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--command", default="run", choices=("run", "check", "plan"))
     parser.add_argument("--only", default="")
     options = parser.parse_args()
     options.maniple = os.path.abspath(options.maniple)
     names = sorted(name[:-5] for name in os.listdir(JOBS) if name.endswith(".yaml"))
     jobs = [name for name in names if options.only in name]
-    if options.command == "check":
+    if options.command != "run":
         jobs = [name for name in jobs if not first_line(name).startswith(NEEDS_A_RUN)]
     folder = tempfile.mkdtemp(prefix="maniple-wrong-jobs-")
     make_inputs(folder)
@@ -147,7 +156,7 @@ def main():
     if left:
         print("BAD   left behind: %s" % left)
     shutil.rmtree(folder)
-    print("%d wrong jobs, %d failures" % (len(jobs), failed + bool(left)))
+    print("%d wrong jobs, %d failures, %d runs repeated" % (len(jobs), failed + bool(left), runs.repeated))
     return 1 if failed or left else 0
 
 

@@ -1,8 +1,8 @@
 // Any bytes as an expression: a tree whose nodes stand in the text, or one error that can be shown.
 #include <cstdint>
 
-#include "job/expression.hpp"
 #include "expect_presentable.hpp"
+#include "job/expression.hpp"
 
 namespace {
 

@@ -1,8 +1,8 @@
 // Any bytes as a job file: a Job, or errors that can be shown.
 #include <cstdint>
 
-#include "job/job.hpp"
 #include "expect_presentable.hpp"
+#include "job/job.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);

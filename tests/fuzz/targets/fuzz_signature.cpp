@@ -1,8 +1,8 @@
 // Any bytes as a kernel's signature: a Signature, or one error that stands in it.
 #include <cstdint>
 
-#include "kernel/signature.hpp"
 #include "expect_presentable.hpp"
+#include "kernel/signature.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string text(reinterpret_cast<const char*>(data), size);
