@@ -59,7 +59,7 @@ Section::Section(Reading& reading, const YamlNode& node, std::string_view name, 
         const std::string message = "unknown key " + in_quotes(key.value) + where + "; expected one of ";
         misspelt_.push_back(nearest_word(key.value, known));
         // The names that a misspelt section defines are not known, and not unknown either.
-        if (!misspelt_.back().empty()) reading.incomplete = true;
+        if (name.empty() && !misspelt_.back().empty()) reading.incomplete = true;
         reading.error(key.place, message + join(known, ", "), misspelt_.back());
     }
     for (const std::string& key : required) {
