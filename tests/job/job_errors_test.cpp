@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"parameters: {p: 'a.h5:/p[1,,2]'}\n", 5, 28, "found nothing"},
                     Wrong{"parameters: {p: {}}\n", 5, 17, "missing key 'from' or 'fill'"},
                     Wrong{"parameters: {p: {fill: 1}}\n", 5, 17, "missing key 'shape'"},
-                    Wrong{"parameters: {p: {from: a.h5:/p, dtype: float}}\n", 5, 40, "expected one of f32"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, dtype: float}}\n", 5, 40, "expected one of f32", "f32"},
                     Wrong{"parameters: {p: {from: a.h5:/p, dtype: bol}}\n", 5, 40, "expected one of", "bool"},
                     Wrong{"parameters: {p: {from: a.h5:/p, shap: [1]}}\n", 5, 33, "unknown key 'shap'", "shape"},
                     Wrong{"parameters: {p: {from: a.h5:/p, fill: 1, shape: []}}\n", 5, 33, "exclude each other"},
@@ -152,8 +152,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"after: {aa: [a]}\ngraph: {a: f(u)}\n", 5, 9, "not defined", "a"},
                     Wrong{"after: {a: b}\ngraph: {a: f(u), b: f(u)}\n", 5, 12, "expected a list of names"},
                     Wrong{"place: {a: gpuu}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N", "gpu"},
-                    Wrong{"place: {a: gpu:x}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N"},
-                    Wrong{"place: {a: cpu:1}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N"},
+                    Wrong{"place: {a: gpu:x}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N", "gpu"},
+                    Wrong{"place: {a: cpu:1}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N", "cpu"},
                     Wrong{"place: {u: gpu}\n", 5, 9, "not defined: expected a name of the graph"}));
 
 INSTANTIATE_TEST_SUITE_P(

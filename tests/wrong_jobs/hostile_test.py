@@ -54,7 +54,7 @@ def hostile_files():
     for level in range(1, 60):
         bomb += b"a%d: &a%d [%s]\n" % (level, level, b", ".join([b"*a%d" % (level - 1)] * 10))
     text = b"x-text: &text '" + b"x" * 1000000 + b"'\nx-copies: [" + b", ".join([b"*text"] * 900) + b"]\n"
-    graph = HEAD + b"inputs: {u: in.h5:/u}\ngraph:\n  a: "
+    graph = HEAD + b"inputs: {u: {shape: [2], fill: 1}}\ngraph:\n  a: "
     yield "alias_bomb", HEAD + bomb
     yield "alias_of_a_long_text", HEAD + text
     yield "brackets", HEAD + b"x: " + b"[" * 100000
