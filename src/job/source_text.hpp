@@ -36,7 +36,6 @@ public:
     std::size_t byte_of_character(std::size_t index) const;
 
 private:
-
     std::string file_;
     std::string text_;
     std::vector<std::uint32_t> line_starts_;        ///< bytes

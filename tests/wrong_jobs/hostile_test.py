@@ -128,7 +128,8 @@ class Hostile:
                % (name, code, len(said), said[:150].decode(errors="replace").splitlines()[:1]))
         expect(all(byte >= 32 or byte in b"\n\t" for byte in said), "%s leaves no control characters" % name)
         if self.limits:
-            expect(longer < SECONDS and mib < MEGABYTES, "%s takes %.2f s more than a trivial job, %.0f MiB" % (name, longer, mib))
+            expect(longer < SECONDS and mib < MEGABYTES,
+                   "%s takes %.2f s more than a trivial job, %.0f MiB" % (name, longer, mib))
         os.remove(os.path.join(self.folder, name + ".yaml"))
 
 
