@@ -133,6 +133,7 @@ Place YamlNode::place_at(std::size_t offset, int length) const {
     if (after != stretches.begin()) stretch = *(after - 1);
     const std::string_view before = std::string_view(value).substr(stretch.offset, offset - stretch.offset);
     // Where a place is inexact (folded text), it stays on its line at least.
+    stretch.line = std::min(stretch.line, source->line_count());
     const std::size_t line_start = source->line_start(stretch.line);
     const std::size_t line_end = line_start + source->line(stretch.line).size();
     const auto last = static_cast<int>(source->character_of_byte(line_end) - source->character_of_byte(line_start)) + 1;
