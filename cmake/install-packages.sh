@@ -14,7 +14,9 @@ declare -A packages=(
     # to look at results
     [look]="hdf5-tools netcdf-bin"
     # to build and run the tests
-    [test]="libgtest-dev librapidcheck-dev python3 python3-numpy python3-h5py hdf5-tools netcdf-bin util-linux"
+    # (clang and its run-time library: the fuzz tests need libFuzzer, whatever compiles the rest)
+    [test]="libgtest-dev librapidcheck-dev python3 python3-numpy python3-h5py hdf5-tools netcdf-bin util-linux
+            clang libclang-rt-dev"
     # for the preset clang
     [clang]="clang libomp-dev libclang-rt-dev"
     # to test on a Slurm cluster of two virtual nodes (root only)

@@ -72,14 +72,17 @@ std::optional<double> parse_with_unit(std::string_view text, std::span<const Uni
 
 std::string nearest_word(std::string_view word, std::span<const std::string> known) {
     if (word.empty() || word.size() > longest_word) return {};
-    std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+    std::size_t best_distance = longest_word;
     std::string best;
     for (const std::string& candidate : known) {
-        if (candidate.size() > 2 * longest_word || candidate.size() >= word.size() + best_distance) continue;
+        const std::size_t longer = std::max(candidate.size(), word.size());
+        const std::size_t shorter = std::min(candidate.size(), word.size());
+        const std::size_t allowed = std::max<std::size_t>(1, (longer + 1) / 3);
+        if (longer - shorter > allowed) continue;
         // A word of one letter is near to every other one: nothing of it would be kept.
-        if (std::max(candidate.size(), word.size()) < 2) continue;
+        if (longer < 2) continue;
         const std::size_t distance = edit_distance(word, candidate);
-        if (distance < best_distance) {
+        if (distance <= allowed && distance < best_distance) {
             best_distance = distance;
             best = candidate;
         }

@@ -15,7 +15,7 @@
 namespace maniple {
 
 /// The word of `known` that is closest to `word` by Damerau-Levenshtein distance, or "" when none is within a
-/// third of its length (at least 1).
+/// third of the longer one's length (at least 1).
 std::string nearest_word(std::string_view word, std::span<const std::string> known);
 
 /// "1.5 MiB": bytes with a binary unit, at most one decimal.

@@ -30,8 +30,6 @@ constexpr std::array<Operator, 6> comparisons = {{{"<", "less"},
                                                   {"==", "equal"},
                                                   {"!=", "not_equal"}}};
 
-bool is_keyword(std::string_view word) { return word == "and" || word == "or" || word == "not"; }
-
 /// A part of the tree with its height, so that the height stays bounded without walking the tree again.
 struct Part {
     Expression tree;
@@ -53,7 +51,11 @@ public:
 private:
     const Token& now() const { return tokens_[at_]; }
     const Token& after() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-    Token take() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
+    Token take() {
+        const Token& token = tokens_[at_ + 1 < tokens_.size() ? at_++ : at_];
+        last_end_ = token.offset + token.text.size();
+        return token;
+    }
     Place place_of(const Token& token) const {
         return locate_(token.offset, std::max(1, static_cast<int>(count_characters(token.text))));
     }
@@ -258,7 +260,11 @@ private:
         if (now().kind == Token::Kind::name && !is_keyword(now().text) && after().is("=")) return parameter(call);
         const Token first = now();
         Part part = disjunction();
-        if (!call.tree.parameters.empty()) fail(first, "an argument without a name after a named parameter");
+        if (!call.tree.parameters.empty()) {
+            const Expression::Parameter& before = call.tree.parameters.front();
+            fail(first, "an argument without a name after a named parameter: write it before '" + before.name + "='",
+                 {{before.place, "the first named parameter"}});
+        }
         call.height = std::max(call.height, part.height + 1);
         call.tree.arguments.push_back(std::move(part.tree));
     }
@@ -289,12 +295,15 @@ private:
                 elements(value, opener, height);
                 return 0;
             });
+            const std::size_t end = last_end_;
+            value.place = locate_(opener.offset, static_cast<int>(end - opener.offset));
         } else if (now().kind == Token::Kind::name && !is_keyword(now().text) && alone) {
             value.kind = Expression::Value::Kind::word;
             value.word = take().text;
         } else {
             Part part = disjunction();
             height = std::max(height, part.height + 1);
+            if (part.tree.kind != Expression::Kind::call) value.place = part.tree.place;
             value.expression.push_back(std::move(part.tree));
         }
         return value;
@@ -312,6 +321,7 @@ private:
     const Locator& locate_;
     std::vector<Token> tokens_;
     std::size_t at_ = 0;
+    std::size_t last_end_ = 0;  ///< of the token taken last
     int nesting_ = 0;
     int calls_ = 0;  ///< open ones
 };
@@ -325,6 +335,8 @@ Expression parse(std::string_view text, const Locator& locate) {
 }
 
 }  // namespace
+
+bool is_keyword(std::string_view word) { return word == "and" || word == "or" || word == "not"; }
 
 bool is_name(std::string_view text) {
     const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };

@@ -56,6 +56,9 @@ Expression parse_expression(std::string_view text, const Place& origin);
 /// The same for the scalar `node`; places are exact also where the scalar is quoted or folded.
 Expression parse_expression(const YamlNode& node);
 
+/// Whether `word` is an operator of expressions: `and`, `or` or `not`.
+bool is_keyword(std::string_view word);
+
 /// Whether `text` is a name of the job: [A-Za-z_][A-Za-z0-9_]*, and neither `and`, `or` nor `not`.
 bool is_name(std::string_view text);
 

@@ -78,7 +78,10 @@ private:
         } else {
             item.stop = read_bound(part.substr(first + 1, second - first - 1));
             item.step = read_bound(part.substr(second + 1));
-            if (item.step && *item.step < 1) fail(part.substr(second + 1), "the step of a slice must be at least 1");
+            if (item.step && *item.step < 1) {
+                fail(part.substr(second + 1),
+                     "the step of a slice must be at least 1, found " + std::to_string(*item.step));
+            }
         }
         return item;
     }
@@ -103,6 +106,8 @@ std::string normal_dataset(std::string_view text) {
 
 FileReference read_file_reference(const YamlNode& node, const Reading& reading) {
     const std::string& text = read_text(node, "FILE:/DATASET");
+    // A path has at most 4096 bytes; without a limit every prefix of a data set's name would be looked up.
+    if (text.size() > 8192) refuse(node, "FILE:/DATASET may have at most 8192 bytes");
     const std::size_t split = text.rfind(":/");
     if (split == std::string::npos) refuse(node, "expected FILE:/DATASET, found " + describe(node));
     if (split == 0) refuse(node, "no file before ':/': expected FILE:/DATASET");

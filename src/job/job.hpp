@@ -64,6 +64,7 @@ struct InputSpec {
     Place place;        ///< of the name
     Place shape_place;  ///< of the value of `shape`
     Place dtype_place;
+    Place sha256_place;
 };
 
 struct GraphEntry {

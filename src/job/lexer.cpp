@@ -52,11 +52,12 @@ private:
     Token take(Token::Kind kind, std::size_t end) {
         const Token token{kind, text_.substr(at_, end - at_), at_};
         at_ = end;
+        last_end_ = end;
         return token;
     }
 
     Token next() {
-        if (at_ == text_.size()) return {Token::Kind::end, {}, at_};
+        if (at_ == text_.size()) return {Token::Kind::end, {}, last_end_};  // not behind blanks or line ends
         if (is_name_start(peek())) {
             std::size_t end = at_;
             while (end < text_.size() && is_name_part(text_[end])) ++end;
@@ -108,6 +109,7 @@ private:
     std::string_view text_;
     const Locator& locate_;
     std::size_t at_ = 0;
+    std::size_t last_end_ = 0;  ///< of the last token
 };
 
 }  // namespace

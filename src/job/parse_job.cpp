@@ -111,8 +111,10 @@ std::vector<Diagnostic> presentable(std::vector<Diagnostic> errors, const Source
     });
     if (errors.size() > max_errors) {
         const std::size_t more = errors.size() - max_errors;
+        const std::string at_least = errors.size() > Reading::max_errors ? "and at least " : "and ";
         errors.resize(max_errors);
-        errors.back().notes.push_back({{}, "and " + std::to_string(more) + " more errors"});
+        errors.back().notes.push_back(
+            {{}, at_least + std::to_string(more) + (more == 1 ? " more error" : " more errors")});
     }
     const auto complete = [&](Place& place) {
         if (place && place.line_text.empty() && place.file == source.file()) place.line_text = source.line(place.line);
@@ -139,10 +141,12 @@ Job parse_job(std::string_view text, const std::string& file, const JobOverrides
             refuse(root, "expected a mapping of keys and values, found " + describe(root));
         }
         read_sections(reading, root, overrides, job);
+        check_names(reading, job);
+        check_iteration(reading, job);
+        check_files(reading, job);
+    } catch (const TooManyErrors&) {
+        throw JobError(presentable(std::move(reading.errors), SourceText(text, file)));
     } catch (const JobError& error) { throw JobError(presentable(error.diagnostics(), SourceText(text, file))); }
-    check_names(reading, job);
-    check_iteration(reading, job);
-    check_files(reading, job);
     if (!reading.errors.empty()) throw JobError(presentable(std::move(reading.errors), SourceText(text, file)));
     apply_plan(overrides.plan, reading, job.plan);
     return job;

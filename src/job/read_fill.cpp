@@ -30,8 +30,10 @@ const std::vector<Generator>& generators() {
     std::vector<std::string> words = {"iota"};
     for (const Generator& generator : generators()) words.push_back(generator.name);
     const bool word = !expression.from_operator && !expression.name.empty();
-    throw JobError(expression.place, "expected " + std::string(fills) + ", found another expression",
-                   word ? nearest_word(expression.name, words) : std::string());
+    throw JobError(
+        expression.place,
+        "expected " + std::string(fills) + ", found " + (word ? in_quotes(expression.name) : "another expression"),
+        word ? nearest_word(expression.name, words) : std::string());
 }
 
 const Generator& find_generator(const Expression& call) {
@@ -126,10 +128,13 @@ void check_fill(const Fill& fill, DType dtype) {
     if (fill.kind != Fill::Kind::number) {
         throw JobError(fill.place, "random numbers need a floating dtype (f32, f64, f16), found " + name);
     }
-    if (!fill.value.is_integer) throw JobError(fill.place, "expected an integer for dtype " + name);
+    if (!fill.value.is_integer)
+        throw JobError(fill.place,
+                       "expected an integer for dtype " + name + ", found a number with a fraction or exponent");
     const Range range = range_of(dtype);
     if (fill.value.integer >= range.low && fill.value.integer <= range.high) return;
-    throw JobError(fill.place, std::to_string(fill.value.integer) + " does not fit dtype " + name);
+    throw JobError(fill.place, std::to_string(fill.value.integer) + " does not fit dtype " + name + ": expected " +
+                                   std::to_string(range.low) + " to " + std::to_string(range.high));
 }
 
 }  // namespace maniple

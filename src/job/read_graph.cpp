@@ -19,6 +19,8 @@ void read_entry_names(const YamlNode& key, GraphEntry& entry) {
         while (last > first && text[last - 1] == ' ') --last;
         const std::string name = text.substr(first, last - first);
         const Place place = key.place_at(first, static_cast<int>(std::max<std::size_t>(1, count_characters(name))));
+        if (is_keyword(name))
+            throw JobError(place, in_quotes(name) + " is a word of expressions: expected another name");
         if (!is_name(name)) {
             throw JobError(place, in_quotes(name) + " is not a name: expected letters, digits and _, " +
                                       "not starting with a digit");

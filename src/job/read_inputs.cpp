@@ -48,7 +48,8 @@ void check_input(Reading& reading, const Section& section, const YamlNode& node,
                       {{section.key_place("from"), "'from' is here"}});
     }
     if (!from && !fill) { reading.error(node.place, "missing key 'from' or 'fill' in input '" + input.name + "'"); }
-    if (!fill) return;
+    // Only if `fill` is really there: an unknown key that is near to it may have been meant otherwise.
+    if (section.find("fill") == nullptr) return;
     if (!section.written("shape")) {
         reading.error(node.place, "missing key 'shape' in input '" + input.name + "', which is generated");
     }
@@ -93,7 +94,10 @@ InputSpec read_input(Reading& reading, const YamlEntry& entry) {
         input.shape_place = shape.place;
         input.shape = read_shape(shape, reading.constants);
     });
-    section.read("sha256", [&](const YamlNode& digest) { input.sha256 = read_sha256(digest); });
+    section.read("sha256", [&](const YamlNode& digest) {
+        input.sha256_place = digest.place;
+        input.sha256 = read_sha256(digest);
+    });
     section.read("fill", [&](const YamlNode& fill) {
         input.fill = read_fill(fill, reading.constants);
         check_fill(*input.fill, generated_dtype(input));

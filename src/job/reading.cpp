@@ -10,6 +10,7 @@ namespace maniple {
 void Reading::error(const Place& place, std::string message, std::string suggestion,
                     std::vector<Diagnostic::Note> notes) {
     errors.push_back({place, std::move(message), std::move(suggestion), std::move(notes), false});
+    if (errors.size() > max_errors) throw TooManyErrors{};
 }
 
 /// `{h: dense(x, w), p: …}` reads as the keys h, `w)` and p: reports the value that was cut, if there is one.
@@ -57,6 +58,8 @@ Section::Section(Reading& reading, const YamlNode& node, std::string_view name, 
         if (std::find(known.begin(), known.end(), key.value) != known.end()) continue;
         const std::string message = "unknown key " + in_quotes(key.value) + where + "; expected one of ";
         misspelt_.push_back(nearest_word(key.value, known));
+        // The names that a misspelt section defines are not known, and not unknown either.
+        if (name.empty() && !misspelt_.back().empty()) reading.incomplete = true;
         reading.error(key.place, message + join(known, ", "), misspelt_.back());
     }
     for (const std::string& key : required) {

@@ -15,9 +15,14 @@ namespace maniple {
 
 using YamlEntry = std::pair<YamlNode, YamlNode>;
 
+/// Thrown, past every attempt(), when there are so many errors that reading on would only cost time and memory.
+struct TooManyErrors {};
+
 /// Collects the errors of one file, so that one wrong value does not hide the next.
 class Reading {
 public:
+    static constexpr std::size_t max_errors = 1000;  ///< far more than are ever printed
+
     std::vector<Diagnostic> errors;
     Constants constants;
     std::filesystem::path folder;  ///< of the job file
@@ -26,7 +31,7 @@ public:
     void error(const Place& place, std::string message, std::string suggestion = {},
                std::vector<Diagnostic::Note> notes = {});
 
-    /// Calls `read`; a JobError that it throws is kept and false returned.
+    /// Calls `read`; a JobError that it throws is kept and false returned. Errors: TooManyErrors, as of error().
     template <class Function>
     bool attempt(Function read) {
         try {
@@ -34,6 +39,7 @@ public:
             return true;
         } catch (const JobError& error) {
             errors.insert(errors.end(), error.diagnostics().begin(), error.diagnostics().end());
+            if (errors.size() > max_errors) throw TooManyErrors{};
             return false;
         }
     }

@@ -29,13 +29,13 @@ public:
     std::string_view line(int number) const;
     /// The byte at which line `number` starts.
     std::size_t line_start(int number) const { return line_starts_[static_cast<std::size_t>(number - 1)]; }
+    /// Characters before byte `offset`.
+    std::size_t character_of_byte(std::size_t offset) const;
     int line_count() const { return static_cast<int>(line_starts_.size()); }
     /// The byte at which character `index` of the text (from 0) starts.
     std::size_t byte_of_character(std::size_t index) const;
 
 private:
-    std::size_t character_of_byte(std::size_t offset) const;
-
     std::string file_;
     std::string text_;
     std::vector<std::uint32_t> line_starts_;        ///< bytes

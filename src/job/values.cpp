@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include "base/text.hpp"
 #include "tensor/box.hpp"
@@ -124,6 +125,7 @@ std::string read_choice(const YamlNode& node, const std::vector<std::string>& ch
 std::string read_name(const YamlNode& node) {
     const std::string& name = read_text(node, "a name");
     if (is_name(name)) return name;
+    if (is_keyword(name)) refuse(node, in_quotes(name) + " is a word of expressions: expected another name");
     refuse(node, in_quotes(name) + " is not a name: expected letters, digits and _, not starting with a digit");
 }
 
@@ -145,6 +147,14 @@ std::string read_sha256(const YamlNode& node) {
 DType read_dtype(const YamlNode& node) {
     std::vector<std::string> names;
     for (int i = 0; i < dtype_count; ++i) names.emplace_back(name_of(static_cast<DType>(i)));
+    // NumPy's and C's names are what most people type first.
+    static const std::map<std::string, std::string> others = {
+        {"float32", "f32"}, {"float", "f32"},  {"float64", "f64"}, {"double", "f64"}, {"float16", "f16"},
+        {"half", "f16"},    {"int32", "i32"},  {"int", "i32"},     {"int64", "i64"},  {"long", "i64"},
+        {"uint8", "u8"},    {"uint32", "u32"}, {"boolean", "bool"}};
+    if (const auto other = others.find(node.value); other != others.end()) {
+        refuse(node, "expected one of " + join(names, ", ") + ", found " + describe(node), other->second);
+    }
     return *parse_dtype(read_choice(node, names));
 }
 

@@ -1,12 +1,12 @@
 #include "job/yaml.hpp"
 
-#include <yaml.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
+#include "base/text.hpp"
+#include "job/yaml_events.hpp"
 #include "job/yaml_place.hpp"
 #include "job/yaml_text.hpp"
 
@@ -23,39 +23,6 @@ constexpr std::size_t max_nodes = 1'000'000;
 /// Values and source lines together, after expansion: a few aliases of one long scalar could else fill the memory.
 constexpr std::size_t max_expanded_bytes = std::size_t{64} << 20;
 constexpr std::size_t max_line_bytes = std::size_t{32} << 20;
-
-/// Owns a libyaml parser over text that outlives it.
-class Parser {
-public:
-    explicit Parser(std::string_view text) {
-        if (yaml_parser_initialize(&parser_) == 0) throw std::bad_alloc();
-        yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
-        yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
-    }
-    Parser(const Parser&) = delete;
-    Parser& operator=(const Parser&) = delete;
-    ~Parser() { yaml_parser_delete(&parser_); }
-
-    yaml_parser_t* get() { return &parser_; }
-
-private:
-    yaml_parser_t parser_;
-};
-
-/// Owns one event of a parser.
-class Event {
-public:
-    Event() = default;
-    Event(const Event&) = delete;
-    Event& operator=(const Event&) = delete;
-    ~Event() { yaml_event_delete(&event_); }
-
-    bool parse(Parser& parser) { return yaml_parser_parse(parser.get(), &event_) != 0; }
-    const yaml_event_t* operator->() const { return &event_; }
-
-private:
-    yaml_event_t event_{};
-};
 
 std::string text_of(const yaml_char_t* text) {
     return text == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(text));
@@ -99,12 +66,15 @@ public:
 
 private:
     Place place_of(const yaml_mark_t& mark) const { return source_->place(source_->byte_of_character(mark.index)); }
-    void next(Event& event);
-    void handle(const Event& event);
-    void add_scalar(const Event& event);
-    void open(const Event& event, YamlNode::Kind kind, const yaml_char_t* anchor, const yaml_char_t* tag, bool flow);
-    void close();
-    void add_alias(const Event& event);
+    int length_to(const Place& from, const yaml_mark_t& end) const;
+    void count_nodes() const;
+    void next(YamlEvent& event);
+    void handle(const YamlEvent& event);
+    void add_scalar(const YamlEvent& event);
+    void open(const YamlEvent& event, YamlNode::Kind kind, const yaml_char_t* anchor, const yaml_char_t* tag,
+              bool flow);
+    void close(const YamlEvent& event);
+    void add_alias(const YamlEvent& event);
 
     YamlNode& slot();
     Step step_of_slot() const;
@@ -112,7 +82,7 @@ private:
     void check_key(const YamlNode& key);
     void count(const Place& place, std::size_t nodes, std::size_t bytes);
     void fill_place(YamlNode& node, const yaml_mark_t& mark);
-    void refuse_tag(const yaml_char_t* tag, const Place& place);
+    void refuse_tag(const yaml_char_t* tag, Place place);
     std::vector<Step> path_to(Step last) const;
     YamlNode& resolve(const std::vector<Step>& path);
     void fill_aliases();
@@ -121,7 +91,7 @@ private:
 
     std::shared_ptr<const SourceText> source_;
     std::vector<Diagnostic>& errors_;
-    Parser parser_;
+    YamlParser parser_;
     YamlNode root_;
     bool has_root_ = false;
     bool has_duplicates_ = false;
@@ -139,7 +109,34 @@ void Composer::fail(const Place& place, std::string message, std::vector<Diagnos
     throw JobError(errors_);
 }
 
-void Composer::next(Event& event) {
+/// Characters from `from` to `end`, or 1 where that is on another line.
+int Composer::length_to(const Place& from, const yaml_mark_t& end) const {
+    const std::size_t first = source_->line_start(from.line);
+    const std::size_t last = source_->byte_of_character(end.index);
+    if (last < first || (from.line < source_->line_count() && last >= source_->line_start(from.line + 1))) return 1;
+    const std::size_t column = source_->character_of_byte(last) - source_->character_of_byte(first) + 1;
+    return std::max(1, static_cast<int>(column) - from.column);
+}
+
+/// A large text is read once without a tree, so that one with too many nodes is refused before they fill the memory.
+/// An error of YAML's syntax is left to compose(), which says more about it.
+void Composer::count_nodes() const {
+    if (source_->text().size() < max_nodes / 2) return;  // `?,` in a list is three nodes, nothing makes more of less
+    YamlParser parser(source_->text());
+    std::size_t nodes = 0;
+    for (bool done = false; !done;) {
+        YamlEvent event;
+        if (!event.parse(parser)) return;
+        const yaml_event_type_t type = event->type;
+        done = type == YAML_STREAM_END_EVENT;
+        const bool node = type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
+                          type == YAML_MAPPING_START_EVENT || type == YAML_ALIAS_EVENT;
+        if (!node || ++nodes <= max_nodes) continue;
+        throw JobError(place_of(event->start_mark), "more than 1000000 nodes: what a job file may hold at most");
+    }
+}
+
+void Composer::next(YamlEvent& event) {
     if (event.parse(parser_)) return;
     const yaml_parser_t& parser = *parser_.get();
     if (parser.error == YAML_MEMORY_ERROR) throw std::bad_alloc();
@@ -148,14 +145,15 @@ void Composer::next(Event& event) {
     const char found = byte < source_->text().size() ? source_->text()[byte] : '\0';
     std::vector<Diagnostic::Note> notes;
     if (parser.context != nullptr && parser.context_mark.line != parser.problem_mark.line) {
-        notes.push_back({place_of(parser.context_mark), parser.context});
+        notes.push_back({place_of(parser.context_mark), explain_yaml_context(parser.context)});
     }
     fail(source_->place(byte), explain_yaml_problem(parser.problem, parser.context, found, in_flow), std::move(notes));
 }
 
 YamlNode Composer::compose() {
+    count_nodes();
     for (bool done = false; !done;) {
-        Event event;
+        YamlEvent event;
         next(event);
         if (event->type == YAML_DOCUMENT_START_EVENT && has_root_) {
             fail(place_of(event->start_mark), "a second YAML document: expected one document in the file");
@@ -171,7 +169,7 @@ YamlNode Composer::compose() {
     return std::move(root_);
 }
 
-void Composer::handle(const Event& event) {
+void Composer::handle(const YamlEvent& event) {
     switch (event->type) {
         case YAML_SCALAR_EVENT: return add_scalar(event);
         case YAML_ALIAS_EVENT: return add_alias(event);
@@ -186,7 +184,7 @@ void Composer::handle(const Event& event) {
             return open(event, YamlNode::Kind::mapping, start.anchor, start.tag, flow);
         }
         case YAML_SEQUENCE_END_EVENT:
-        case YAML_MAPPING_END_EVENT: return close();
+        case YAML_MAPPING_END_EVENT: return close(event);
         default: return;
     }
 }
@@ -252,15 +250,16 @@ void Composer::fill_place(YamlNode& node, const yaml_mark_t& mark) {
     if (line_bytes_ > max_line_bytes) node.place.line_text = std::string();
 }
 
-void Composer::refuse_tag(const yaml_char_t* tag, const Place& place) {
+void Composer::refuse_tag(const yaml_char_t* tag, Place place) {
     if (tag == nullptr) return;
     if (errors_.size() >= max_errors) fail(place, "tags are not supported");
     std::string name = text_of(tag);
     if (name.starts_with(standard_tags)) name.replace(0, standard_tags.size(), "!!");
+    place.length = static_cast<int>(count_characters(name));  // as it is written, but for one in full
     errors_.push_back({place, "the tag '" + name + "' is not supported: remove it", {}, {}, false});
 }
 
-void Composer::add_scalar(const Event& event) {
+void Composer::add_scalar(const YamlEvent& event) {
     const auto& scalar = event->data.scalar;
     const Step step = step_of_slot();
     const bool in_flow = !open_.empty() && open_.back().node->flow;
@@ -277,15 +276,14 @@ void Composer::add_scalar(const Event& event) {
     node.plain = scalar.style == YAML_PLAIN_SCALAR_STYLE;
     node.flow = in_flow;
     node.stretches = stretches_of(*source_, start, end, node.value);
-    const Place last = source_->place(end);
-    if (last.line == node.place.line) node.place.length = std::max(1, last.column - node.place.column);
+    node.place.length = length_to(node.place, event->end_mark);
     const std::size_t bytes = node.value.size() + node.place.line_text.size();
     count(node.place, 1, bytes);
     if (scalar.anchor != nullptr) anchors_[text_of(scalar.anchor)] = {path_to(step), 1, bytes, 0, true};
     placed(node, 0);
 }
 
-void Composer::open(const Event& event, YamlNode::Kind kind, const yaml_char_t* anchor, const yaml_char_t* tag,
+void Composer::open(const YamlEvent& event, YamlNode::Kind kind, const yaml_char_t* anchor, const yaml_char_t* tag,
                     bool flow) {
     Frame frame;
     frame.step = step_of_slot();
@@ -304,7 +302,7 @@ void Composer::open(const Event& event, YamlNode::Kind kind, const yaml_char_t* 
     open_.push_back(std::move(frame));
 }
 
-void Composer::close() {
+void Composer::close(const YamlEvent& event) {
     const Frame frame = std::move(open_.back());
     open_.pop_back();
     if (!frame.anchor.empty()) {
@@ -317,12 +315,14 @@ void Composer::close() {
             anchor.complete = true;
         }
     }
+    if (frame.node->flow) frame.node->place.length = length_to(frame.node->place, event->end_mark);
     placed(*frame.node, frame.height);
 }
 
-void Composer::add_alias(const Event& event) {
+void Composer::add_alias(const YamlEvent& event) {
     const std::string name = text_of(event->data.alias.anchor);
-    const Place place = place_of(event->start_mark);
+    Place place = place_of(event->start_mark);
+    place.length = length_to(place, event->end_mark);
     const auto found = anchors_.find(name);
     if (found == anchors_.end()) fail(place, "no anchor " + shown_name(name) + " before this alias");
     const Anchor& anchor = found->second;

@@ -90,12 +90,25 @@ Stretches literal_stretches(const SourceText& source, int header_line, std::stri
     return stretches;
 }
 
+/// A scalar that is its own text needs no stretch. In a long one a place would cost as much as it is long, and an
+/// expression has as many places as tokens: so one for each KiB.
+Stretches stretches_of_unchanged(const SourceText& source, std::size_t start, std::string_view raw) {
+    constexpr std::size_t spacing = 1024;
+    Stretches stretches;
+    for (std::size_t offset = 0; raw.size() > spacing && offset < raw.size(); offset += spacing) {
+        while ((static_cast<unsigned char>(raw[offset]) & 0xC0) == 0x80) --offset;  // the start of a character
+        add_stretch(stretches, source, offset, start + offset);
+    }
+    return stretches;
+}
+
 }  // namespace
 
 std::vector<YamlNode::Stretch> stretches_of(const SourceText& source, std::size_t start, std::size_t end,
                                             std::string_view value) {
     std::string_view raw = source.text().substr(start, end - start);
-    if (raw.empty() || raw == value) return {};
+    if (raw.empty()) return {};
+    if (raw == value) return stretches_of_unchanged(source, start, raw);
     const char first = raw.front();
     if (first == '|') return literal_stretches(source, source.place(start).line, value);
     if (first == '>') {
@@ -119,8 +132,13 @@ Place YamlNode::place_at(std::size_t offset, int length) const {
                                         [](std::size_t wanted, const Stretch& s) { return wanted < s.offset; });
     if (after != stretches.begin()) stretch = *(after - 1);
     const std::string_view before = std::string_view(value).substr(stretch.offset, offset - stretch.offset);
+    // Where a place is inexact (folded text), it stays on its line at least.
+    stretch.line = std::min(stretch.line, source->line_count());
+    const std::size_t line_start = source->line_start(stretch.line);
+    const std::size_t line_end = line_start + source->line(stretch.line).size();
+    const auto last = static_cast<int>(source->character_of_byte(line_end) - source->character_of_byte(line_start)) + 1;
     const auto column = stretch.column + static_cast<int>(count_characters(before));
-    return source->place(stretch.line, column, length);
+    return source->place(stretch.line, std::min(column, last), length);
 }
 
 }  // namespace maniple

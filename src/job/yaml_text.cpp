@@ -110,6 +110,17 @@ std::string explain_yaml_problem(const char* problem, const char* context, char 
     return message;
 }
 
+std::string explain_yaml_context(std::string_view context) {
+    if (contains(context, "flow mapping")) return "in the mapping that this brace opens";
+    if (contains(context, "flow sequence")) return "in the list that this bracket opens";
+    if (contains(context, "block mapping")) return "in the mapping that begins here";
+    if (contains(context, "block collection") || contains(context, "sequence")) return "in the list that begins here";
+    if (contains(context, "quoted scalar")) return "the text begins here";
+    if (contains(context, "block scalar")) return "in the block of text that begins here";
+    if (contains(context, "simple key")) return "the key is here";
+    return std::string(context);
+}
+
 void drop_duplicates(YamlNode& node) {
     for (YamlNode& item : node.items) drop_duplicates(item);
     std::unordered_set<std::string> seen;

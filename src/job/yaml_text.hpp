@@ -23,6 +23,9 @@ std::size_t skip_properties(std::string_view text, std::size_t start, std::size_
 /// byte at the place, `in_flow` whether it stands between {…} or […].
 std::string explain_yaml_problem(const char* problem, const char* context, char found, bool in_flow);
 
+/// What libyaml's `context` means as a note at the place where that context began.
+std::string explain_yaml_context(std::string_view context);
+
 /// Removes all entries of `node`, and below it, whose key was there before.
 void drop_duplicates(YamlNode& node);
 

@@ -12,6 +12,7 @@ TEST(NearestWord, FindsTheClosest) {
     EXPECT_EQ(nearest_word("smu", known), "sum");
     EXPECT_EQ(nearest_word("sun", known), "sum");
     EXPECT_EQ(nearest_word("convolution", known), "");
+    EXPECT_EQ(nearest_word("alfa", std::vector<std::string>{"alpha"}), "alpha");
     EXPECT_EQ(nearest_word("", known), "");
     EXPECT_EQ(nearest_word(std::string(100000, 'x'), known), "");
 }

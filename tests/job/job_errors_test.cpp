@@ -76,7 +76,7 @@ const std::string digest(64, 'a');
 INSTANTIATE_TEST_SUITE_P(
     Inputs, JobErrors,
     testing::Values(Wrong{"parameters: {2x: a.h5:/p}\n", 5, 14, "'2x' is not a name"},
-                    Wrong{"parameters: {not: a.h5:/p}\n", 5, 14, "'not' is not a name"},
+                    Wrong{"parameters: {not: a.h5:/p}\n", 5, 14, "'not' is a word of expressions"},
                     Wrong{"parameters: {p: 5}\n", 5, 17, "expected FILE:/DATASET, found '5'"},
                     Wrong{"parameters: {p: 'a.h5'}\n", 5, 17, "expected FILE:/DATASET"},
                     Wrong{"parameters: {p: ':/p'}\n", 5, 17, "no file before ':/'"},
@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"parameters: {p: 'a.h5:/p[1,,2]'}\n", 5, 28, "found nothing"},
                     Wrong{"parameters: {p: {}}\n", 5, 17, "missing key 'from' or 'fill'"},
                     Wrong{"parameters: {p: {fill: 1}}\n", 5, 17, "missing key 'shape'"},
-                    Wrong{"parameters: {p: {from: a.h5:/p, dtype: float}}\n", 5, 40, "expected one of f32"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, dtype: float}}\n", 5, 40, "expected one of f32", "f32"},
                     Wrong{"parameters: {p: {from: a.h5:/p, dtype: bol}}\n", 5, 40, "expected one of", "bool"},
                     Wrong{"parameters: {p: {from: a.h5:/p, shap: [1]}}\n", 5, 33, "unknown key 'shap'", "shape"},
                     Wrong{"parameters: {p: {from: a.h5:/p, fill: 1, shape: []}}\n", 5, 33, "exclude each other"},
@@ -152,8 +152,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"after: {aa: [a]}\ngraph: {a: f(u)}\n", 5, 9, "not defined", "a"},
                     Wrong{"after: {a: b}\ngraph: {a: f(u), b: f(u)}\n", 5, 12, "expected a list of names"},
                     Wrong{"place: {a: gpuu}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N", "gpu"},
-                    Wrong{"place: {a: gpu:x}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N"},
-                    Wrong{"place: {a: cpu:1}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N"},
+                    Wrong{"place: {a: gpu:x}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N", "gpu"},
+                    Wrong{"place: {a: cpu:1}\ngraph: {a: f(u)}\n", 5, 12, "expected cpu, gpu or gpu:N", "cpu"},
                     Wrong{"place: {u: gpu}\n", 5, 9, "not defined: expected a name of the graph"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -315,6 +315,43 @@ TEST(JobErrorList, AWrongSectionDoesNotMakeItsNamesUnknown) {
     EXPECT_EQ(errors_of(start + "graph: 5\noutputs: {a: o.h5:/a}\n").size(), 1U);
     EXPECT_EQ(errors_of(start + "graph: {a: 'f('}\noutputs: {a: o.h5:/a}\n").size(), 1U);
     EXPECT_EQ(errors_of(start + "graph: {a: f(x, y), b: g(x, z)}\noutputs: {b: o.h5:/a}\n").size(), 1U);
+}
+
+// A file with very many errors is not read to its end: what would be printed is known long before.
+TEST(JobErrorsCount, IsBounded) {
+    std::string text = std::string(head) + "graph:\n";
+    for (int i = 0; i < 100'000; ++i) text += "  a" + std::to_string(i) + ": u +\n";
+    const std::vector<Diagnostic> errors = errors_of(text + outputs);
+    ASSERT_EQ(errors.size(), 20U);
+    EXPECT_NE(errors.back().notes.back().message.find("and at least 98"), std::string::npos);
+}
+
+TEST(JobErrorsCarets, CoverTheWholeRange) {
+    const auto length_of_first = [](const std::string& lines) {
+        const std::vector<Diagnostic> errors = errors_of(head + lines + outputs);
+        return errors.empty() ? 0 : errors.front().place.length;
+    };
+    EXPECT_EQ(length_of_first("loop: {steps: 3, carry: [u, w]}\n"), 6);
+    EXPECT_EQ(length_of_first("description: !text abc\n"), 5);
+    EXPECT_EQ(length_of_first("description: *nowhere\n"), 8);
+    EXPECT_EQ(length_of_first("parameters: {p: {shape: [2], fill: 'normal(seed=1, std=-20)'}}\n"), 3);
+    EXPECT_EQ(length_of_first("parameters: {p: {shape: [2], fill: 'normal(seed=[1, 2])'}}\n"), 6);
+}
+
+// A block scalar ends with a line feed: the end of its expression is behind the last token, on that token's line.
+TEST(JobErrorsPlaces, EndOfABlockScalar) {
+    const std::vector<Diagnostic> errors = errors_of(std::string(head) + "graph:\n  a: |\n    sqrt(\n" + outputs);
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_EQ(errors[0].place.line, 7);
+    EXPECT_EQ(errors[0].place.column, 10);
+}
+
+// The names of a misspelt section are not reported as undefined.
+TEST(JobErrorsFollowUps, OfAMisspeltSection) {
+    const std::vector<Diagnostic> errors =
+        errors_of("maniple: 1\nname: test\ninput: {u: in.h5:/u}\noutputs: {u: out.h5:/u}\n");
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_EQ(errors[0].suggestion, "inputs");
 }
 
 }  // namespace
