@@ -76,7 +76,7 @@ public:
         load_job();
         make_graph_and_plan();
         if (options_.verbose && world_.is_root()) print_options();
-        open_report();
+        check_report();
         execute();
         finish();
     }
@@ -177,9 +177,9 @@ private:
     }
 
     /// Before anything is computed, so that hours of work do not end with a folder that cannot be made.
-    void open_report() {
+    void check_report() {
         together(world_, [&] {
-            if (world_.is_root() && !options_.no_report) make_report_folder(report_folder(options_, job_));
+            if (world_.is_root() && !options_.no_report) require_report_folder(report_folder(options_, job_));
         });
     }
 
@@ -240,6 +240,7 @@ private:
             world_.agree(error);
         } catch (const Error& agreed) {
             outputs_->abandon();
+            if (world_.size() == 1) throw;
             if (world_.is_root()) print_messages(agreed.diagnostics());
             world_.sum(std::int64_t{0});  // nobody leaves before the message is out and temporary files are gone
             MPI_Abort(MPI_COMM_WORLD, static_cast<int>(agreed.code()));

@@ -54,15 +54,16 @@ Shape broadcast_shape(const BindRequest& request) {
 /// Which of `rank` axes a fold by axis contracts.
 std::vector<bool> contracted_axes(const BindRequest& request, int rank) {
     std::vector<bool> contracted(static_cast<std::size_t>(rank), request.all_axes);
-    for (const std::int64_t written : request.axes) {
+    for (std::size_t i = 0; i < request.axes.size(); ++i) {
+        const std::int64_t written = request.axes[i];
         const std::int64_t axis = written < 0 ? written + rank : written;
         if (axis < 0 || axis >= rank) {
-            throw JobError(request.axes_place, "axis " + std::to_string(written) + " is out of range for " +
-                                                   shape_text(request, 0) + ", which has " + std::to_string(rank) +
-                                                   (rank == 1 ? " axis" : " axes"));
+            throw JobError(request.axes_places[i], "axis " + std::to_string(written) + " is out of range for " +
+                                                       shape_text(request, 0) + ", which has " + std::to_string(rank) +
+                                                       (rank == 1 ? " axis" : " axes"));
         }
         if (contracted[static_cast<std::size_t>(axis)]) {
-            throw JobError(request.axes_place, "axis " + std::to_string(written) + " is named twice");
+            throw JobError(request.axes_places[i], "axis " + std::to_string(written) + " is named twice");
         }
         contracted[static_cast<std::size_t>(axis)] = true;
     }

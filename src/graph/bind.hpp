@@ -20,7 +20,7 @@ struct BindRequest {
     bool keepdims = false;
     std::vector<std::pair<std::string, std::int64_t>> integers;  ///< integer parameters, for `±radius`
     Place kernel_place;
-    Place axes_place;
+    std::vector<Place> axes_places;  ///< of each of `axes`
 };
 
 struct Binding {

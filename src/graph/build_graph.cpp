@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <exception>
 #include <map>
+#include <tuple>
 
 #include "base/text.hpp"
 #include "graph/expression_builder.hpp"
@@ -29,12 +31,28 @@ public:
         for (const NameList& list : job_.after) add_controls(list);
         if (job_.loop) add_loop(*job_.loop);
         for (std::size_t i = 0; i < job_.outputs.size(); ++i) guarded([&] { return add_output(i); }, {});
-        if (!errors_.empty()) throw JobError(std::move(errors_));
+        if (!errors_.empty()) refuse();
+        if (unavailable_) std::rethrow_exception(unavailable_);
         warn_unused();
         return prune(std::move(graph_));
     }
 
 private:
+    /// All errors by place, at most 20.
+    [[noreturn]] void refuse() {
+        constexpr std::size_t most = 20;
+        std::stable_sort(errors_.begin(), errors_.end(), [](const Diagnostic& a, const Diagnostic& b) {
+            return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
+        });
+        if (errors_.size() > most) {
+            const std::size_t more = errors_.size() - most;
+            errors_.resize(most);
+            errors_.back().notes.push_back(
+                {{}, "and " + std::to_string(more) + (more == 1 ? " more error" : " more errors")});
+        }
+        throw JobError(std::move(errors_));
+    }
+
     void add_loop(const LoopSpec& loop) {
         for (const CarrySpec& carry : loop.carry) guarded([&] { return add_carry(carry); }, {});
         if (!loop.until) return;
@@ -58,10 +76,15 @@ private:
         for (const InputSpec& input : job_.inputs) {
             if (!is_needed(input.name)) warn(input.place, "input '" + input.name + "' is used by no output");
         }
+        for (const std::string& name : job_.unused_constants)
+            warn(job_.constant_places.at(name), "constant '" + name + "' is never used");
         for (const GraphEntry& entry : job_.graph) {
             if (std::none_of(entry.names.begin(), entry.names.end(), is_needed))
                 warn(entry.name_places[0], "'" + entry.names[0] + "' is used by no output: it is not computed");
         }
+        std::stable_sort(graph_.warnings.begin(), graph_.warnings.end(), [](const Diagnostic& a, const Diagnostic& b) {
+            return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
+        });
     }
 
     void warn(const Place& place, std::string message) {
@@ -87,7 +110,9 @@ private:
             if (add()) return;
         } catch (const JobError& error) {
             errors_.insert(errors_.end(), error.diagnostics().begin(), error.diagnostics().end());
-            if (errors_.size() >= 20) throw JobError(std::move(errors_));
+        } catch (const UnavailableError&) {
+            // What is wrong in the job comes first: it stays wrong when this is built in.
+            if (!unavailable_) unavailable_ = std::current_exception();
         }
         for (const std::string& name : names) scope_.define_failed(name);
     }
@@ -205,6 +230,7 @@ private:
     ExpressionBuilder expressions_;
     std::map<std::string, std::pair<std::size_t, std::size_t>> operations_of_;  ///< of each entry: first and end
     std::vector<Diagnostic> errors_;
+    std::exception_ptr unavailable_;  ///< the first thing that is not built in yet
 };
 
 }  // namespace

@@ -30,7 +30,8 @@ std::int64_t integer_of(const Value& value, const Scope& scope) {
 
 bool boolean_of(const Value& value) {
     if (value.kind == Value::Kind::word && (value.word == "true" || value.word == "false")) return value.word == "true";
-    throw JobError(value.place, "expected true or false");
+    const std::string found = value.kind == Value::Kind::word ? ", found '" + value.word + "'" : "";
+    throw JobError(value.place, "expected true or false" + found);
 }
 
 Boundary boundary_of(const Value& value) {
@@ -117,12 +118,15 @@ private:
 
     void store_axes(const Value& value) {
         result_.all_axes = false;
-        result_.axes_place = value.place;
         if (value.kind != Value::Kind::list) {
             result_.axes = {integer_of(value, scope_)};
+            result_.axes_places = {value.place};
             return;
         }
-        for (const Value& item : value.list) result_.axes.push_back(integer_of(item, scope_));
+        for (const Value& item : value.list) {
+            result_.axes.push_back(integer_of(item, scope_));
+            result_.axes_places.push_back(item.place);
+        }
     }
 
     void store_boundary(const Value& value) {

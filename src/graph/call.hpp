@@ -18,9 +18,9 @@ struct CallParameters {
     bool all_axes = true;
     bool keepdims = false;
     std::vector<Boundary> boundary = {Boundary::clamp};
-    bool boundary_by_axis = false;  ///< a list was written: one rule for each axis; else one for all
-    std::optional<DType> dtype;     ///< the element type that the call asks for
-    Place axes_place;
+    bool boundary_by_axis = false;   ///< a list was written: one rule for each axis; else one for all
+    std::optional<DType> dtype;      ///< the element type that the call asks for
+    std::vector<Place> axes_places;  ///< of each of `axes`
     Place boundary_place;
 };
 

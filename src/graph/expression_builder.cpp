@@ -22,10 +22,13 @@ void check_count(const Expression& expression, const Kernel& kernel) {
     const std::vector<std::string> inputs = kernel.signature.input_names();
     if (inputs.size() == expression.arguments.size()) return;
     const bool too_many = expression.arguments.size() > inputs.size();
-    throw JobError(too_many ? expression.arguments[inputs.size()].place : expression.place,
-                   kernel.name + " takes " + std::to_string(inputs.size()) +
-                       (inputs.size() == 1 ? " argument (" : " arguments (") + join(inputs, ", ") + "), found " +
-                       std::to_string(expression.arguments.size()));
+    const Expression& concerned = too_many ? expression.arguments[inputs.size()] : expression;
+    std::string hint;
+    if (too_many && !kernel.parameters.empty())
+        hint = "; a parameter is written with its name, as " + kernel.parameters[0].name + "=…";
+    throw JobError(concerned.place, kernel.name + " takes " + std::to_string(inputs.size()) +
+                                        (inputs.size() == 1 ? " argument (" : " arguments (") + join(inputs, ", ") +
+                                        "), found " + std::to_string(expression.arguments.size()) + hint);
 }
 
 std::string number_text(const Number& number) {
@@ -39,8 +42,8 @@ std::string number_text(const Number& number) {
 
 TensorId ExpressionBuilder::add_tensor(Tensor tensor) {
     if (checked_bytes(tensor.shape, static_cast<std::int64_t>(size_of(tensor.dtype))) < 0) {
-        throw JobError(tensor.place,
-                       "'" + tensor.name + "' " + to_string(tensor.shape) + " has more bytes than 2^63 - 1");
+        throw JobError(tensor.place, "'" + tensor.name.substr(0, tensor.name.find('/')) + "' " +
+                                         to_string(tensor.shape) + " has more bytes than 2^63 - 1");
     }
     graph_.tensors.push_back(std::move(tensor));
     return TensorId(graph_.tensors.size() - 1);
@@ -211,7 +214,7 @@ BindRequest ExpressionBuilder::bind_request(const Expression& expression, const 
     request.keepdims = parameters.keepdims;
     request.integers = parameters.integers;
     request.kernel_place = expression.place;
-    request.axes_place = parameters.axes_place;
+    request.axes_places = parameters.axes_places;
     return request;
 }
 

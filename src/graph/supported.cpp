@@ -27,7 +27,7 @@ void check_plan(const PlanSpec& plan) {
 }  // namespace
 
 void refuse_unsupported(const Job& job) {
-    if (!job.kernels.empty()) refuse(job.kernels[0].place, "kernels: (packs of your own)");
+    if (!job.kernels.empty()) refuse(job.kernels[0].place, "a kernel pack");
     if (!job.parameters.empty()) refuse(job.parameters[0].input.place, "parameters:");
     if (job.train) refuse(job.train->place, "train:");
     if (job.checkpoint) refuse(job.checkpoint->place, "checkpoint:");

@@ -166,6 +166,7 @@ struct Job {
     std::string description;
     std::vector<std::pair<std::string, Number>> constants;
     std::map<std::string, Place> constant_places;
+    std::vector<std::string> unused_constants;  ///< named by no value of the file
     std::vector<KernelPackSpec> kernels;
     std::vector<InputSpec> inputs;
     std::vector<GraphEntry> graph;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "base/text.hpp"
@@ -104,6 +105,34 @@ void read_sections(Reading& reading, const YamlNode& root, const JobOverrides& o
     }
 }
 
+/// The words of every value below `node` that could be names.
+void collect_words(const YamlNode& node, std::set<std::string, std::less<>>& words) {
+    for (const YamlNode& item : node.items) collect_words(item, words);
+    for (const auto& [key, value] : node.entries) collect_words(value, words);
+    const auto in_name = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    };
+    for (std::size_t at = 0; at < node.value.size();) {
+        std::size_t end = at;
+        while (end < node.value.size() && in_name(node.value[end])) ++end;
+        if (end > at) words.insert(node.value.substr(at, end - at));
+        at = end + 1;
+    }
+}
+
+std::vector<std::string> unused_constants(const YamlNode& root, const Job& job) {
+    std::vector<std::string> unused;
+    if (job.constants.empty()) return unused;
+    std::set<std::string, std::less<>> words;
+    for (const auto& [key, value] : root.entries) {
+        if (key.value != "constants" && key.value != "description") collect_words(value, words);
+    }
+    for (const auto& [name, number] : job.constants) {
+        if (!words.contains(name)) unused.push_back(name);
+    }
+    return unused;
+}
+
 /// Sorted by place, at most 20, every place of the job file with its line.
 std::vector<Diagnostic> presentable(std::vector<Diagnostic> errors, const SourceText& source) {
     std::stable_sort(errors.begin(), errors.end(), [](const Diagnostic& a, const Diagnostic& b) {
@@ -144,6 +173,7 @@ Job parse_job(std::string_view text, const std::string& file, const JobOverrides
         check_names(reading, job);
         check_iteration(reading, job);
         check_files(reading, job);
+        job.unused_constants = unused_constants(root, job);
     } catch (const TooManyErrors&) {
         throw JobError(presentable(std::move(reading.errors), SourceText(text, file)));
     } catch (const JobError& error) { throw JobError(presentable(error.diagnostics(), SourceText(text, file))); }

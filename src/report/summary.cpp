@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -158,13 +159,21 @@ std::string summary_table(const Summary& summary) {
     return text;
 }
 
-void make_report_folder(const std::string& folder) {
-    std::error_code failure;
-    std::filesystem::create_directories(folder, failure);
-    if (failure) throw CreateError("cannot make the report's folder '" + folder + "': " + failure.message());
+void require_report_folder(const std::string& folder) {
+    namespace fs = std::filesystem;
+    fs::path nearest = fs::absolute(folder);
+    std::error_code ignored;
+    while (!fs::exists(nearest, ignored) && nearest.has_relative_path()) nearest = nearest.parent_path();
+    if (!fs::is_directory(nearest, ignored))
+        throw CreateError("cannot make the report's folder '" + folder + "': '" + nearest.string() + "' is no folder");
+    if (access(nearest.c_str(), W_OK) != 0)
+        throw CreateError("cannot make the report's folder '" + folder + "': '" + nearest.string() +
+                          "' is not writable");
 }
 
 void write_report(const Summary& summary, const std::string& folder) {
+    std::error_code failure;
+    std::filesystem::create_directories(folder, failure);
     const std::string path = folder + "/summary.json";
     std::ofstream file(path, std::ios::trunc);
     file << summary_json(summary);

@@ -55,10 +55,10 @@ std::string summary_json(const Summary& summary);
 /// A few lines for the end of a run.
 std::string summary_table(const Summary& summary);
 
-/// Makes `folder` if it is not there. Errors: CreateError.
-void make_report_folder(const std::string& folder);
+/// Looks whether write_report() could make `folder`; makes nothing. Errors: CreateError.
+void require_report_folder(const std::string& folder);
 
-/// Writes summary.json into `folder`. Errors: FileError.
+/// Writes summary.json into `folder`, which is made if it is not there. Errors: FileError.
 void write_report(const Summary& summary, const std::string& folder);
 
 }  // namespace maniple

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
                             ""},
                       Wrong{"  v: add(u)\n", 5, 6, "takes 2 arguments", ""},
                       Wrong{"  v: sum(u, axis=2)\n", 5, 18, "axis 2 is out of range", ""},
-                      Wrong{"  v: sum(u, axis=[0, -2])\n", 5, 18, "named twice", ""},
+                      Wrong{"  v: sum(u, axis=[0, -2])\n", 5, 22, "named twice", ""},
                       Wrong{"  w: sum(u, axis=1)\n  v: u + w\n", 6, 10, "does not broadcast", ""},
                       Wrong{"  v: n + 3000000000\n", 5, 10, "does not fit i32", ""},
                       Wrong{"  v: w + u\n  w: v * 2\n", 5, 3, "the graph has a cycle: v -> w -> v", ""}));
@@ -89,7 +89,7 @@ TEST(BuildGraph, AnOutputKeepsTheAxesOfItsInput) {
 
 TEST(BuildGraph, RefusesWhatIsNotBuiltInYetByName) {
     EXPECT_THROW(build("  v: softmax(u, axis=1)\n"), UnavailableError);
-    EXPECT_THROW(build("  v: u + n\n"), UnavailableError);
+    EXPECT_THROW(build("  w: softmax(u, axis=1)\n  v: u + nothing\n"), JobError) << "what is wrong comes first";
     EXPECT_THROW(build("  v: u + row\n", "plan: pipeline\noutputs: {v: out.h5:/v}\n"), UnavailableError);
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Every wrong job of jobs/ against its golden text: exit code and standard error, the same on 1 and 2 ranks.
 
-    wrong_jobs_test.py MANIPLE MPIEXEC [--update] [--command check|plan] [--only WORD] [--all]
+    wrong_jobs_test.py MANIPLE MPIEXEC [--update] [--command check|plan] [--only WORD]
 
 jobs/NAME.yaml is a job with something wrong in it, jobs/NAME.expected what maniple says about it. A job whose first
 line is `# maniple WORDS` is called with these words (JOB stands for its file), any other one as `run JOB`. --update
-writes the golden texts anew: read what changed. All run on 2 ranks, every fourth also on 1 (with --all: every one).
+writes the golden texts anew: read what changed.
 With `--command check` (or plan) the jobs are given to that command, without MPI; those that need a run to fail, or
 have words of their own, are left out.
 """
@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zlib
 
 import h5py
 import numpy
@@ -90,13 +89,11 @@ class Runs:
         """The exit code and standard error as a golden text, and what is wrong whatever the text is."""
         words = words_of(job, self.options.command)
         command = [self.options.maniple] + words
-        if words[:1] == ["run"]:
+        if words[:1] == ["run"] and ranks > 1:  # alone it needs no launcher, and mpirun takes a second to notice a failure
             command[:0] = [self.options.mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
         for attempt in (1, 2, 3):
             result = subprocess.run(command, env=ENVIRONMENT, cwd=self.folder, capture_output=True, timeout=100)
-            # About one abort in 190 crashes mpirun itself. And a message may be lost: once one rank has left with a
-            # code, mpirun ends the others, rank 0 perhaps before it has printed.
-            if result.returncode != 139 and (result.stderr or attempt == 3):
+            if result.returncode != 139 or attempt == 3:  # about one abort in 190 crashes mpirun itself
                 break
             self.repeated += 1
         faults = []
@@ -105,6 +102,8 @@ class Runs:
         if re.search(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]", result.stderr):
             faults.append("control characters on standard error: %r" % result.stderr[:400])
         said = result.stderr.decode(errors="replace").replace(self.digest, "<SHA-256 of in.h5>")
+        said = re.sub(r"^\[warn\] Epoll .*\n", "", said, flags=re.MULTILINE)  # mpirun's own, now and then, after an abort
+        said = re.sub(r" \(on rank \d+\)$", "", said, flags=re.MULTILINE)
         return "exit %d\n%s" % (result.returncode, said), faults
 
     def check(self, job):
@@ -113,8 +112,7 @@ class Runs:
         faults = []
         said = None
         by_ranks = self.options.command == "run" and words_of(job, "run")[:1] == ["run"]
-        also_one = self.options.all or zlib.crc32(job.encode()) % 4 == 0
-        for ranks in ((1, 2) if also_one else (2,)) if by_ranks else (1,):
+        for ranks in (1, 2) if by_ranks else (1,):
             text, wrong = self.call(job, ranks)
             faults += wrong
             if said is not None and text != said:
@@ -135,7 +133,6 @@ def main():
     parser.add_argument("maniple")
     parser.add_argument("mpiexec")
     parser.add_argument("--update", action="store_true")
-    parser.add_argument("--all", action="store_true")
     parser.add_argument("--command", default="run", choices=("run", "check", "plan"))
     parser.add_argument("--only", default="")
     options = parser.parse_args()
@@ -151,7 +148,7 @@ def main():
     before = sorted(os.listdir(folder))
     runs = Runs(options, folder)
     failed = 0
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
         for job, faults in zip(jobs, pool.map(runs.check, jobs)):
             failed += bool(faults)
             for fault in faults:

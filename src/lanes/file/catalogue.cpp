@@ -61,7 +61,8 @@ private:
         std::string wanted = input.sha256;
         for (char& digit : wanted) digit = static_cast<char>(std::tolower(static_cast<unsigned char>(digit)));
         if (wanted != digest) {
-            throw DataError(from.place, fmt::format("the SHA-256 of '{}' is {}, not {}", from.path, digest, wanted));
+            throw DataError(input.sha256_place ? input.sha256_place : from.place,
+                            fmt::format("the SHA-256 of '{}' is {}, not {}", from.path, digest, wanted));
         }
     }
 

@@ -33,7 +33,7 @@ std::vector<OutputDataset> output_datasets(const Graph& graph, const Job& job, c
         dataset.gzip_level = spec.gzip_level.value_or(-1);
         dataset.attributes_from = tensor.attributes_from;
         dataset.attributes = spec.attributes;
-        dataset.place = spec.place;
+        dataset.place = spec.to.place;
         for (const AxisOrigin& axis : tensor.axes) dataset.scales.push_back(scale_origin(axis, job, catalogue));
         datasets.push_back(std::move(dataset));
     }
