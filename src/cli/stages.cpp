@@ -26,8 +26,7 @@ MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on
 }
 
 Proof check_planned(const PlannedJob& planned, bool overwrite, const MemoryLimit& limit) {
-    check_outputs(planned.job, output_datasets(planned.graph, planned.job, planned.catalogue), planned.plan.ranks,
-                  overwrite);
+    check_outputs(planned.job, output_datasets(planned.graph, planned.job, planned.catalogue), overwrite);
     return prove(planned.graph, planned.plan, limit);
 }
 

@@ -14,7 +14,7 @@ double count_flops(const Variant& variant, const KernelFile& file);
 /// One element of each distinct input and output.
 double count_bytes(const Variant& variant);
 
-/// JOB-FORMAT's `exact`: reals meet + - * comparisons min max abs and conversions alone, and are folded by min and
+/// What makes a kernel `exact`: reals meet + - * comparisons min max abs and conversions alone, and are folded by min and
 /// max alone.
 bool is_exact(const Variant& variant, const Signature& signature);
 

@@ -47,7 +47,7 @@ struct Expression {
     Place place;                 ///< of the token concerned: the name, the number, the kernel's name, the operator
 };
 
-/// Parses JOB-FORMAT's expressions. `origin` is the place of the first character of `text`; the nodes' places
+/// Parses an expression of a job file. `origin` is the place of the first character of `text`; the nodes' places
 /// are counted on from it. Calls, parentheses, signs and lists nest at most 64 deep, the tree at most 256 (a chain
 /// a + b + … is as deep as it has operators); the text has at most 65,536 bytes.
 /// Errors: JobError with one diagnostic at the offending token.

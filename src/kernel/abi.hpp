@@ -98,7 +98,7 @@ typedef struct maniple_kernel_description {
     int32_t parameter_count;
     const maniple_parameter_description* parameters;
     double flops_per_point; /* of one point of the index space */
-    int32_t exact;          /* for all types: only + - x, comparisons, min, max, abs, integers; see JOB-FORMAT */
+    int32_t exact;          /* for all types: only + - x, comparisons, min, max, abs, integers */
     int32_t table_count;
     const char* const* instruction_sets;       /* "checked", "v2", "v3", "v4" or "checked", "base" */
     const maniple_kernel_table* const* tables; /* as many as instruction_sets */

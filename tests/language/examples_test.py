@@ -64,7 +64,6 @@ WANTED = {
     "order.h5": {"early": (heat(RELIEF, 0.1, clamp), 0), "late": (np.abs(RELIEF), 0)},
     "plan.h5": {"smooth": (heat(RELIEF, 0.2, clamp), 0)},
 }
-ONE_RANK_ONLY = {"compression"}
 
 
 def contents(folder):
@@ -93,11 +92,11 @@ def compare(job, ranks, got, want, error, what):
 def run_example(jobs, job):
     folder = os.path.join(jobs, "examples")
     path = os.path.join(folder, job + ".yaml")
-    checked = subprocess.run([runner.maniple, "check", path, "--ranks", "2" if job not in ONE_RANK_ONLY else "1"],
+    checked = subprocess.run([runner.maniple, "check", path, "--ranks", "2"],
                              capture_output=True, text=True)
     runner.expect(checked.returncode == 0 and not checked.stderr, "check %s: %s" % (job, checked.stderr))
     first = None
-    for ranks in (1,) if job in ONE_RANK_ONLY else (1, 2, 3):
+    for ranks in (1, 2, 3):
         words = [runner.mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), runner.maniple]
         result = subprocess.run(words + ["run", path, "--threads", "1", "--quiet"], env=runner.environment,
                                 capture_output=True, text=True)

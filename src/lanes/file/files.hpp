@@ -73,9 +73,9 @@ struct Provenance {
     int ranks = 1;
 };
 
-/// Holds the outputs of a run on `ranks` ranks to everything that can be checked without creating a file.
+/// Holds the outputs of a run to everything that can be checked without creating a file.
 /// Errors: as OutputFiles has them.
-void check_outputs(const Job& job, std::vector<OutputDataset> datasets, int ranks, bool overwrite);
+void check_outputs(const Job& job, std::vector<OutputDataset> datasets, bool overwrite);
 
 /// All output files of a run. Collective over the communicator where it says so; every rank gets the same result
 /// or the same error. The steps: prepare (rank 0 locks and creates temporary files, then all open them),

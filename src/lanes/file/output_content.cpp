@@ -9,6 +9,7 @@
 
 #include "lanes/file/carried.hpp"
 #include "lanes/file/hdf5_types.hpp"
+#include "lanes/file/staging.hpp"
 
 namespace maniple {
 namespace {
@@ -180,7 +181,7 @@ void create_output_file(const OutputFile& file, const std::vector<OutputDataset>
         hdf5::write_attribute(created, format_attribute, format_version);
         for (std::size_t number : file.datasets) {
             place = all[number].place;
-            hdf5::Handle dataset = create_dataset(created, all[number], parallel);
+            hdf5::Handle dataset = create_dataset(created, all[number], parallel && !is_staged(all[number], parallel));
             carried.carry_attributes(all[number], dataset);
             for (const auto& [name, value] : all[number].attributes) hdf5::write_attribute(dataset, name, value);
             dataset.close("creating '" + all[number].dataset + "'");

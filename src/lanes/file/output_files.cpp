@@ -15,6 +15,7 @@
 #include "lanes/file/output_path.hpp"
 #include "lanes/file/output_plan.hpp"
 #include "lanes/file/slabs.hpp"
+#include "lanes/file/staging.hpp"
 
 namespace maniple {
 namespace {
@@ -72,6 +73,7 @@ struct OutputFiles::State {
     std::size_t created = 0;                  ///< temporary files of ours that are there: the first ones; rank 0
     std::vector<hdf5::Handle> open_files;     ///< the first ones of `files`
     std::vector<hdf5::Handle> open_datasets;  ///< one for each of `datasets`, or none
+    std::vector<Staging> staging;             ///< one for each of `files`, where there are several ranks
     std::vector<Checksums> checksums;
     std::string poison;  ///< the first failure of a write
     Place poison_place;
@@ -86,7 +88,7 @@ struct OutputFiles::State {
     bool parallel() const { return ranks > 1; }
 
     void plan() {
-        for (OutputDataset& dataset : datasets) normalize(dataset, ranks);
+        for (OutputDataset& dataset : datasets) normalize(dataset);
         files = files_of(datasets);
     }
 
@@ -108,6 +110,9 @@ struct OutputFiles::State {
             remove_stale(file.path.temporary, file.place);
             created += 1;
             create_output_file(file, datasets, parallel(), provenance, carried);
+            if (!parallel()) continue;
+            staging.emplace_back();
+            staging.back().open(file, datasets, true);
         }
     }
 
@@ -130,6 +135,10 @@ struct OutputFiles::State {
             hdf5::Handle access, opened;
             create_together(file, [&] {
                 if (parallel()) require_visible(file);
+                if (parallel() && rank != 0) {
+                    staging.emplace_back();
+                    staging.back().open(file, datasets, false);
+                }
                 access = plain_access();
             });
             create_together(file, [&] {
@@ -154,8 +163,18 @@ struct OutputFiles::State {
     void open_all_datasets() {
         open_datasets.resize(datasets.size());
         for (std::size_t f = 0; f < files.size(); ++f) {
-            for (std::size_t d : files[f].datasets) open_datasets[d] = open_output_dataset(open_files[f], datasets[d]);
+            for (std::size_t d : files[f].datasets) {
+                if (!is_staged(datasets[d], parallel()))
+                    open_datasets[d] = open_output_dataset(open_files[f], datasets[d]);
+            }
         }
+    }
+
+    /// Where the elements of a data set go instead; null: into the output file.
+    const Staging* staging_of(std::size_t dataset) const {
+        const auto found =
+            std::find_if(staging.begin(), staging.end(), [&](const Staging& other) { return other.holds(dataset); });
+        return found == staging.end() ? nullptr : &*found;
     }
 
     const OutputFile& file_of(std::size_t dataset) const {
@@ -215,6 +234,8 @@ struct OutputFiles::State {
                           [&](const auto& entry) { return datasets[d].series && entry.first.row >= rows[d]; });
             require_all_written(datasets[d], rows[d], checksums[d]);
         }
+        for (std::size_t f = 0; f < staging.size(); ++f) staging[f].compress_into(files[f], datasets, rows);
+        staging.clear();
         for (const OutputFile& file : files) complete_output_file(file, datasets, rows, checksums);
     }
 
@@ -242,6 +263,7 @@ struct OutputFiles::State {
     void clean_up() noexcept {
         for (std::size_t f = 0; f < created; ++f) unlink(files[f].path.temporary.c_str());
         created = 0;
+        staging.clear();
         locks.clear();
     }
 
@@ -291,9 +313,16 @@ void OutputFiles::write(std::size_t dataset, std::int64_t row, const Box& box, c
     Extents to_source(box.rank());
     for (int axis = 0; axis < box.rank(); ++axis) to_source[axis] = source.lo[axis] - box.lo[axis];
     try {
-        for_each_slab(box, write_bytes / static_cast<std::int64_t>(from.element_bytes), [&](const Box& piece) {
-            write_box(state.open_datasets[dataset], about, row, piece, from, shifted(piece, to_source));
-        });
+        if (const Staging* staging = state.staging_of(dataset)) {
+            staging->write(dataset, about, row, box, from, source);
+        } else {
+            for_each_slab(box, write_bytes / static_cast<std::int64_t>(from.element_bytes), [&](const Box& piece) {
+                write_box(state.open_datasets[dataset], about, row, piece, from, shifted(piece, to_source));
+            });
+        }
+    } catch (const FileError& error) {
+        state.poison_with(error.what(), about.place);
+        throw;
     } catch (const hdf5::Failure& failure) {
         const std::string message =
             fmt::format("cannot write '{}' of '{}': {}", about.dataset, state.file_of(dataset).name, failure.what());

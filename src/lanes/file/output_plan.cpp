@@ -33,7 +33,7 @@ void require_distinct(const OutputFile& file, const std::vector<OutputDataset>& 
 
 }  // namespace
 
-void normalize(OutputDataset& dataset, int ranks) {
+void normalize(OutputDataset& dataset) {
     const std::vector<std::string> parts = path_parts(dataset.dataset);
     if (parts.empty()) throw JobError(dataset.place, fmt::format("'{}' names no data set", dataset.dataset));
     dataset.dataset = "/" + join(parts, "/");
@@ -48,9 +48,6 @@ void normalize(OutputDataset& dataset, int ranks) {
     if (dataset.rows < 0 || checked_bytes(whole, static_cast<std::int64_t>(size_of(dataset.dtype))) < 0) {
         throw JobError(dataset.place,
                        fmt::format("'{}' of shape {} has more bytes than 2^63 - 1", dataset.dataset, to_string(whole)));
-    }
-    if (dataset.gzip_level >= 0 && ranks > 1) {
-        throw UnavailableError(dataset.place, "compressed outputs on several ranks are not built in yet");
     }
 }
 
@@ -84,8 +81,8 @@ void require_replaceable(const OutputFile& file, const Job& job, bool overwrite)
                                   file.name));
 }
 
-void check_outputs(const Job& job, std::vector<OutputDataset> datasets, int ranks, bool overwrite) {
-    for (OutputDataset& dataset : datasets) normalize(dataset, ranks);
+void check_outputs(const Job& job, std::vector<OutputDataset> datasets, bool overwrite) {
+    for (OutputDataset& dataset : datasets) normalize(dataset);
     for (const OutputFile& file : files_of(datasets)) {
         require_replaceable(file, job, overwrite);
         if (access(file.path.temporary.parent_path().c_str(), W_OK) != 0) {

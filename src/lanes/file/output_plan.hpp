@@ -10,7 +10,7 @@ namespace maniple {
 
 /// Checks what can be checked of one data set alone, and brings its name into the form "/a/b".
 /// Errors: JobError, UnavailableError.
-void normalize(OutputDataset& dataset, int ranks);
+void normalize(OutputDataset& dataset);
 
 /// The FILEs, in the order in which they are first named; every name of one file counts as the same.
 /// Errors: CreateError; JobError where two data sets of one file have one name or one lies below the other.
