@@ -151,10 +151,10 @@ std::string inspect_here(const std::string& path) {
     }
     text += table_of(found.lines);
     if (found.wrong.empty()) return text;
-    std::vector<Diagnostic> problems;
-    problems.push_back(
-        {{}, fmt::format("'{}' is damaged: {}\n{}", path, join(found.wrong, ", "), text), {}, {}, false});
-    throw DataError(std::move(problems));
+    Diagnostic damage{{}, fmt::format("'{}' is damaged: {}", path, join(found.wrong, ", ")), {}, {}, false};
+    for (const Line& line : found.lines)
+        damage.notes.push_back({{}, fmt::format("{} {} {} {}", line.name, line.type, line.shape, line.rest)});
+    throw DataError(std::vector<Diagnostic>{std::move(damage)});
 }
 
 }  // namespace
