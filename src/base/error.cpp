@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <tuple>
 
 #include "base/text.hpp"
 
@@ -101,6 +102,20 @@ std::string render(const Diagnostic& diagnostic, bool colour) {
         if (note.place && !note.place.line_text.empty()) text += render_source(note.place, note_colours);
     }
     return text;
+}
+
+std::vector<Diagnostic> by_place(std::vector<Diagnostic> diagnostics) {
+    constexpr std::size_t most = 20;
+    std::stable_sort(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& a, const Diagnostic& b) {
+        return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
+    });
+    if (diagnostics.size() > most) {
+        const std::size_t more = diagnostics.size() - most;
+        diagnostics.resize(most);
+        diagnostics.back().notes.push_back(
+            {{}, "and " + std::to_string(more) + (more == 1 ? " more error" : " more errors")});
+    }
+    return diagnostics;
 }
 
 Error::Error(ExitCode code, std::string message)

@@ -51,6 +51,9 @@ struct Diagnostic {
 /// line and the message are replaced; `colour` adds terminal colours.
 std::string render(const Diagnostic& diagnostic, bool colour = false);
 
+/// Sorted by place; at most 20, the last one then with a note of how many more there are.
+std::vector<Diagnostic> by_place(std::vector<Diagnostic> diagnostics);
+
 /// The base of all errors that reach the user. what() is the first diagnostic's message.
 class Error : public std::runtime_error {
 public:

@@ -89,8 +89,14 @@ private:
         });
         text = world_.broadcast(text);
         world_.require_equal(version_number() + text, "the version of maniple or the job file");
-        // Every rank parses the same text, so all of them find the same errors; rank 0 prints them.
-        job_ = parse_job(text, options_.job, options_.overrides);
+        // Every rank reads the same text, so all of them find the same errors; rank 0 adds those of the graph.
+        JobReading reading = read_job(text, options_.job, options_.overrides);
+        if (!reading.errors.empty()) {
+            together(world_, [&] {
+                if (world_.is_root()) refuse_job(std::move(reading), *registry_);
+            });
+        }
+        job_ = std::move(reading.job);
         std::string facts;
         together(world_, [&] {
             if (world_.is_root()) facts = serialize(read_catalogue(job_));

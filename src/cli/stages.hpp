@@ -20,6 +20,10 @@ struct PlannedJob {
     Plan plan;
 };
 
+/// Throws all that is wrong with a job that could not be read whole: that, and the errors of its graph as far as they
+/// can be told beside it.
+[[noreturn]] void refuse_job(JobReading reading, const KernelRegistry& registry);
+
 /// Parses, reads the shapes of the inputs, builds the graph and the plan. Borrows `registry`.
 PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, const KernelRegistry& registry, int ranks);
 

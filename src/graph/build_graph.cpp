@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <exception>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/text.hpp"
@@ -31,28 +32,28 @@ public:
         for (const NameList& list : job_.after) add_controls(list);
         if (job_.loop) add_loop(*job_.loop);
         for (std::size_t i = 0; i < job_.outputs.size(); ++i) guarded([&] { return add_output(i); }, {});
-        if (!errors_.empty()) refuse();
+        if (!errors_.empty()) throw JobError(by_place(std::move(errors_)));
         if (unavailable_) std::rethrow_exception(unavailable_);
         warn_unused();
         return prune(std::move(graph_));
     }
 
-private:
-    /// All errors by place, at most 20.
-    [[noreturn]] void refuse() {
-        constexpr std::size_t most = 20;
-        std::stable_sort(errors_.begin(), errors_.end(), [](const Diagnostic& a, const Diagnostic& b) {
-            return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
-        });
-        if (errors_.size() > most) {
-            const std::size_t more = errors_.size() - most;
-            errors_.resize(most);
-            errors_.back().notes.push_back(
-                {{}, "and " + std::to_string(more) + (more == 1 ? " more error" : " more errors")});
+    /// The errors of a job of which some names are broken. Outputs are left out: what can be wrong with them is known.
+    std::vector<Diagnostic> errors_beside(const std::set<std::string>& broken) {
+        for (const std::string& name : broken) scope_.define_failed(name);
+        for (const InputSpec& input : job_.inputs) {
+            if (!broken.contains(input.name)) add_input(input);
         }
-        throw JobError(std::move(errors_));
+        for (const std::size_t number : order_entries(job_)) {
+            const GraphEntry& entry = job_.graph[number];
+            const bool whole = std::none_of(entry.names.begin(), entry.names.end(),
+                                            [&](const std::string& name) { return broken.contains(name); });
+            if (whole && !entry.names.empty()) guarded([&] { return add_entry(entry); }, entry.names);
+        }
+        return std::move(errors_);
     }
 
+private:
     void add_loop(const LoopSpec& loop) {
         for (const CarrySpec& carry : loop.carry) guarded([&] { return add_carry(carry); }, {});
         if (!loop.until) return;
@@ -234,6 +235,14 @@ private:
 };
 
 }  // namespace
+
+std::vector<Diagnostic> find_graph_errors(const JobReading& reading, const Catalogue& catalogue,
+                                          const KernelRegistry& registry) {
+    if (!reading.names_known) return {};
+    try {
+        return GraphBuilder(reading.job, catalogue, registry).errors_beside(reading.broken);
+    } catch (const JobError& error) { return error.diagnostics(); }  // a cycle
+}
 
 Graph build_graph(const Job& job, const Catalogue& catalogue, const KernelRegistry& registry) {
     refuse_unsupported(job);

@@ -157,6 +157,11 @@ struct Graph {
 /// does not carry out, with its place.
 Graph build_graph(const Job& job, const Catalogue& catalogue, const KernelRegistry& registry);
 
+/// What else is wrong with a job that has errors already, as far as that can be told: what uses a broken name is
+/// passed over. Pure.
+std::vector<Diagnostic> find_graph_errors(const JobReading& reading, const Catalogue& catalogue,
+                                          const KernelRegistry& registry);
+
 /// The graph as text: tensors and operations, one a line.
 std::string print_graph(const Graph& graph);
 

@@ -56,7 +56,12 @@ std::vector<std::size_t> order_entries(const Job& job) {
     std::vector<std::size_t> open(job.graph.size());
     for (std::size_t i = 0; i < job.graph.size(); ++i) { collect_names(job.graph[i].expression, entries, needs[i]); }
     for (const NameList& list : job.after) {
-        for (const std::string& name : list.after) needs[entries.at(list.name)].push_back(entries.at(name));
+        const auto entry = entries.find(list.name);
+        for (const std::string& name : list.after) {
+            const auto before = entries.find(name);
+            // In a job with other errors a name may be missing.
+            if (entry != entries.end() && before != entries.end()) needs[entry->second].push_back(before->second);
+        }
     }
     for (std::size_t i = 0; i < job.graph.size(); ++i) {
         open[i] = needs[i].size();

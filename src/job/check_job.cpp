@@ -70,6 +70,7 @@ void check_duplicates(Reading& reading, const Job& job) {
         const Place& a = other->second;
         // A key that is twice in one mapping is reported as such; aliased text stands at the same place.
         if (std::tie(a.line, a.column) == std::tie(definition.place.line, definition.place.column)) continue;
+        reading.broken.insert(definition.name);
         reading.error(definition.place, "'" + definition.name + "' is defined twice", {}, {{a, "first defined here"}});
     }
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -188,6 +189,19 @@ struct JobOverrides {
     std::vector<std::pair<std::string, std::string>> set;  ///< --set NAME=VALUE
     std::string plan;                                      ///< --plan PLAN; empty: none
 };
+
+/// A job as far as it could be read, and what is wrong with it.
+struct JobReading {
+    Job job;
+    std::vector<Diagnostic> errors;  ///< none: the job is whole
+    std::set<std::string> broken;    ///< names whose definitions have errors: what uses them is not wrong itself
+    bool names_known = true;         ///< every section that defines names could be read
+};
+
+/// Reads and checks a job file's text, keeping what is good beside what is wrong, so that the graph can be looked at
+/// too before anything is reported. Pure. Errors: JobError for an error of YAML's own syntax, or very many others;
+/// UsageError for an override that fits nothing.
+JobReading read_job(std::string_view text, const std::string& file, const JobOverrides& overrides = {});
 
 /// Parses and checks a job file's text. Pure: the same text gives the same Job, or the same errors, anywhere.
 /// `file` is its name as given on the command line; paths in it are resolved against its folder.

@@ -10,8 +10,6 @@ namespace maniple {
 
 namespace {
 
-constexpr std::size_t max_errors = 20;
-
 void read_version(const YamlNode& node) {
     if (read_count(node, 1) != 1) refuse(node, "format version " + node.value + " is not supported: expected 1");
 }
@@ -133,32 +131,31 @@ std::vector<std::string> unused_constants(const YamlNode& root, const Job& job) 
     return unused;
 }
 
-/// Sorted by place, at most 20, every place of the job file with its line.
-std::vector<Diagnostic> presentable(std::vector<Diagnostic> errors, const SourceText& source) {
-    std::stable_sort(errors.begin(), errors.end(), [](const Diagnostic& a, const Diagnostic& b) {
-        return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
-    });
-    if (errors.size() > max_errors) {
-        const std::size_t more = errors.size() - max_errors;
-        const std::string at_least = errors.size() > Reading::max_errors ? "and at least " : "and ";
-        errors.resize(max_errors);
-        errors.back().notes.push_back(
-            {{}, at_least + std::to_string(more) + (more == 1 ? " more error" : " more errors")});
-    }
-    const auto complete = [&](Place& place) {
+/// Every place of the job file with its line.
+std::vector<Diagnostic> complete(std::vector<Diagnostic> errors, const SourceText& source) {
+    const auto fill_in = [&](Place& place) {
         if (place && place.line_text.empty() && place.file == source.file()) place.line_text = source.line(place.line);
     };
     for (Diagnostic& error : errors) {
-        complete(error.place);
-        for (Diagnostic::Note& note : error.notes) complete(note.place);
+        fill_in(error.place);
+        for (Diagnostic::Note& note : error.notes) fill_in(note.place);
     }
+    return errors;
+}
+
+/// Where reading has stopped: there may be more errors than were found.
+std::vector<Diagnostic> presentable(std::vector<Diagnostic> errors, const SourceText& source) {
+    const bool stopped = errors.size() > Reading::max_errors;
+    errors = by_place(complete(std::move(errors), source));
+    if (stopped) errors.back().notes.back().message.insert(4, "at least ");  // "and 981 more errors"
     return errors;
 }
 
 }  // namespace
 
-Job parse_job(std::string_view text, const std::string& file, const JobOverrides& overrides) {
-    Job job;
+JobReading read_job(std::string_view text, const std::string& file, const JobOverrides& overrides) {
+    JobReading result;
+    Job& job = result.job;
     job.file = file;
     job.text = text;
     Reading reading;
@@ -177,9 +174,21 @@ Job parse_job(std::string_view text, const std::string& file, const JobOverrides
     } catch (const TooManyErrors&) {
         throw JobError(presentable(std::move(reading.errors), SourceText(text, file)));
     } catch (const JobError& error) { throw JobError(presentable(error.diagnostics(), SourceText(text, file))); }
-    if (!reading.errors.empty()) throw JobError(presentable(std::move(reading.errors), SourceText(text, file)));
-    apply_plan(overrides.plan, reading, job.plan);
-    return job;
+    constexpr std::size_t enough = 20;  // more are not shown
+    if (reading.errors.size() >= enough)
+        throw JobError(presentable(std::move(reading.errors), SourceText(text, file)));
+    result.names_known = !reading.incomplete && std::all_of(reading.broken.begin(), reading.broken.end(), is_name);
+    result.broken = std::move(reading.broken);
+    reading.broken.clear();
+    if (reading.errors.empty()) apply_plan(overrides.plan, reading, job.plan);
+    result.errors = complete(std::move(reading.errors), SourceText(text, file));
+    return result;
+}
+
+Job parse_job(std::string_view text, const std::string& file, const JobOverrides& overrides) {
+    JobReading reading = read_job(text, file, overrides);
+    if (!reading.errors.empty()) throw JobError(by_place(std::move(reading.errors)));
+    return std::move(reading.job);
 }
 
 const InputSpec* Job::input(std::string_view input_name) const {

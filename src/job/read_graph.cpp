@@ -38,6 +38,7 @@ void read_graph(Reading& reading, const YamlNode& node, Job& job) {
         const YamlNode& key = yaml->first;
         const YamlNode& value = yaml->second;
         GraphEntry entry;
+        const std::size_t errors_before = reading.errors.size();
         reading.attempt([&] { read_entry_names(key, entry); });
         const bool good = reading.attempt([&] {
             read_text(value, "an expression");
@@ -45,6 +46,7 @@ void read_graph(Reading& reading, const YamlNode& node, Job& job) {
         });
         // A wrong expression leaves its names known, so that their uses are not reported too.
         if (!good) entry.expression.place = value.place;
+        if (reading.errors.size() > errors_before) reading.broken.insert(entry.names.begin(), entry.names.end());
         job.graph.push_back(std::move(entry));
     }
 }

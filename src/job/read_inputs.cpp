@@ -120,11 +120,13 @@ void read_kernels(Reading& reading, const YamlNode& node, Job& job) {
 
 void read_inputs(Reading& reading, const YamlNode& node, const std::string& section, std::vector<InputSpec>& inputs) {
     for (const YamlEntry* entry : reading.entries(node, section)) {
+        const std::size_t errors_before = reading.errors.size();
         reading.attempt([&] { read_name(entry->first); });
         InputSpec input;
         input.name = entry->first.value;
         input.place = entry->first.place;
         reading.attempt([&] { input = read_input(reading, *entry); });
+        if (reading.errors.size() > errors_before) reading.broken.insert(input.name);
         inputs.push_back(std::move(input));
     }
 }

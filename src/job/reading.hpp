@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,7 @@ public:
     std::vector<Diagnostic> errors;
     Constants constants;
     std::filesystem::path folder;  ///< of the job file
+    std::set<std::string> broken;  ///< names whose definitions have errors
     bool incomplete = false;       ///< a section could not be read: names that it may define are missing
 
     void error(const Place& place, std::string message, std::string suggestion = {},
