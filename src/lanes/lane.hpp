@@ -49,9 +49,6 @@ public:
     /// between chunks, by any number of threads.
     virtual bool progress() { return false; }
 
-    /// Whether something is in flight that only progress() moves forward.
-    virtual bool needs_progress() const { return false; }
-
     /// Gives up what is in flight after a failure: each chunk is reported as finished, with an error.
     virtual void cancel() {}
 

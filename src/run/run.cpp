@@ -19,7 +19,6 @@ void Run::start(const Execution& execution) {
     for (std::size_t i = 0; i < program_.chunks.size(); ++i) {
         remaining_[i].store(program_.chunks[i].predecessors, std::memory_order_relaxed);
     }
-    unfinished_.store(static_cast<std::int64_t>(program_.chunks.size()), std::memory_order_relaxed);
     in_flight_.store(
         1, std::memory_order_relaxed);  // start() itself, so that the run is not over before all roots are out
     for (std::size_t i = 0; i < program_.chunks.size(); ++i) {
@@ -64,7 +63,6 @@ void Run::finished(ChunkId chunk, std::exception_ptr error) {
     started_[chunk.index()].store(false, std::memory_order_relaxed);
     progress_.fetch_add(1, std::memory_order_relaxed);
     if (!has_failed()) {
-        unfinished_.fetch_sub(1, std::memory_order_relaxed);
         for (const ChunkId dependent : chunk_at(chunk).dependents) {
             // Release: what this chunk wrote. Acquire: what the other predecessors wrote, for whoever takes it to zero.
             if (remaining_[dependent.index()].fetch_sub(1, std::memory_order_acq_rel) == 1) release(dependent);

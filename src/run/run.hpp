@@ -55,7 +55,6 @@ private:
     std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet done
     std::vector<std::atomic<bool>> started_;            ///< by chunk: released and not finished
     std::atomic<std::int64_t> in_flight_{0};            ///< chunks released and not finished, and start() itself
-    std::atomic<std::int64_t> unfinished_{0};           ///< chunks not finished
     std::atomic<bool> failed_{false};
     mutable std::mutex error_mutex_;
     std::exception_ptr error_;

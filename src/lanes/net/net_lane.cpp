@@ -138,7 +138,6 @@ void NetLane::start(MPI_Request request, const InFlight& message) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
     messages_.push_back(message);
-    in_flight_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void NetLane::poll_announcements() {
@@ -184,7 +183,6 @@ bool NetLane::progress() {
     std::exception_ptr error;
     if (code != MPI_SUCCESS) error = std::make_exception_ptr(LinkError("a message failed"));
     for (const InFlight& message : completed) {
-        in_flight_.fetch_sub(1, std::memory_order_relaxed);
         message.done->finished(message.chunk, error);
     }
     completed.clear();
@@ -207,7 +205,6 @@ void NetLane::give_up(const std::exception_ptr& error) {
         }
         given_up.swap(messages_);
         requests_.clear();
-        in_flight_.store(0, std::memory_order_relaxed);
     }
     for (const InFlight& message : given_up) message.done->finished(message.chunk, error);
 }

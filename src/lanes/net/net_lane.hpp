@@ -24,7 +24,6 @@ public:
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
     bool progress() override;
-    bool needs_progress() const override { return in_flight_.load(std::memory_order_relaxed) > 0; }
     void cancel() override;
     /// Busy is the time inside MPI that completed something: waiting for a peer is not work.
     Activity activity() const override { return activity_; }
@@ -54,7 +53,6 @@ private:
     std::vector<int> indices_;           ///< scratch of progress()
     std::vector<MPI_Status> statuses_;
     std::vector<InFlight> completed_;  ///< scratch of progress()
-    std::atomic<std::int64_t> in_flight_{0};
     std::atomic<std::int32_t> failed_rank_{-1};
     std::atomic<bool> announced_{false};
     MPI_Request announcement_ = MPI_REQUEST_NULL;

@@ -39,7 +39,6 @@ World::World(MPI_Comm communicator) {
 }
 
 World::~World() {
-    if (abandoned_) return;
     // MPI_Finalize is no barrier: a rank that leaves early would be gone while another's watch still sends to it.
     MPI_Barrier(own_);
     for (MPI_Comm* copy : {&own_, &data_, &files_, &watch_}) MPI_Comm_free(copy);
@@ -72,21 +71,9 @@ std::vector<std::string> World::gather(const std::string& bytes) const {
     return result;
 }
 
-double World::sum(double value) const {
-    double result = 0;
-    check_mpi(MPI_Allreduce(&value, &result, 1, MPI_DOUBLE, MPI_SUM, own_), "MPI_Allreduce");
-    return result;
-}
-
 std::int64_t World::sum(std::int64_t value) const {
     std::int64_t result = 0;
     check_mpi(MPI_Allreduce(&value, &result, 1, MPI_INT64_T, MPI_SUM, own_), "MPI_Allreduce");
-    return result;
-}
-
-double World::maximum(double value) const {
-    double result = 0;
-    check_mpi(MPI_Allreduce(&value, &result, 1, MPI_DOUBLE, MPI_MAX, own_), "MPI_Allreduce");
     return result;
 }
 

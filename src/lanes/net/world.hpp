@@ -33,7 +33,7 @@ class World {
 public:
     /// Collective.
     explicit World(MPI_Comm communicator);
-    ~World();  ///< Collective, unless abandon() was called.
+    ~World();  ///< Collective.
     World(const World&) = delete;
     World& operator=(const World&) = delete;
 
@@ -48,9 +48,7 @@ public:
     std::string broadcast(const std::string& bytes) const;
     /// Collective; blocks. Every rank's bytes, by rank, on every rank.
     std::vector<std::string> gather(const std::string& bytes) const;
-    double sum(double value) const;  ///< Collective; blocks.
-    std::int64_t sum(std::int64_t value) const;
-    double maximum(double value) const;  ///< Collective; blocks.
+    std::int64_t sum(std::int64_t value) const;  ///< Collective; blocks.
 
     /// Collective; blocks. Throws the same error on every rank if any rank has one: that of the lowest rank, and of
     /// those not `secondary` (caused by another rank's failure) first. The message names the rank if it is not rank 0.
@@ -59,9 +57,6 @@ public:
     /// Collective; blocks. Errors: LinkError on all ranks if `bytes` is not the same everywhere: `what` differs.
     void require_equal(const std::string& bytes, const std::string& what) const;
 
-    /// Leaves messages of a failed run as they are: the destructor then frees nothing.
-    void abandon() { abandoned_ = true; }
-
 private:
     MPI_Comm own_ = MPI_COMM_NULL;
     MPI_Comm data_ = MPI_COMM_NULL;
@@ -69,7 +64,6 @@ private:
     MPI_Comm watch_ = MPI_COMM_NULL;
     int rank_ = 0;
     int size_ = 1;
-    bool abandoned_ = false;
 };
 
 /// A failure on another rank, learnt from its notice; agree() prefers the failure itself.
