@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import hashlib
 import os
+import queue
 import re
 import shlex
 import shutil
@@ -25,6 +26,7 @@ import numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 JOBS = os.path.join(HERE, "jobs")
+AT_ONCE = 6  # mpirun takes a second to notice a failure and sleeps meanwhile
 NEEDS_A_RUN = ("# needs a run", "# maniple")
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 for name in ("NO_COLOR", "MANIPLE_THREADS"):
@@ -78,11 +80,13 @@ def expected_of(job):
 
 
 class Runs:
-    def __init__(self, options, folder):
+    def __init__(self, options, folders):
         self.options = options
-        self.folder = folder
+        self.folders = queue.SimpleQueue()  # one for each run at a time: two would meet at one output
+        for folder in folders:
+            self.folders.put(folder)
         self.repeated = 0
-        with open(os.path.join(folder, "in.h5"), "rb") as file:  # other versions of HDF5 write other bytes
+        with open(os.path.join(folders[0], "in.h5"), "rb") as file:  # other versions of HDF5 write other bytes
             self.digest = hashlib.sha256(file.read()).hexdigest()
 
     def call(self, job, ranks):
@@ -91,11 +95,13 @@ class Runs:
         command = [self.options.maniple] + words
         if words[:1] == ["run"] and ranks > 1:  # alone it needs no launcher, and mpirun takes a second to notice a failure
             command[:0] = [self.options.mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
+        folder = self.folders.get()
         for attempt in (1, 2, 3):
-            result = subprocess.run(command, env=ENVIRONMENT, cwd=self.folder, capture_output=True, timeout=100)
+            result = subprocess.run(command, env=ENVIRONMENT, cwd=folder, capture_output=True, timeout=100)
             if result.returncode != 139 or attempt == 3:  # about one abort in 190 crashes mpirun itself
                 break
             self.repeated += 1
+        self.folders.put(folder)
         faults = []
         if result.stdout:
             faults.append("something on standard output: %r" % result.stdout[:200])
@@ -146,17 +152,21 @@ def main():
     for job in jobs:
         shutil.copy(os.path.join(JOBS, job + ".yaml"), folder)
     before = sorted(os.listdir(folder))
-    runs = Runs(options, folder)
+    folders = [folder] + ["%s-%d" % (folder, copy) for copy in range(1, AT_ONCE)]
+    for copy in folders[1:]:
+        shutil.copytree(folder, copy)
+    runs = Runs(options, folders)
     failed = 0
-    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for job, faults in zip(jobs, pool.map(runs.check, jobs)):
             failed += bool(faults)
             for fault in faults:
                 print("BAD   %s: %s" % (job, fault), flush=True)
-    left = sorted(set(os.listdir(folder)) - set(before))
+    left = sorted({name for copy in folders for name in os.listdir(copy)} - set(before))
     if left:
         print("BAD   left behind: %s" % left)
-    shutil.rmtree(folder)
+    for copy in folders:
+        shutil.rmtree(copy)
     print("%d wrong jobs, %d failures, %d runs repeated" % (len(jobs), failed + bool(left), runs.repeated))
     return 1 if failed or left else 0
 
