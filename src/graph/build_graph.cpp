@@ -241,7 +241,10 @@ std::vector<Diagnostic> find_graph_errors(const JobReading& reading, const Catal
     if (!reading.names_known) return {};
     try {
         return GraphBuilder(reading.job, catalogue, registry).errors_beside(reading.broken);
-    } catch (const JobError& error) { return error.diagnostics(); }  // a cycle
+    } catch (const JobError& cycle) {
+        // A name that is defined twice may close a cycle that is none.
+        return reading.broken.empty() ? cycle.diagnostics() : std::vector<Diagnostic>{};
+    }
 }
 
 Graph build_graph(const Job& job, const Catalogue& catalogue, const KernelRegistry& registry) {
