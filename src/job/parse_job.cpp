@@ -146,7 +146,7 @@ std::vector<Diagnostic> complete(std::vector<Diagnostic> errors, const SourceTex
 /// Where reading has stopped: there may be more errors than were found.
 std::vector<Diagnostic> presentable(std::vector<Diagnostic> errors, const SourceText& source) {
     const bool stopped = errors.size() > Reading::max_errors;
-    errors = by_place(complete(std::move(errors), source));
+    errors = complete(by_place(std::move(errors)), source);  // few first: a line may be long
     if (stopped) errors.back().notes.back().message.insert(4, "at least ");  // "and 981 more errors"
     return errors;
 }
