@@ -115,7 +115,7 @@ private:
             threads_ = count.threads;
             threads_origin_ = count.origin;
         });
-        const RankFacts facts{host_name(), threads_, topology_->memory_bytes(), topology_->core_numbers()};
+        const RankFacts facts{host_name(), threads_, topology_->memory_bytes(), topology_->core_numbers(), {}};
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
         plan_ = make_plan(graph_, machine_, {job_.plan.strategy, static_cast<int>(job_.plan.max_ranks.value_or(0))});

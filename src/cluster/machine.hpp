@@ -10,12 +10,23 @@
 
 namespace maniple {
 
+/// One gpu lane of a rank: a device that it has opened.
+struct GpuFacts {
+    std::string name;
+    int device = 0;         ///< number in the node's enumeration
+    bool software = false;  ///< a processor that imitates a gpu
+    bool unified = false;   ///< the host's memory is its own and coherent: buffers can be used in place
+    bool keeps_denormals = false;
+    std::uint32_t features = 0;  ///< MANIPLE_GPU_* of kernel/abi.hpp
+};
+
 /// What one rank has.
 struct RankFacts {
     std::string host;
     int threads = 1;                ///< compute threads
     std::int64_t memory_bytes = 0;  ///< its node's; 0: not known
     std::vector<int> cores;         ///< those it may run on, ascending
+    std::vector<GpuFacts> gpus;     ///< its gpu lanes, in order
 };
 
 /// The machine that a plan is made for: one entry for each rank.

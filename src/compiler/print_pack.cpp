@@ -69,7 +69,7 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
     lines.add(c_string(file.signature.text) + ",");
     lines.add(std::to_string(described_parameters(file).size()) + ", parameters_" + file.name + ",");
     lines.add(std::to_string(kernel.flops_per_point) + ", " + (kernel.exact ? "1" : "0") + ",");
-    lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name);
+    lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name + ", nullptr");
     lines.add("};");
     lines.add("");
 }

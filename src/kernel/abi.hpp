@@ -8,8 +8,10 @@
 
 #include <stdint.h>
 
-#define MANIPLE_ABI_VERSION 1
+#define MANIPLE_ABI_VERSION 2
 #define MANIPLE_MAX_RANK 8
+#define MANIPLE_MAX_GPU_TENSORS 8
+#define MANIPLE_MAX_GPU_PARAMETERS 16
 
 #ifdef __cplusplus
 extern "C" {
@@ -81,6 +83,80 @@ typedef struct maniple_kernel_table {
     const maniple_variant* variants; /* the same order in every instruction set */
 } maniple_kernel_table;
 
+/* --- The gpu lane. Shaders see what functions see, by the same global coordinates, but every tensor through a window of
+ * at most 2^32 bytes, so that 32-bit arithmetic modulo 2^32 finds each element: what is larger is cut by the caller. */
+
+/* One tensor argument of a shader: storage buffer 1 + its number, of the element's type (a bool is a byte, an f16
+ * 16 bits, a state the struct of the C function). Element c is window[offset + sum of c[d]*stride[d]], modulo 2^32. */
+typedef struct maniple_gpu_tensor {
+    uint32_t offset;
+    uint32_t part_stride; /* of a state: from one segment or source to the next */
+    uint32_t unused[2];
+    uint32_t stride[MANIPLE_MAX_RANK];
+    uint32_t extent[MANIPLE_MAX_RANK]; /* hi - lo of maniple_tensor */
+} maniple_gpu_tensor;
+
+/* Uniform buffer 0 of every shader: one call. Set 0 holds all bindings, the entry point is "main".
+ *
+ * A group has 64 invocations along x. Invocation n = (group.y * groups.x + group.x) * 64 + local.x; those from `points`
+ * on do nothing. Invocations number the points of the box (without the indices that the body loops over itself),
+ * the last index fastest.
+ *
+ *   compute     outputs, inputs      as the function of that name
+ *   accumulate  state, inputs        invocations number kept points and segments: with S = segments and K = points / S,
+ *                                    segments_first ? (segment n mod S, kept n div S) : (kept n mod K, segment n div K).
+ *                                    Each inits a state, adds its share of the contracted points, and stores the state
+ *                                    at its kept point + segment * part_stride. Of C contracted points, numbered the
+ *                                    last index fastest, segment s has s, s + S, s + 2S, … where the fold is
+ *                                    commutative, else [s*C div S, (s+1)*C div S).
+ *   merge       state, other         one invocation a kept point: inits the state where `fresh`, then merges `segments`
+ *                                    states, other + 0 * part_stride, other + 1 * part_stride, …, in this order
+ *   finish      outputs, state       as the function of that name
+ * For merge and finish the index box is that of the outputs, contracted indices have size 1. */
+typedef struct maniple_gpu_call {
+    uint32_t points;
+    uint32_t rank;
+    uint32_t contracted; /* mask of the contracted indices */
+    uint32_t segments;
+    uint32_t segments_first;
+    uint32_t fresh;
+    uint32_t unused[2];
+    uint32_t lo[MANIPLE_MAX_RANK];
+    uint32_t lo_high[MANIPLE_MAX_RANK]; /* upper halves */
+    uint32_t size[MANIPLE_MAX_RANK];    /* hi - lo */
+    uint32_t extent[MANIPLE_MAX_RANK];
+    uint32_t extent_high[MANIPLE_MAX_RANK];
+    /* A real one as the bits of the variant's real type, f32 in the first word; others as 64 bits, low word first. */
+    uint32_t parameters[2 * MANIPLE_MAX_GPU_PARAMETERS];
+    maniple_gpu_tensor tensors[MANIPLE_MAX_GPU_TENSORS];
+} maniple_gpu_call;
+
+/* What a device must have for a shader. */
+#define MANIPLE_GPU_F64 1u
+#define MANIPLE_GPU_I64 2u
+#define MANIPLE_GPU_STORAGE_8 4u
+#define MANIPLE_GPU_STORAGE_16 8u
+
+typedef struct maniple_shader {
+    const uint32_t* words; /* SPIR-V; null where there is none */
+    int64_t count;
+    uint64_t hash; /* FNV-1a of the bytes, to know a damaged one */
+} maniple_shader;
+
+/* One type combination on a gpu. */
+typedef struct maniple_gpu_variant {
+    uint32_t features;
+    int32_t uses_coordinates; /* a body uses indices or positions as values: axes must stay as they are */
+    int32_t real_bytes;       /* of real parameters: 4 or 8 */
+    maniple_shader compute, accumulate, merge, finish;
+} maniple_gpu_variant;
+
+typedef struct maniple_gpu_table {
+    int32_t abi_version;
+    int32_t variant_count;
+    const maniple_gpu_variant* variants; /* in the order of maniple_kernel_table; words null: no gpu variant */
+} maniple_gpu_table;
+
 /* A kernel's description as the compiler found it, and its code for each instruction set. Strings live for ever. */
 typedef struct maniple_parameter_description {
     const char* name;
@@ -102,6 +178,7 @@ typedef struct maniple_kernel_description {
     int32_t table_count;
     const char* const* instruction_sets;       /* "checked", "v2", "v3", "v4" or "checked", "base" */
     const maniple_kernel_table* const* tables; /* as many as instruction_sets */
+    const maniple_gpu_table* gpu;              /* null where the pack was built without shaders */
 } maniple_kernel_description;
 
 /* What maniple_add_kernels(NAME …) links together: exported as `maniple_pack_NAME`. */

@@ -127,6 +127,11 @@ Kernel read_description(const maniple_kernel_description& description) {
         kernel.instruction_sets.emplace_back(description.instruction_sets[i]);
         kernel.tables.push_back(description.tables[i]);
     }
+    kernel.gpu_table = description.gpu;
+    if (description.gpu != nullptr && (description.gpu->abi_version != MANIPLE_ABI_VERSION ||
+                                       description.gpu->variant_count != kernel.tables[0]->variant_count)) {
+        refuse(kernel.name, "its shaders are of another build than its code");
+    }
     for (std::int32_t i = 0; i < kernel.tables[0]->variant_count; ++i) {
         kernel.types.push_back(parse_types(kernel, kernel.tables[0]->variants[i]));
     }
@@ -135,6 +140,12 @@ Kernel read_description(const maniple_kernel_description& description) {
 }
 
 }  // namespace
+
+const maniple_gpu_variant* Kernel::gpu_variant(std::size_t types_index) const {
+    if (gpu_table == nullptr || types_index >= types.size()) return nullptr;
+    const maniple_gpu_variant& variant = gpu_table->variants[types_index];
+    return (is_fold() ? variant.accumulate : variant.compute).words == nullptr ? nullptr : &variant;
+}
 
 const maniple_variant* Kernel::variant(std::size_t types_index, std::string_view instruction_set) const {
     if (types_index >= types.size()) return nullptr;

@@ -55,6 +55,10 @@ struct Kernel {
     std::vector<std::string> instruction_sets;
     std::vector<const maniple_kernel_table*> tables;
 
+    const maniple_gpu_table* gpu_table = nullptr;
+
+    /// The shaders of type combination `types_index`; null if there are none.
+    const maniple_gpu_variant* gpu_variant(std::size_t types_index) const;
     bool is_fold() const { return !signature.fold.empty(); }
     /// The functions of type combination `types_index` for `instruction_set`; null if it was not built.
     const maniple_variant* variant(std::size_t types_index, std::string_view instruction_set) const;

@@ -45,7 +45,7 @@ private:
     BufferId add_buffer(std::string name, const Box& box, std::int64_t element_bytes) {
         if (checked_bytes(box.shape(), element_bytes) < 0)
             throw UnavailableError("'" + name + "' " + to_string(box) + " is too large");
-        layout_.buffers.push_back({std::move(name), box, element_bytes});
+        layout_.buffers.push_back({std::move(name), box, element_bytes, {}});
         return BufferId(layout_.buffers.size() - 1);
     }
 

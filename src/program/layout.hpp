@@ -10,11 +10,25 @@
 
 namespace maniple {
 
+/// Where a buffer lives.
+struct Memory {
+    enum class Kind {
+        host,     ///< the rank's own; with `gpu` 0 or more it comes from that lane, which uses it in place
+        device,   ///< of gpu lane `gpu`; the host does not see it
+        staging,  ///< of gpu lane `gpu`, seen by the host: bytes on their way
+    };
+    Kind kind = Kind::host;
+    int gpu = -1;
+
+    bool operator==(const Memory&) const = default;
+};
+
 /// One buffer: every coordinate of `box`, row-major.
 struct BufferSpec {
     std::string name;  ///< "u@0", "total/states"
     Box box;
     std::int64_t element_bytes = 0;
+    Memory memory;
 
     std::int64_t bytes() const { return box.volume() * element_bytes; }
 };

@@ -14,8 +14,9 @@ std::string_view name_of(LaneKind lane) {
 }
 
 std::string_view name_of(InstructionKind kind) {
-    constexpr std::string_view names[] = {"read",    "fill",       "copy",  "boundary", "send", "receive",
-                                          "compute", "accumulate", "merge", "finish",   "write"};
+    constexpr std::string_view names[] = {"read",    "fill",    "copy",       "boundary", "send",
+                                          "receive", "compute", "accumulate", "merge",    "finish",
+                                          "write",   "pack",    "unpack",     "upload",   "download"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -59,7 +60,11 @@ std::string what(const Graph& graph, const Layout& layout, const Instruction& in
                                graph[instruction.tensor].name);
         case InstructionKind::fill: return fmt::format("fill     {}", version(instruction.writes[0].buffer));
         case InstructionKind::copy:
-            return fmt::format("copy     {} to {}", version(instruction.reads[0].buffer),
+        case InstructionKind::pack:
+        case InstructionKind::unpack:
+        case InstructionKind::upload:
+        case InstructionKind::download:
+            return fmt::format("{:<8} {} to {}", name_of(instruction.kind), version(instruction.reads[0].buffer),
                                version(instruction.writes[0].buffer));
         case InstructionKind::boundary:
             return fmt::format("boundary {}, {}", version(instruction.writes[0].buffer),

@@ -29,6 +29,10 @@ enum class InstructionKind : std::uint8_t {
     merge,       ///< cpu: init, then merges the states of tiles or ranks in their order
     finish,      ///< cpu: results from states
     write,       ///< file: a box of an output
+    pack,        ///< cpu: a box of a buffer into consecutive bytes of a gpu's staging buffer
+    unpack,      ///< cpu: the other way
+    upload,      ///< gpu: consecutive bytes of its staging buffer into a box of a buffer in its memory
+    download,    ///< gpu: the other way
 };
 std::string_view name_of(InstructionKind kind);
 
@@ -48,6 +52,7 @@ struct Argument {
 struct Instruction {
     InstructionKind kind = InstructionKind::compute;
     LaneKind lane = LaneKind::cpu;
+    int gpu = -1;           ///< which gpu lane of the rank; the kinds above that name the cpu may run there too
     int step = 0;           ///< of the block, from 0
     OperationId operation;  ///< for compute, accumulate, merge, finish
     TensorId tensor;        ///< what is moved or written, for printing
@@ -67,6 +72,7 @@ struct Instruction {
 /// A sequence of instructions on one lane without outside dependencies except before the first one.
 struct Chunk {
     LaneKind lane = LaneKind::cpu;
+    int gpu = -1;  ///< which gpu lane of the rank
     std::vector<InstructionId> instructions;
     std::vector<ChunkId> dependents;
     std::int32_t predecessors = 0;  ///< how many chunks must be done before; 0: a root

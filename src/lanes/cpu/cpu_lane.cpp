@@ -76,6 +76,8 @@ private:
         switch (instruction.kind) {
             case InstructionKind::copy:
             case InstructionKind::boundary: return resolve_move(instruction);
+            case InstructionKind::pack:
+            case InstructionKind::unpack: return resolve_packing(instruction);
             case InstructionKind::fill: return resolve_fill(instruction);
             case InstructionKind::compute: return resolve_compute(instruction);
             case InstructionKind::accumulate: return resolve_accumulate(instruction);
@@ -95,6 +97,21 @@ private:
             move.from = read_only(lane_.arena_.block(instruction.reads[0].buffer));
             move.source = instruction.reads[0].box;
         }
+        return move;
+    }
+
+    /// Between a box and the same elements one after the other in a staging buffer of bytes.
+    Work resolve_packing(const Instruction& instruction) {
+        const bool packs = instruction.kind == InstructionKind::pack;
+        const Use& loose = packs ? instruction.reads[0] : instruction.writes[0];
+        const Use& packed = packs ? instruction.writes[0] : instruction.reads[0];
+        const Block block = lane_.arena_.block(loose.buffer);
+        const Block bytes = lane_.arena_.block(packed.buffer);
+        const Block dense{bytes.at(packed.box.lo), block.element_bytes, loose.box};
+        MoveWork move;
+        move.to = packs ? dense : block;
+        move.from = read_only(packs ? block : dense);
+        move.source = move.target = loose.box;
         return move;
     }
 
