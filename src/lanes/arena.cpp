@@ -12,7 +12,7 @@ Arena::Arena(const Layout& layout) : layout_(layout) {
             bytes_.emplace_back(static_cast<std::size_t>(buffer.bytes()));
         } catch (const std::bad_alloc&) {
             throw UnavailableError("no memory for '" + buffer.name + "' (" + format_bytes(buffer.bytes()) +
-                                   "): this rank needs " + format_bytes(layout.total_bytes()) + " in all");
+                                   "): this rank needs " + format_bytes(layout.host_bytes()) + " in all");
         }
     }
 }
