@@ -225,7 +225,7 @@ private:
         CpuLane& cpu = *cpu_lane;
         NetLane& net = *net_lane;
         FileLane& file = *file_lane;
-        Executor executor(graph_, plan_, *arena_, cpu, net, file, threads_, [&](int worker) {
+        Executor executor(graph_, plan_, *arena_, cpu, net, file, {}, threads_, [&](int worker) {
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
         watch_.observe({[&] { return executor.progress().load(std::memory_order_relaxed); },

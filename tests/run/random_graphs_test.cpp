@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <random>
 
 #include "graph/graph.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
@@ -85,25 +87,64 @@ bool has_sum_before(const Graph& graph, TensorId id) {
     return tensor.kind == Tensor::Kind::computed && graph[tensor.producer].kernel->name == "sum";
 }
 
-/// Runs one graph on all ranks; rank 0 compares.
-void run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry) {
+/// Every operation on lanes of its own; the gpus are imitated by the cpu, in memories of their own.
+LaneChoice random_lanes(const Graph& graph, std::uint32_t seed, Rank rank) {
+    std::mt19937 random(seed * 7919 + static_cast<std::uint32_t>(rank.value));
+    LaneChoice choice;
+    choice.gpus.resize(1 + random() % 3);
+    choice.gpus[0].unified = random() % 3 == 0;
+    const bool alike = random() % 2 == 0;  // else data wanders
+    std::vector<int> lanes;
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        if (!alike || lanes.empty()) {
+            lanes.clear();
+            for (int lane = LaneChoice::cpu_lane; lane < static_cast<int>(choice.gpus.size()); ++lane) {
+                if (random() % 2 == 0) lanes.push_back(lane);
+            }
+            if (lanes.empty()) lanes.push_back(static_cast<int>(random() % choice.gpus.size()));
+        }
+        choice.lanes.push_back(lanes);
+    }
+    return choice;
+}
+
+/// What nothing has written yet must not matter.
+void spoil(const Layout& layout, Arena& arena) {
+    for (std::size_t i = 0; i < layout.buffers.size(); ++i) {
+        const Block block = arena.block(BufferId(i));
+        std::memset(block.data, 0x7b, static_cast<std::size_t>(block.bytes()));
+    }
+}
+
+/// Runs one graph on all ranks; rank 0 compares. Returns the operations on gpu lanes of this rank.
+std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, bool with_gpus) {
     const RandomJob random = random_job(seed);
     const Job job = parse_job(random.text, "random.yaml");
     const Graph graph = build_graph(job, random.catalogue, registry);
     const InputLoader load = [&](const Tensor& tensor) { return input_bytes(tensor, seed); };
     const int max_ranks = static_cast<int>(seed % 5);  // 0: all
     const Plan plan = make_plan(graph, Machine::uniform(world.size(), {}), {"data", max_ranks});
-    const Layout layout = build_layout(graph, plan, world.rank());
+    const LaneChoice lanes = with_gpus ? random_lanes(graph, seed, world.rank()) : LaneChoice{};
+    const Layout layout = build_layout(graph, plan, world.rank(), lanes);
     Arena arena(layout);
+    spoil(layout, arena);
     const int threads = 1 + static_cast<int>(seed % 3);
-    CpuLane cpu(graph, arena, choose_instruction_set(registry.all().front().instruction_sets), threads);
+    const std::string set = choose_instruction_set(registry.all().front().instruction_sets);
+    CpuLane cpu(graph, arena, set, threads);
     NetLane net(world, arena);
     MemoryFiles files(graph, arena, load);
-    Executor executor(graph, plan, arena, cpu, net, files, threads);
+    std::vector<std::unique_ptr<CpuLane>> imitated;
+    std::vector<Lane*> gpus;
+    for (int gpu = 0; gpu < static_cast<int>(lanes.gpus.size()); ++gpu) {
+        imitated.push_back(std::make_unique<CpuLane>(graph, arena, set, threads, gpu));
+        gpus.push_back(imitated.back().get());
+    }
+    Executor executor(graph, plan, arena, cpu, net, files, gpus, threads);
     const RunTotals totals = executor.run([](std::int64_t) {});
     EXPECT_EQ(totals.steps, graph.steps);
     const std::vector<TensorBytes> got = collect(files, world.rank().value);
-    if (!world.is_root()) return;
+    const auto on_gpus = std::accumulate(totals.gpu_operations.begin(), totals.gpu_operations.end(), std::int64_t{0});
+    if (!world.is_root()) return on_gpus;
     const std::vector<TensorBytes> want = evaluate_reference(graph, load);
     for (std::size_t i = 0; i < want.size(); ++i) {
         const Tensor& tensor = graph[graph.outputs[i].tensor];
@@ -112,19 +153,24 @@ void run_seed(std::uint32_t seed, const World& world, const KernelRegistry& regi
             << "seed " << seed << ", output " << tensor.name << "\n"
             << random.text;
     }
+    return on_gpus;
 }
 
-TEST(RandomGraphs, EqualTheReference) {
+void run_seeds(bool with_gpus) {
     const World world(MPI_COMM_WORLD);
     const KernelRegistry registry(standard_kernels());
     constexpr std::uint32_t seeds = 300;
-    std::int64_t failures = 0;
+    std::int64_t failures = 0, on_gpus = 0;
     for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
-        run_seed(seed, world, registry);
+        on_gpus += run_seed(seed, world, registry, with_gpus);
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
     EXPECT_EQ(failures, 0);
+    if (world.is_root()) EXPECT_EQ(on_gpus > seeds, with_gpus) << on_gpus;
 }
+
+TEST(RandomGraphs, EqualTheReference) { run_seeds(false); }
+TEST(RandomGraphs, EqualTheReferenceOnManyLanes) { run_seeds(true); }
 
 }  // namespace
 }  // namespace maniple
