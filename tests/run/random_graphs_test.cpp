@@ -166,7 +166,7 @@ void run_seeds(bool with_gpus) {
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
     EXPECT_EQ(failures, 0);
-    if (world.is_root()) EXPECT_EQ(on_gpus > seeds, with_gpus) << on_gpus;
+    if (world.is_root()) { EXPECT_EQ(on_gpus > seeds, with_gpus) << on_gpus; }
 }
 
 TEST(RandomGraphs, EqualTheReference) { run_seeds(false); }
