@@ -10,7 +10,8 @@ set -euo pipefail
 declare -A packages=(
     # to build and run maniple
     [build]="build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libhwloc-dev
-             libyaml-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libboost-program-options-dev"
+             libyaml-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libboost-program-options-dev
+             glslc spirv-tools"
     # to look at results
     [look]="hdf5-tools netcdf-bin"
     # to build and run the tests
