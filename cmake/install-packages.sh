@@ -11,13 +11,13 @@ declare -A packages=(
     # to build and run maniple
     [build]="build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libhwloc-dev
              libyaml-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libboost-program-options-dev
-             glslc spirv-tools"
+             libvulkan-dev glslc spirv-tools"
     # to look at results
     [look]="hdf5-tools netcdf-bin"
     # to build and run the tests
     # (clang and its run-time library: the fuzz tests need libFuzzer, whatever compiles the rest)
     [test]="libgtest-dev librapidcheck-dev python3 python3-numpy python3-h5py hdf5-tools netcdf-bin util-linux
-            clang libclang-rt-dev"
+            clang libclang-rt-dev mesa-vulkan-drivers vulkan-validationlayers"
     # for the preset clang
     [clang]="clang libomp-dev libclang-rt-dev"
     # to test on a Slurm cluster of two virtual nodes (root only)

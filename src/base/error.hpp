@@ -91,6 +91,18 @@ MANIPLE_ERROR(LinkError, ExitCode::link);
 
 #undef MANIPLE_ERROR
 
+/// A device that failed. `transient`: the same again may succeed.
+class DeviceError : public Error {
+public:
+    explicit DeviceError(std::string message, bool transient = false)
+        : Error(ExitCode::internal, std::move(message)), transient_(transient) {}
+
+    bool transient() const { return transient_; }
+
+private:
+    bool transient_;
+};
+
 /// Aborts the process with rank, file, line and `message`: a broken invariant of ours, never bad input.
 [[noreturn]] void broken_invariant(const char* file, int line, const std::string& message);
 

@@ -6,14 +6,17 @@
 
 namespace maniple {
 
-Arena::Arena(const Layout& layout) : layout_(layout) {
-    for (const BufferSpec& buffer : layout.buffers) {
+Arena::Arena(const Layout& layout, const Mapped& mapped) : layout_(layout) {
+    for (std::size_t i = 0; i < layout.buffers.size(); ++i) {
+        const BufferSpec& buffer = layout.buffers[i];
+        const bool own = buffer.memory.gpu < 0;
         try {
-            bytes_.emplace_back(static_cast<std::size_t>(buffer.bytes()));
+            bytes_.emplace_back(own ? static_cast<std::size_t>(buffer.bytes()) : 0);
         } catch (const std::bad_alloc&) {
             throw UnavailableError("no memory for '" + buffer.name + "' (" + format_bytes(buffer.bytes()) +
                                    "): this rank needs " + format_bytes(layout.host_bytes()) + " in all");
         }
+        data_.push_back(own ? bytes_.back().data() : mapped ? mapped(BufferId(i)) : nullptr);
     }
 }
 

@@ -1,6 +1,7 @@
 // lanes/arena.hpp: the host memory of one rank's buffers.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "program/layout.hpp"
@@ -8,22 +9,28 @@
 
 namespace maniple {
 
-/// Owns the bytes of every buffer of a layout from construction to destruction. Borrows the layout.
+/// Owns the bytes of every buffer of a layout that is the rank's own, from construction to destruction; those of gpu
+/// lanes are borrowed. Borrows the layout.
 class Arena {
 public:
+    /// Where a gpu lane lets the host see a buffer; null: nowhere.
+    using Mapped = std::function<std::byte*(BufferId)>;
+
+    /// `mapped` is asked for every buffer with a Memory::gpu. Without it they have no bytes here.
     /// Errors: UnavailableError when memory is refused, naming the buffer and the bytes.
-    explicit Arena(const Layout& layout);
+    explicit Arena(const Layout& layout, const Mapped& mapped = {});
 
     const Layout& layout() const { return layout_; }
-    Block block(BufferId id) { return {bytes_[id.index()].data(), element_bytes(id), layout_[id].box}; }
-    ConstBlock block(BufferId id) const { return {bytes_[id.index()].data(), element_bytes(id), layout_[id].box}; }
+    Block block(BufferId id) { return {data_[id.index()], element_bytes(id), layout_[id].box}; }
+    ConstBlock block(BufferId id) const { return {data_[id.index()], element_bytes(id), layout_[id].box}; }
     std::int64_t peak_bytes() const { return layout_.host_bytes(); }
 
 private:
     std::size_t element_bytes(BufferId id) const { return static_cast<std::size_t>(layout_[id].element_bytes); }
 
     const Layout& layout_;
-    std::vector<HostBytes> bytes_;
+    std::vector<HostBytes> bytes_;  ///< by BufferId; empty for those of gpu lanes
+    std::vector<std::byte*> data_;  ///< by BufferId
 };
 
 }  // namespace maniple

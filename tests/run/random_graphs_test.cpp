@@ -126,7 +126,11 @@ std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegist
     const Plan plan = make_plan(graph, Machine::uniform(world.size(), {}), {"data", max_ranks});
     const LaneChoice lanes = with_gpus ? random_lanes(graph, seed, world.rank()) : LaneChoice{};
     const Layout layout = build_layout(graph, plan, world.rank(), lanes);
-    Arena arena(layout);
+    std::vector<HostBytes> gpu_bytes(layout.buffers.size());
+    Arena arena(layout, [&](BufferId id) {
+        gpu_bytes[id.index()] = HostBytes(static_cast<std::size_t>(layout[id].bytes()));
+        return gpu_bytes[id.index()].data();
+    });
     spoil(layout, arena);
     const int threads = 1 + static_cast<int>(seed % 3);
     const std::string set = choose_instruction_set(registry.all().front().instruction_sets);
