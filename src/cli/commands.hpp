@@ -20,6 +20,9 @@ int check_job(const PlanOptions& options, bool talk);
 /// `maniple plan`: no MPI.
 int plan_command(const std::vector<std::string>& arguments);
 
+/// `maniple devices`: no MPI.
+int devices_command(const std::vector<std::string>& arguments);
+
 /// `maniple inspect FILE`.
 int inspect_command(const std::vector<std::string>& arguments);
 
