@@ -3,7 +3,12 @@
 #
 # One text is generated for a kernel and compiled once for each instruction set with flags of its own, and one that
 # tests every access. Nothing but one table a text is visible outside of it, so that no wide instruction can reach a
-# program through a function that two texts share.
+# program through a function that two texts share. The shaders of a kernel are compiled to SPIR-V and lie in a text of
+# their own.
+
+set(MANIPLE_COMPILE_SHADERS ${CMAKE_CURRENT_LIST_DIR}/maniple_compile_shaders.cmake)
+find_program(MANIPLE_GLSLC glslc DOC "The compiler of compute shaders")
+find_program(MANIPLE_SPIRV_VAL spirv-val DOC "The validator of compiled shaders")
 
 # The same bits in every instruction set: no contraction, no reordering. Exceptions and errno are nobody's concern here,
 # and keeping them would stop vectorisation.
@@ -20,7 +25,9 @@ endfunction()
 # The compile options of one instruction set.
 function(maniple_kernel_options set result)
   set(options ${MANIPLE_KERNEL_FLAGS})
-  if(set STREQUAL "checked")
+  if(set STREQUAL "gpu")
+    set(options)  # tables of numbers
+  elseif(set STREQUAL "checked")
     list(REMOVE_ITEM options -O3 -fopenmp-simd)
     list(APPEND options -O1)
   elseif(set MATCHES "^v[234]$")
@@ -46,6 +53,11 @@ function(maniple_add_kernels name)
   if(NOT PACK_FILES)
     message(FATAL_ERROR "maniple_add_kernels(${name}): no FILES")
   endif()
+  if(NOT MANIPLE_GLSLC OR NOT MANIPLE_SPIRV_VAL)
+    message(FATAL_ERROR "maniple_add_kernels(${name}): kernels become compute shaders too, by glslc and spirv-val, and one "
+                        "of them was not found: install glslc and spirv-tools (Debian, Ubuntu) or the Vulkan SDK, or set "
+                        "MANIPLE_GLSLC and MANIPLE_SPIRV_VAL")
+  endif()
   if(TARGET maniple-kernelc)
     set(compiler maniple-kernelc)
   else()
@@ -57,6 +69,7 @@ function(maniple_add_kernels name)
 
   set(plain_sources)
   set(checked_sources)
+  set(shader_sources)
   set(files)
   foreach(file ${PACK_FILES})
     get_filename_component(file ${file} ABSOLUTE)
@@ -64,10 +77,16 @@ function(maniple_add_kernels name)
     list(APPEND files ${file})
     list(APPEND plain_sources ${folder}/${kernel}.cpp)
     list(APPEND checked_sources ${folder}/${kernel}.checked.cpp)
+    list(APPEND shader_sources ${folder}/${kernel}.gpu.cpp)
     add_custom_command(OUTPUT ${folder}/${kernel}.cpp ${folder}/${kernel}.checked.cpp
       COMMAND ${compiler} cpp ${file} -o ${folder}/${kernel}.cpp
       COMMAND ${compiler} checked ${file} -o ${folder}/${kernel}.checked.cpp
       DEPENDS ${file} ${compiler} COMMENT "Compiling kernel ${kernel}" VERBATIM)
+    add_custom_command(OUTPUT ${folder}/${kernel}.gpu.cpp
+      COMMAND ${CMAKE_COMMAND} -D KERNELC=$<TARGET_FILE:${compiler}> -D GLSLC=${MANIPLE_GLSLC}
+              -D SPIRV_VAL=${MANIPLE_SPIRV_VAL} -D KERNEL=${file} -D FOLDER=${folder}/${kernel}.shaders
+              -D OUT=${folder}/${kernel}.gpu.cpp -P ${MANIPLE_COMPILE_SHADERS}
+      DEPENDS ${file} ${compiler} ${MANIPLE_COMPILE_SHADERS} COMMENT "Compiling the shaders of ${kernel}" VERBATIM)
   endforeach()
   string(REPLACE ";" "," set_list "${sets}")
   add_custom_command(OUTPUT ${folder}/pack.cpp
@@ -75,15 +94,18 @@ function(maniple_add_kernels name)
     DEPENDS ${files} ${compiler} COMMENT "Describing the kernels of ${name}" VERBATIM)
 
   # Several libraries compile the same generated files; only this target makes them.
-  add_custom_target(maniple_kernels_${name}_sources DEPENDS ${plain_sources} ${checked_sources} ${folder}/pack.cpp)
+  add_custom_target(maniple_kernels_${name}_sources DEPENDS ${plain_sources} ${checked_sources} ${shader_sources}
+                                                          ${folder}/pack.cpp)
   add_library(maniple_kernels_${name} STATIC ${folder}/pack.cpp)
   add_dependencies(maniple_kernels_${name} maniple_kernels_${name}_sources)
   target_compile_features(maniple_kernels_${name} PRIVATE cxx_std_20)
   set_target_properties(maniple_kernels_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  foreach(set ${sets})
+  foreach(set ${sets} gpu)
     set(objects maniple_kernels_${name}_${set})
     if(set STREQUAL "checked")
       add_library(${objects} OBJECT ${checked_sources})
+    elseif(set STREQUAL "gpu")
+      add_library(${objects} OBJECT ${shader_sources})
     else()
       add_library(${objects} OBJECT ${plain_sources})
     endif()

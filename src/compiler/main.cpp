@@ -1,5 +1,7 @@
 // maniple-kernelc: compiles kernel descriptions to C++ while maniple is built.
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -11,6 +13,7 @@
 #include "compiler/check.hpp"
 #include "compiler/kernel_file.hpp"
 #include "compiler/print_cpp.hpp"
+#include "compiler/print_glsl.hpp"
 
 namespace {
 
@@ -20,6 +23,8 @@ using namespace maniple::compiler;
 constexpr const char* usage_text =
     "maniple-kernelc cpp FILE.kernel.yaml -o OUT.cpp        the vectorised code, for -DMANIPLE_INSTRUCTION_SET=…\n"
     "maniple-kernelc checked FILE.kernel.yaml -o OUT.cpp    the code that tests every access\n"
+    "maniple-kernelc glsl FILE.kernel.yaml -o FOLDER        the compute shaders, as FOLDER/*.comp\n"
+    "maniple-kernelc spirv FILE.kernel.yaml FOLDER -o OUT.cpp    the compiled FOLDER/*.comp.spv, as a table\n"
     "maniple-kernelc pack NAME SET,SET… FILE… -o OUT.cpp    the descriptions of the kernels, as maniple_pack_NAME\n"
     "maniple-kernelc show FILE.kernel.yaml                  what the compiler found\n";
 
@@ -53,10 +58,13 @@ KernelFile load(const std::string& path) { return parse_kernel_file(read_file(pa
 void show(const TypedKernel& kernel) {
     std::cout << kernel.file->name << "  " << kernel.file->signature.text << "\n"
               << kernel.flops_per_point << " operations a point\n";
-    for (const Variant& variant : kernel.variants) {
+    const ShaderSet shaders = print_shaders(kernel);
+    for (std::size_t i = 0; i < kernel.variants.size(); ++i) {
+        const Variant& variant = kernel.variants[i];
         std::cout << variant.combination.text() << "  " << variant.bytes_per_point << " bytes a point";
         if (variant.state_bytes > 0) std::cout << ", state of " << variant.state_bytes << " bytes";
-        std::cout << (variant.exact ? ", exact\n" : "\n");
+        const std::string& reason = shaders.variants[i].reason;
+        std::cout << (variant.exact ? ", exact" : "") << (reason.empty() ? "\n" : "; not on a gpu: " + reason + "\n");
     }
 }
 
@@ -68,6 +76,27 @@ std::string pack(std::span<const std::string> arguments) {
     return print_pack(arguments[0], kernels, split(arguments[1], ','));
 }
 
+void write_shaders(const TypedKernel& kernel, const std::string& folder) {
+    std::filesystem::create_directories(folder);
+    for (const ShaderText& shader : print_shaders(kernel).texts) {
+        write_file(folder + "/" + shader.name + ".comp", shader.text);
+    }
+}
+
+std::string spirv(const TypedKernel& kernel, const std::string& folder) {
+    const ShaderSet set = print_shaders(kernel);
+    std::vector<SpirvWords> modules;
+    for (const ShaderText& shader : set.texts) {
+        const std::string path = folder + "/" + shader.name + ".comp.spv";
+        const std::string bytes = read_file(path);
+        SpirvWords words(bytes.size() / sizeof(std::uint32_t));
+        if (words.empty() || bytes.size() % sizeof(std::uint32_t) != 0) throw DataError(path + " is no SPIR-V module");
+        std::memcpy(words.data(), bytes.data(), bytes.size());
+        modules.push_back(std::move(words));
+    }
+    return print_spirv(kernel, set, modules);
+}
+
 void run(std::vector<std::string> arguments) {
     std::string output;
     if (arguments.size() > 2 && arguments[arguments.size() - 2] == "-o") {
@@ -76,7 +105,8 @@ void run(std::vector<std::string> arguments) {
     }
     const std::string command = arguments.empty() ? "" : arguments[0];
     const bool needs_output = command != "show";
-    if (arguments.size() < 2 || (command == "pack" && arguments.size() < 4) || needs_output == output.empty()) {
+    if (arguments.size() < 2 || (command == "pack" && arguments.size() < 4) ||
+        (command == "spirv" && arguments.size() < 3) || needs_output == output.empty()) {
         throw UsageError(std::string("usage:\n") + usage_text);
     }
     if (command == "pack") {
@@ -89,6 +119,10 @@ void run(std::vector<std::string> arguments) {
         write_file(output, print_cpp(kernel));
     } else if (command == "checked") {
         write_file(output, print_checked(kernel));
+    } else if (command == "glsl") {
+        write_shaders(kernel, output);
+    } else if (command == "spirv") {
+        write_file(output, spirv(kernel, arguments[2]));
     } else if (command == "show") {
         show(kernel);
     } else {

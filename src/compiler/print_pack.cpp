@@ -69,7 +69,8 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
     lines.add(c_string(file.signature.text) + ",");
     lines.add(std::to_string(described_parameters(file).size()) + ", parameters_" + file.name + ",");
     lines.add(std::to_string(kernel.flops_per_point) + ", " + (kernel.exact ? "1" : "0") + ",");
-    lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name + ", nullptr");
+    lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name + ", &maniple_kernel_" +
+              file.name + "_gpu");
     lines.add("};");
     lines.add("");
 }
@@ -83,6 +84,7 @@ std::string print_pack(const std::string& name, const std::vector<TypedKernel>& 
         for (const std::string& set : sets) {
             lines.add("extern \"C\" const maniple_kernel_table maniple_kernel_" + kernel.file->name + "_" + set + ";");
         }
+        lines.add("extern \"C\" const maniple_gpu_table maniple_kernel_" + kernel.file->name + "_gpu;");
     }
     lines.add("");
     lines.add("namespace {");

@@ -8,17 +8,6 @@ namespace {
 
 std::string number_text(std::size_t number) { return std::to_string(number); }
 
-std::string function_word(FunctionKind kind) {
-    switch (kind) {
-        case FunctionKind::compute: return "compute";
-        case FunctionKind::init: return "init";
-        case FunctionKind::accumulate: return "accumulate";
-        case FunctionKind::merge: return "merge";
-        case FunctionKind::finish: return "finish";
-    }
-    return "";
-}
-
 /// start and step of one stream of a signature with named indices.
 void print_stream(const Stream& stream, std::size_t number, const KernelFile& file, Lines& lines) {
     const std::string s = number_text(number);
@@ -49,6 +38,17 @@ void print_stream(const Stream& stream, std::size_t number, const KernelFile& fi
 }
 
 }  // namespace
+
+std::string function_word(FunctionKind kind) {
+    switch (kind) {
+        case FunctionKind::compute: return "compute";
+        case FunctionKind::init: return "init";
+        case FunctionKind::accumulate: return "accumulate";
+        case FunctionKind::merge: return "merge";
+        case FunctionKind::finish: return "finish";
+    }
+    return "";
+}
 
 std::string function_name(FunctionKind kind, std::size_t variant) {
     return function_word(kind) + "_" + number_text(variant);

@@ -7,7 +7,8 @@
 
 namespace maniple::compiler {
 
-/// "compute_0"
+/// "compute", and "compute_0"
+std::string function_word(FunctionKind kind);
 std::string function_name(FunctionKind kind, std::size_t variant);
 
 /// "state_0", the struct of a fold's state.
@@ -46,5 +47,8 @@ extern const char* const half_text;
 extern const char* const walk_text;
 extern const char* const position_text;
 extern const char* const checked_text;
+extern const char* const glsl_arithmetic_text;
+extern const char* const glsl_half_text;
+extern const char* const glsl_functions_text;
 
 }  // namespace maniple::compiler
