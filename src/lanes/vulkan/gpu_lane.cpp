@@ -1,0 +1,40 @@
+#include "lanes/vulkan/gpu_lane.hpp"
+
+#include "lanes/vulkan/gpu_program.hpp"
+#include "lanes/vulkan/lane_device.hpp"
+
+namespace maniple {
+
+namespace {
+
+std::string subject(int number) { return "gpu " + std::to_string(number); }
+
+}  // namespace
+
+GpuLane::GpuLane(VulkanInstance& instance, int device, int number, const Graph& graph, const Layout& layout) {
+    device_ = with_translated_errors(subject(number),
+                                     [&] { return std::make_unique<Device>(instance, device, number, graph, layout); });
+}
+
+GpuLane::~GpuLane() = default;
+
+std::byte* GpuLane::mapped(BufferId buffer) const { return device_->mapped(buffer); }
+
+std::unique_ptr<LaneProgram> GpuLane::prepare(const Program& program) {
+    return with_translated_errors(subject(device_->number),
+                                  [&] { return std::make_unique<GpuProgram>(*device_, program); });
+}
+
+void GpuLane::cancel() { device_->waiter.cancel(); }
+
+Activity GpuLane::activity() const { return device_->activity; }
+
+const DeviceDescription& GpuLane::description() const { return device_->vulkan.description(); }
+
+GpuUsage GpuLane::usage() const {
+    const MemoryPool& memory = device_->vulkan.memory();
+    return {memory.used_bytes(), memory.block_bytes(), memory.block_count(),
+            memory.buffers_made() + device_->pipelines.made() + device_->handles_made};
+}
+
+}  // namespace maniple
