@@ -73,7 +73,7 @@ std::vector<std::string> World::gather(const std::string& bytes) const {
 
 World::NodePlace World::place_on_node() const {
     MPI_Comm node = MPI_COMM_NULL;
-    check_mpi(MPI_Comm_split_type(agreement_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
+    check_mpi(MPI_Comm_split_type(own_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
     NodePlace place;
     check_mpi(MPI_Comm_rank(node, &place.rank), "MPI_Comm_rank");
     check_mpi(MPI_Comm_size(node, &place.ranks), "MPI_Comm_size");
