@@ -119,23 +119,25 @@ Instruction KernelInstructions::merge(OperationId id, const Box& kept, const Arg
     return result;
 }
 
-/// The states of tiles, in their order; by the lane that made them all, or the cpu.
+/// The states of tiles with the same kept coordinates, in their order; by the lane that made them all, or the cpu.
 void KernelInstructions::merge_tiles(OperationId id) {
     const FoldBuffers& fold = layout_.folds[id.index()];
     const std::vector<Tile>& tiles = layout_.tiles[id.index()];
-    const bool alone = tiles.front().lane == tiles.back().lane;
-    const int lane = alone ? tiles.front().lane : LaneChoice::cpu_lane;
-    const int memory = layout_.lanes.memory_of(lane);
-    const Box kept = kept_of_points(graph_[id], points_of(graph_, plan_, id, me_));
-    const BufferId states = layout_.in_memory(fold.tiles, memory);
-    Instruction joined = merge(id, kept, {layout_.in_memory(fold.own, memory), me_.value});
-    const Box& parts = layout_[fold.tiles].box;
-    for (std::int64_t part = parts.lo[0]; part < parts.hi[0]; ++part) {
-        movement_.place(memory, fold.tiles, with_part(kept, part));
-        add_source(joined, {states, part}, kept);
+    for (std::size_t first = 0, end = 0; first < tiles.size(); first = end) {
+        const Box kept = kept_of_points(graph_[id], tiles[first].box);
+        while (end < tiles.size() && kept_of_points(graph_[id], tiles[end].box) == kept) ++end;
+        const bool alone = tiles[first].lane == tiles[end - 1].lane;
+        const int lane = alone ? tiles[first].lane : LaneChoice::cpu_lane;
+        const int memory = layout_.lanes.memory_of(lane);
+        const BufferId states = layout_.in_memory(fold.tiles, memory);
+        Instruction joined = merge(id, kept, {layout_.in_memory(fold.own, memory), me_.value});
+        for (std::size_t i = first; i < end; ++i) {
+            movement_.place(memory, fold.tiles, with_part(kept, tiles[i].contracted_part));
+            add_source(joined, {states, tiles[i].contracted_part}, kept);
+        }
+        emitter_.emit_on(lane, std::move(joined));
+        movement_.wrote(fold.own, memory, with_part(kept, me_.value));
     }
-    emitter_.emit_on(lane, std::move(joined));
-    movement_.wrote(fold.own, memory, with_part(kept, me_.value));
 }
 
 /// States of several ranks: each finishing rank gathers the parts of its results and merges them by rank.

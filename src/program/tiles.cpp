@@ -21,7 +21,8 @@ std::int64_t bytes_per_point(const Graph& graph, const Operation& operation) {
     return bytes;
 }
 
-/// Which indices of an operation may be cut: of a fold either kept or contracted ones.
+/// Which indices of an operation may be cut: of a fold either kept or contracted ones; both where neither have enough
+/// points for the lanes, which then get a few points each.
 class Cuttable {
 public:
     Cuttable(const Operation& operation, const Box& box, std::size_t lanes) : operation_(operation) {
@@ -29,15 +30,34 @@ public:
         if (!operation.kernel->is_fold()) return;
         contracted_ = largest_or_outermost(box, true) >= 0 && is_contracted(largest_or_outermost(box, true));
         const std::int64_t needed = static_cast<std::int64_t>(lanes);
-        if (lanes > 1 && volume(box) < needed) contracted_ = !contracted_;
+        if (lanes == 1 || volume(box) >= needed) return;
+        contracted_ = !contracted_;
+        mixed_ = volume(box) < needed;
     }
 
     /// The outermost index that has something to cut, else the longest; -1: none. Contracted ones are not cut into
     /// tiles where each part would have a large state.
-    int tile_index(const Box& box) const { return largest_or_outermost(box, false); }
-    bool contracted() const { return contracted_; }
+    int tile_index(const Box& box) const { return mixed_ ? -1 : largest_or_outermost(box, false); }
+    /// Whether tiles may share kept coordinates, so that each has a state of its own.
+    bool contracted() const { return contracted_ || mixed_; }
     bool allows(int index) const {
-        return !operation_.bound.indices[static_cast<std::size_t>(index)].whole && is_contracted(index) == contracted_;
+        const bool side = mixed_ || is_contracted(index) == contracted_;
+        return !operation_.bound.indices[static_cast<std::size_t>(index)].whole && side;
+    }
+    /// The index to share among `lanes`: the outermost that is long enough, else the longest; -1: none can be cut.
+    /// Kept ones come first, so that tiles of equal kept coordinates stand together.
+    int share_index(const Box& box, std::int64_t lanes) const {
+        for (const bool contracted : {false, true}) {
+            int index = -1;
+            for (int i = 0; i < box.rank(); ++i) {
+                if (!allows(i) || is_contracted(i) != contracted || box.extent(i) < 2) continue;
+                if (index >= 0 && box.extent(i) <= box.extent(index)) continue;
+                index = i;
+                if (box.extent(i) >= lanes) break;
+            }
+            if (index >= 0) return index;
+        }
+        return -1;
     }
     /// Points along the indices that may be cut.
     std::int64_t volume(const Box& box) const {
@@ -65,6 +85,7 @@ private:
     const Operation& operation_;
     std::int64_t kept_volume_ = 1;
     bool contracted_ = false;
+    bool mixed_ = false;
 };
 
 /// A lane's part of a box.
@@ -79,13 +100,7 @@ std::int64_t divided_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b
 /// are fewer points than lanes, the last lanes get none.
 void share_box(const Box& box, const Cuttable& cuttable, std::span<const int> lanes, std::vector<Share>& shares) {
     const auto count = static_cast<std::int64_t>(lanes.size());
-    int index = -1;
-    for (int i = 0; i < box.rank(); ++i) {
-        if (!cuttable.allows(i) || box.extent(i) < 2) continue;
-        if (index >= 0 && box.extent(i) <= box.extent(index)) continue;
-        index = i;
-        if (box.extent(i) >= count) break;
-    }
+    const int index = cuttable.share_index(box, count);
     if (count == 1 || index < 0) {
         shares.push_back({lanes[0], box});
         return;
