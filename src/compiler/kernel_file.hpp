@@ -69,6 +69,7 @@ struct KernelFile {
     std::vector<Combination> combinations;
     std::optional<double> declared_flops;
     Spot flops_spot;
+    std::optional<double> tolerance;  ///< in eps of the output's type
     Body body;  ///< of a kernel without a fold
     Fold fold;
 
