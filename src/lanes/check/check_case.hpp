@@ -1,0 +1,31 @@
+// lanes/check/check_case.hpp: one call of a kernel with shapes, parameters and numbers drawn at random.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "graph/graph.hpp"
+#include "lanes/check/values.hpp"
+
+namespace maniple {
+
+/// Borrows the kernel. Its operation names its tensors 0, 1, … of no graph.
+struct CheckCase {
+    Operation operation;
+    std::vector<Shape> inputs;
+    std::vector<Shape> outputs;
+    std::vector<Field> values;  ///< of each input: every coordinate that an access may touch, also beyond the edge
+    bool dense = true;          ///< blocks as large as what is read and written, none larger
+    std::string parameters;     ///< ", alpha=0.25, boundary=zero"
+
+    std::string text() const;  ///< "u [4, 7] -> v [4, 7], alpha=0.25"
+};
+
+/// Cases with small numbers are the odd ones: one point, no points, one long row, every boundary.
+inline constexpr int least_cases = 8;
+
+/// Case `number` of a kernel; the same for the same seed. Pure.
+CheckCase make_case(const Kernel& kernel, std::size_t types, int number, Random& random);
+
+}  // namespace maniple
