@@ -161,6 +161,7 @@ std::string usage() {
            "  mpirun -n N maniple run JOB.yaml     run a job on N ranks (or under srun, or alone)\n"
            "  maniple check JOB.yaml --ranks N     every error at once, and whether it fits; no MPI needed\n"
            "  maniple plan JOB.yaml --ranks N      what each rank would compute; no MPI needed\n"
+           "  maniple kernels [list|show|check]    the kernels, and whether they keep to what they declare\n"
            "  maniple inspect FILE.h5              what a result holds and where it came from\n"
            "  maniple --version                    what this program was built with\n"
            "\n"
