@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lanes/check/case_check.hpp"
+#include "lanes/check/sample_check.hpp"
 
 namespace maniple {
 
@@ -50,8 +50,8 @@ private:
         const std::uint64_t seed = mixed(settings_.seed, kernel_.name + " " + types_text(kernel_.types[types]));
         for (int number = 0; number < settings_.cases; ++number) {
             Random random(seed + static_cast<std::uint64_t>(number));
-            const CheckCase sample = make_case(kernel_, types, number, random);
-            CaseCheck check(sample, reference, random.next());
+            const Sample sample = make_sample(kernel_, types, number, random);
+            SampleCheck check(sample, reference, random.next());
             if (auto found = check.prepare()) {
                 result_.failures.push_back(std::move(*found));
                 return;
@@ -63,7 +63,7 @@ private:
         }
     }
 
-    bool check_on(KernelRunner& runner, CaseCheck& check) {
+    bool check_on(KernelRunner& runner, SampleCheck& check) {
         if (std::find(result_.lanes.begin(), result_.lanes.end(), runner.name()) == result_.lanes.end())
             result_.lanes.push_back(runner.name());
         ++result_.cases;

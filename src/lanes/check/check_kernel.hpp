@@ -45,7 +45,7 @@ struct KernelCheck {
 
 struct CheckSettings {
     std::uint64_t seed = 1;
-    int cases = 12;  ///< for each combination of types, on each lane
+    int cases = 12;  ///< samples for each combination of types, on each lane; 8 meet every boundary and odd shape
 };
 
 /// Holds every type combination of `kernel` to its signature on every one of `runners` that can run it: on small random

@@ -11,6 +11,14 @@ constexpr std::size_t guard_bytes = 256;
 
 }  // namespace
 
+void GuardedBlock::invert(std::byte* element, std::size_t bytes) const {
+    if (type_ == DType::boolean) {
+        *element ^= std::byte{1};
+        return;
+    }
+    for (std::size_t i = 0; i < bytes; ++i) element[i] = ~element[i];
+}
+
 GuardedBlock::GuardedBlock(Box box, std::size_t element_bytes, std::optional<DType> type,
                            const std::vector<bool>& fixed, bool dense, Random& random)
     : box_(std::move(box)), element_bytes_(element_bytes), type_(type) {
@@ -24,18 +32,22 @@ GuardedBlock::GuardedBlock(Box box, std::size_t element_bytes, std::optional<DTy
     bytes_.resize(offset_ + static_cast<std::size_t>(box_.volume()) * element_bytes + 2 * guard_bytes);
 }
 
-void GuardedBlock::fill(std::uint64_t seed) {
-    Random random(seed);
-    const bool nan = random.chance(30);
+void GuardedBlock::fill(Pattern pattern, std::uint64_t seed) {
+    const bool real = type_ && is_floating(*type_);
+    const bool second = pattern == Pattern::second;
+    Random random(real && second ? ~seed : seed);
+    const bool nan = real && !second && random.chance(33);
     const std::size_t step = type_ ? element_bytes_ : 1;
     for (std::size_t i = 0; i + step <= bytes_.size(); i += step) {
-        if (!type_) {
-            bytes_[i] = static_cast<std::byte>(random.next());
-        } else if (nan && *type_ != DType::boolean) {
-            std::memset(bytes_.data() + i, 0xFF, step);
+        std::byte* const element = bytes_.data() + i;
+        if (nan) {
+            std::memset(element, 0xFF, step);
+        } else if (type_) {
+            store_random(*type_, Spread::tame, random, element);
         } else {
-            store_random(*type_, Spread::tame, random, bytes_.data() + i);
+            *element = static_cast<std::byte>(random.next());
         }
+        if (second && !real) invert(element, step);
     }
 }
 

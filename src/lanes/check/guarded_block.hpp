@@ -9,6 +9,12 @@
 
 namespace maniple {
 
+/// What stands where nothing is declared to be read, or to have been written.
+enum class Pattern {
+    first,   ///< values of the type, in one of three blocks NaN
+    second,  ///< other values
+};
+
 /// A block within a larger piece of memory. Owns its bytes.
 class GuardedBlock {
 public:
@@ -18,8 +24,8 @@ public:
 
     Block block() { return {bytes_.data() + offset_, element_bytes_, box_}; }
 
-    /// Every byte, guards and margins too, from `seed`: random values of the type; sometimes NaN.
-    void fill(std::uint64_t seed);
+    /// Every byte, guards and margins too, from `seed`. No element of the one pattern is in the other, nor are both NaN.
+    void fill(Pattern pattern, std::uint64_t seed);
     /// The elements of `from` at `box`. Requires: both have them.
     void put(const ConstBlock& from, const Box& box);
     /// What the bytes are now is what must stay.
@@ -32,6 +38,7 @@ public:
     const std::byte* before(const Extents& at) const { return place(before_, at); }
 
 private:
+    void invert(std::byte* element, std::size_t bytes) const;
     const std::byte* place(const std::vector<std::byte>& bytes, const Extents& at) const {
         return ConstBlock{bytes.data() + offset_, element_bytes_, box_}.at(at);
     }

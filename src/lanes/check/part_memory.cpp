@@ -20,8 +20,8 @@ Box extent_of(const std::vector<Box>& boxes, const std::vector<bool>& whole, con
 
 }  // namespace
 
-PartMemory::PartMemory(const CheckCase& sample, const Cut& cut, bool dense, Random& random)
-    : case_(sample), cut_(cut), types_(sample.operation.kernel->types[sample.operation.types]) {
+PartMemory::PartMemory(const Sample& sample, const Cut& cut, bool dense, Random& random)
+    : sample_(sample), cut_(cut), types_(sample.operation.kernel->types[sample.operation.types]), seed_(random.next()) {
     for (const Box& points : cut.points) add_slab(points, dense, random);
     if (sample.operation.kernel->is_fold()) add_states(dense, random);
     for (std::size_t i = 0; i < sample.outputs.size(); ++i) {
@@ -34,11 +34,11 @@ PartMemory::PartMemory(const CheckCase& sample, const Cut& cut, bool dense, Rand
 
 void PartMemory::add_slab(const Box& points, bool dense, Random& random) {
     Slab slab{points, {}, {}};
-    for (std::size_t input = 0; input < case_.inputs.size(); ++input) {
-        const Shape& shape = case_.inputs[input];
+    for (std::size_t input = 0; input < sample_.inputs.size(); ++input) {
+        const Shape& shape = sample_.inputs[input];
         std::vector<Box> reads;
         std::vector<bool> whole(static_cast<std::size_t>(shape.rank()), false);
-        for (const BoundAccess& access : case_.operation.bound.reads) {
+        for (const BoundAccess& access : sample_.operation.bound.reads) {
             if (access.argument != static_cast<int>(input)) continue;
             for (std::size_t axis = 0; axis < whole.size(); ++axis)
                 whole[axis] = whole[axis] || access.axes[axis].whole;
@@ -53,7 +53,7 @@ void PartMemory::add_slab(const Box& points, bool dense, Random& random) {
 
 void PartMemory::add_states(bool dense, Random& random) {
     state_box_ = Box{Extents{0}, Extents{1}};  // the number of the part
-    for (const int index : case_.operation.bound.kept()) {
+    for (const int index : sample_.operation.bound.kept()) {
         state_box_.lo.push_back(cut_.kept.lo[index]);
         state_box_.hi.push_back(cut_.kept.hi[index]);
     }
@@ -66,19 +66,18 @@ void PartMemory::add_states(bool dense, Random& random) {
     }
 }
 
-void PartMemory::fill(const std::vector<Field>& values, std::uint64_t read_seed, std::uint64_t write_seed) {
-    Random reads(read_seed);
+void PartMemory::fill(const std::vector<Field>& values, Pattern around, Pattern before) {
+    Random seeds(seed_);
     for (Slab& slab : slabs_) {
         for (std::size_t input = 0; input < slab.inputs.size(); ++input) {
-            slab.inputs[input].fill(reads.next());
+            slab.inputs[input].fill(around, seeds.next());
             for (const Box& box : slab.reads[input]) slab.inputs[input].put(values[input].block(), box);
             slab.inputs[input].remember();
         }
     }
-    Random writes(write_seed);
     for (std::vector<GuardedBlock>* blocks : {&states_, &outputs_}) {
         for (GuardedBlock& block : *blocks) {
-            block.fill(writes.next());
+            block.fill(before, seeds.next());
             block.remember();
         }
     }
@@ -89,7 +88,7 @@ std::vector<KernelTask> PartMemory::tasks() {
     std::vector<KernelTask> tasks;
     std::vector<Block> outputs;
     for (GuardedBlock& output : outputs_) outputs.push_back(output.block());
-    const bool fold = case_.operation.kernel->is_fold();
+    const bool fold = sample_.operation.kernel->is_fold();
     for (std::size_t i = 0; i < slabs_.size(); ++i) {
         KernelTask task{fold ? Kind::accumulate : Kind::compute, slabs_[i].points, outputs, {}};
         if (fold) task.writes = {states_[i].block()};
@@ -107,7 +106,7 @@ std::vector<KernelTask> PartMemory::tasks() {
 }
 
 std::optional<std::string> PartMemory::changed_outside() const {
-    const Signature& signature = case_.operation.kernel->signature;
+    const Signature& signature = sample_.operation.kernel->signature;
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
         if (outputs_[i].changed_outside({written_[i]})) return signature.output_names()[i];
     }

@@ -5,20 +5,20 @@
 #include <string>
 #include <vector>
 
-#include "lanes/check/check_case.hpp"
 #include "lanes/check/cut.hpp"
 #include "lanes/check/guarded_block.hpp"
 #include "lanes/check/kernel_runner.hpp"
+#include "lanes/check/sample.hpp"
 
 namespace maniple {
 
-/// Arguments of which only the declared read boxes hold their values. Borrows the case and the cut.
+/// Arguments of which only the declared read boxes hold their values. Borrows the sample and the cut.
 class PartMemory {
 public:
-    PartMemory(const CheckCase& sample, const Cut& cut, bool dense, Random& random);
+    PartMemory(const Sample& sample, const Cut& cut, bool dense, Random& random);
 
-    /// `values` as the inputs, everything else that is read from `read_seed`; outputs and states from `write_seed`.
-    void fill(const std::vector<Field>& values, std::uint64_t read_seed, std::uint64_t write_seed);
+    /// `values` as the inputs, `around` wherever else a kernel might read, `before` in outputs and states.
+    void fill(const std::vector<Field>& values, Pattern around, Pattern before);
     std::vector<KernelTask> tasks();
     /// The tensor of which bytes changed that are not declared as written, by name.
     std::optional<std::string> changed_outside() const;
@@ -37,9 +37,10 @@ private:
     void add_states(bool dense, Random& random);
     std::vector<Field> collect(const std::byte* (GuardedBlock::*element)(const Extents&) const) const;
 
-    const CheckCase& case_;
+    const Sample& sample_;
     const Cut& cut_;
     const KernelTypes& types_;
+    std::uint64_t seed_;
     std::vector<Slab> slabs_;
     std::vector<GuardedBlock> states_;  ///< of each slab; behind them, where there are several, the merged one
     Box state_box_;

@@ -1,4 +1,4 @@
-// lanes/check/check_case.hpp: one call of a kernel with shapes, parameters and numbers drawn at random.
+// lanes/check/sample.hpp: one call of a kernel with shapes, parameters and numbers drawn at random.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace maniple {
 
 /// Borrows the kernel. Its operation names its tensors 0, 1, … of no graph.
-struct CheckCase {
+struct Sample {
     Operation operation;
     std::vector<Shape> inputs;
     std::vector<Shape> outputs;
@@ -22,10 +22,8 @@ struct CheckCase {
     std::string text() const;  ///< "u [4, 7] -> v [4, 7], alpha=0.25"
 };
 
-/// Cases with small numbers are the odd ones: one point, no points, one long row, every boundary.
-inline constexpr int least_cases = 8;
-
-/// Case `number` of a kernel; the same for the same seed. Pure.
-CheckCase make_case(const Kernel& kernel, std::size_t types, int number, Random& random);
+/// Sample `number` of a kernel. The first three have one point, no points, and one long row; four in a row have every
+/// boundary rule; odd ones have infinities, NaN and the ends of the type among their numbers, where these may be.
+Sample make_sample(const Kernel& kernel, std::size_t types, int number, Random& random);
 
 }  // namespace maniple

@@ -1,4 +1,4 @@
-#include "lanes/check/case_check.hpp"
+#include "lanes/check/sample_check.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +19,7 @@ void assemble(const std::vector<Field>& part, std::vector<Field>& whole) {
     }
 }
 
-std::string box_text(const CheckCase& sample, const Cut& cut) {
+std::string box_text(const Sample& sample, const Cut& cut) {
     const bool whole = cut.points.size() == 1 && cut.points[0] == sample.operation.bound.index_space();
     if (whole) return {};
     std::string text = ", points " + to_string(cut.points[0]);
@@ -29,12 +29,12 @@ std::string box_text(const CheckCase& sample, const Cut& cut) {
 
 }  // namespace
 
-CaseCheck::CaseCheck(const CheckCase& sample, KernelRunner& reference, std::uint64_t seed)
-    : case_(sample), types_(sample.operation.kernel->types[sample.operation.types]), reference_(reference),
+SampleCheck::SampleCheck(const Sample& sample, KernelRunner& reference, std::uint64_t seed)
+    : sample_(sample), types_(sample.operation.kernel->types[sample.operation.types]), reference_(reference),
       seed_(seed) {}
 
-std::optional<CheckFailure> CaseCheck::prepare() {
-    if (const auto error = compute_reference(case_.values, expected_)) {
+std::optional<CheckFailure> SampleCheck::prepare() {
+    if (const auto error = compute_reference(sample_.values, expected_)) {
         CheckFailure found = failure(Property::runs, *error);
         found.lane = reference_.name();
         return found;
@@ -42,21 +42,22 @@ std::optional<CheckFailure> CaseCheck::prepare() {
     return std::nullopt;
 }
 
-std::optional<std::string> CaseCheck::compute_reference(const std::vector<Field>& values, std::vector<Field>& results) {
+std::optional<std::string> SampleCheck::compute_reference(const std::vector<Field>& values,
+                                                          std::vector<Field>& results) {
     Random random(seed_);
-    const Cut cut = whole_cut(case_.operation);
-    PartMemory memory(case_, cut, true, random);
-    memory.fill(values, random.next(), random.next());
-    const auto error = reference_.run(case_.operation, memory.tasks());
+    const Cut cut = whole_cut(sample_.operation);
+    PartMemory memory(sample_, cut, true, random);
+    memory.fill(values, Pattern::first, Pattern::first);
+    const auto error = reference_.run(sample_.operation, memory.tasks());
     results = memory.outputs();
     return error;
 }
 
-std::optional<CheckFailure> CaseCheck::check(KernelRunner& runner) {
-    const Kernel& kernel = *case_.operation.kernel;
+std::optional<CheckFailure> SampleCheck::check(KernelRunner& runner) {
+    const Kernel& kernel = *sample_.operation.kernel;
     std::vector<Field> whole = whole_outputs();
-    if (auto found = check_parts(runner, {whole_cut(case_.operation)}, whole)) return found;
-    const bool bits = runner.has_reference_bits(kernel, case_.operation.types);
+    if (auto found = check_parts(runner, {whole_cut(sample_.operation)}, whole)) return found;
+    const bool bits = runner.has_reference_bits(kernel, sample_.operation.types);
     const Agreement agreement = !bits ? Agreement::tolerance : kernel.is_fold() ? Agreement::value : Agreement::bits;
     if (const auto apart = difference(whole, expected_, agreement))
         return failure(Property::reference, apart->text + " by " + reference_.name());
@@ -71,46 +72,47 @@ std::optional<CheckFailure> CaseCheck::check(KernelRunner& runner) {
     return kernel.is_fold() ? check_boxes(runner, whole, true) : std::nullopt;
 }
 
-std::optional<CheckFailure> CaseCheck::check_boxes(KernelRunner& runner, const std::vector<Field>& whole,
-                                                   bool contracted) {
+std::optional<CheckFailure> SampleCheck::check_boxes(KernelRunner& runner, const std::vector<Field>& whole,
+                                                     bool contracted) {
     Random random(seed_ + (contracted ? 2 : 1));
-    const std::vector<Cut> cuts = random_cuts(case_.operation, contracted, random);
+    const std::vector<Cut> cuts = random_cuts(sample_.operation, contracted, random);
     std::vector<Field> results = whole_outputs();
     if (auto found = check_parts(runner, cuts, results)) return found;
-    const bool fold = case_.operation.kernel->is_fold();
+    const bool fold = sample_.operation.kernel->is_fold();
     const bool same_order = !fold || (runner.keeps_order() && !contracted);
     const Agreement agreement = same_order ? Agreement::bits : types_.exact ? Agreement::value : Agreement::tolerance;
     const auto apart = difference(results, whole, agreement);
     if (!apart) return std::nullopt;
     for (const Cut& cut : cuts) {
         const Box box =
-            touched_box(case_.operation.bound.writes[apart->output], cut.kept, case_.outputs[apart->output]);
+            touched_box(sample_.operation.bound.writes[apart->output], cut.kept, sample_.outputs[apart->output]);
         if (box.rank() == 0 ||
             box.contains(Box(apart->at, shifted(Box(apart->at, apart->at), Extents(box.rank(), 1)).hi)))
-            return failure(Property::boxes, apart->text + " as a whole", box_text(case_, cut));
+            return failure(Property::boxes, apart->text + " as a whole", box_text(sample_, cut));
     }
     return failure(Property::boxes, apart->text + " as a whole");
 }
 
-std::optional<CheckFailure> CaseCheck::check_parts(KernelRunner& runner, const std::vector<Cut>& cuts,
-                                                   std::vector<Field>& results) {
+std::optional<CheckFailure> SampleCheck::check_parts(KernelRunner& runner, const std::vector<Cut>& cuts,
+                                                     std::vector<Field>& results) {
     for (const Cut& cut : cuts) {
         if (auto found = check_part(runner, cut, results)) return found;
     }
     return std::nullopt;
 }
 
-std::optional<CheckFailure> CaseCheck::check_part(KernelRunner& runner, const Cut& cut, std::vector<Field>& results) {
+std::optional<CheckFailure> SampleCheck::check_part(KernelRunner& runner, const Cut& cut, std::vector<Field>& results) {
     Random random(seed_ + 3);
-    PartMemory memory(case_, cut, case_.dense, random);
-    const std::string box = box_text(case_, cut);
-    const std::uint64_t reads[] = {random.next(), random.next()};
-    const std::uint64_t writes[] = {random.next(), random.next()};
+    PartMemory memory(sample_, cut, sample_.dense, random);
+    const std::string box = box_text(sample_, cut);
     std::vector<std::vector<Field>> found;
     std::vector<std::vector<Field>> before;
-    for (const auto& [read, write] : {std::pair{0, 0}, std::pair{1, 0}, std::pair{0, 1}}) {
-        memory.fill(case_.values, reads[read], writes[write]);
-        if (const auto error = runner.run(case_.operation, memory.tasks())) return failure(Property::runs, *error, box);
+    constexpr std::pair<Pattern, Pattern> patterns[] = {
+        {Pattern::first, Pattern::first}, {Pattern::second, Pattern::first}, {Pattern::first, Pattern::second}};
+    for (const auto& [around, written] : patterns) {
+        memory.fill(sample_.values, around, written);
+        if (const auto error = runner.run(sample_.operation, memory.tasks()))
+            return failure(Property::runs, *error, box);
         if (const auto name = memory.changed_outside())
             return failure(Property::write_box, "bytes of " + *name + " that are not its to write are changed", box);
         found.push_back(memory.outputs());
@@ -125,10 +127,10 @@ std::optional<CheckFailure> CaseCheck::check_part(KernelRunner& runner, const Cu
 }
 
 /// Two runs that differ in what stood in the outputs before: elements that are still that were not written.
-CheckFailure CaseCheck::blame_outputs(const std::vector<Field>& first, const std::vector<Field>& first_before,
-                                      const std::vector<Field>& second, const std::vector<Field>& second_before,
-                                      const std::string& box) const {
-    const std::vector<std::string> names = case_.operation.kernel->signature.output_names();
+CheckFailure SampleCheck::blame_outputs(const std::vector<Field>& first, const std::vector<Field>& first_before,
+                                        const std::vector<Field>& second, const std::vector<Field>& second_before,
+                                        const std::string& box) const {
+    const std::vector<std::string> names = sample_.operation.kernel->signature.output_names();
     std::optional<CheckFailure> unwritten;
     for (std::size_t i = 0; i < first.size(); ++i) {
         const std::size_t size = size_of(first[i].dtype);
@@ -148,12 +150,12 @@ CheckFailure CaseCheck::blame_outputs(const std::vector<Field>& first, const std
     return unwritten ? *unwritten : failure(Property::reads_output, "NaNs of different bits", box);
 }
 
-void CaseCheck::measure_scales() {
+void SampleCheck::measure_scales() {
     for (const Field& field : expected_) scales_.emplace_back(static_cast<std::size_t>(field.box.volume()), 0.0);
-    if (!case_.operation.kernel->is_fold()) return;
+    if (!sample_.operation.kernel->is_fold()) return;
     Random random(seed_ + 4);
     for (int kind = 0; kind < perturbations; ++kind) {
-        std::vector<Field> values = case_.values;
+        std::vector<Field> values = sample_.values;
         for (Field& field : values) {
             const std::size_t size = size_of(field.dtype);
             for (std::size_t at = 0; at < field.bytes.size(); at += size)
@@ -171,18 +173,19 @@ void CaseCheck::measure_scales() {
     }
 }
 
-bool CaseCheck::agrees(Agreement agreement, std::size_t output, const std::byte* found, const std::byte* expected,
-                       std::size_t element) const {
+bool SampleCheck::agrees(Agreement agreement, std::size_t output, const std::byte* found, const std::byte* expected,
+                         std::size_t element) const {
     const DType type = types_.outputs[output];
     if (agreement == Agreement::bits) return same_bits(type, found, expected);
     if (agreement == Agreement::value) return same_value(type, found, expected);
     return nearly_same(type, found, expected, scales_[output][element], types_.tolerance);
 }
 
-std::optional<CaseCheck::Difference> CaseCheck::difference(const std::vector<Field>& found,
-                                                           const std::vector<Field>& expected, Agreement agreement) {
+std::optional<SampleCheck::Difference> SampleCheck::difference(const std::vector<Field>& found,
+                                                               const std::vector<Field>& expected,
+                                                               Agreement agreement) {
     if (agreement == Agreement::tolerance && scales_.empty()) measure_scales();
-    const std::vector<std::string> names = case_.operation.kernel->signature.output_names();
+    const std::vector<std::string> names = sample_.operation.kernel->signature.output_names();
     for (std::size_t i = 0; i < found.size(); ++i) {
         const DType type = found[i].dtype;
         std::optional<Difference> first;
@@ -202,14 +205,14 @@ std::optional<CaseCheck::Difference> CaseCheck::difference(const std::vector<Fie
     return std::nullopt;
 }
 
-CheckFailure CaseCheck::failure(Property property, std::string what, const std::string& box) const {
-    return {property, types_text(types_), "", case_.text() + box, std::move(what)};
+CheckFailure SampleCheck::failure(Property property, std::string what, const std::string& box) const {
+    return {property, types_text(types_), "", sample_.text() + box, std::move(what)};
 }
 
-std::vector<Field> CaseCheck::whole_outputs() const {
+std::vector<Field> SampleCheck::whole_outputs() const {
     std::vector<Field> fields;
-    for (std::size_t i = 0; i < case_.outputs.size(); ++i)
-        fields.emplace_back(Box::whole(case_.outputs[i]), types_.outputs[i]);
+    for (std::size_t i = 0; i < sample_.outputs.size(); ++i)
+        fields.emplace_back(Box::whole(sample_.outputs[i]), types_.outputs[i]);
     return fields;
 }
 

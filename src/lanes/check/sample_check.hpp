@@ -1,4 +1,4 @@
-// lanes/check/case_check.hpp: one case on one runner after the other.
+// lanes/check/sample_check.hpp: one sample on one runner after the other.
 #pragma once
 
 #include <functional>
@@ -6,16 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "lanes/check/check_case.hpp"
 #include "lanes/check/check_kernel.hpp"
 #include "lanes/check/cut.hpp"
+#include "lanes/check/sample.hpp"
 
 namespace maniple {
 
-/// Borrows the case and the runner of the reference.
-class CaseCheck {
+/// Borrows the sample and the runner of the reference.
+class SampleCheck {
 public:
-    CaseCheck(const CheckCase& sample, KernelRunner& reference, std::uint64_t seed);
+    SampleCheck(const Sample& sample, KernelRunner& reference, std::uint64_t seed);
 
     /// Computes what the others are compared with.
     std::optional<CheckFailure> prepare();
@@ -46,7 +46,7 @@ private:
     CheckFailure failure(Property property, std::string what, const std::string& box = {}) const;
     std::vector<Field> whole_outputs() const;
 
-    const CheckCase& case_;
+    const Sample& sample_;
     const KernelTypes& types_;
     KernelRunner& reference_;
     std::uint64_t seed_;

@@ -1,4 +1,4 @@
-#include "lanes/check/check_case.hpp"
+#include "lanes/check/sample.hpp"
 
 #include <fmt/format.h>
 
@@ -12,20 +12,20 @@ namespace maniple {
 
 namespace {
 
-/// What a case number asks for.
+/// What the number of a sample asks for.
 enum Shapes { single_points = 0, no_points = 1, long_row = 2 };
 
-class CaseMaker {
+class SampleMaker {
 public:
-    CaseMaker(const Kernel& kernel, std::size_t types, int number, Random& random)
+    SampleMaker(const Kernel& kernel, std::size_t types, int number, Random& random)
         : kernel_(kernel), types_(kernel.types[types]), number_(number), random_(random) {
-        case_.operation.name = kernel.name;
-        case_.operation.kernel = &kernel;
-        case_.operation.types = types;
-        case_.dense = number % 3 == 2;
+        sample_.operation.name = kernel.name;
+        sample_.operation.kernel = &kernel;
+        sample_.operation.types = types;
+        sample_.dense = number % 3 == 2;
     }
 
-    CheckCase make() {
+    Sample make() {
         draw_parameters();
         request_.kernel = &kernel_;
         if (kernel_.signature.outputs[0].has_ellipsis()) {
@@ -35,8 +35,8 @@ public:
         }
         bind();
         draw_boundary();
-        for (std::size_t i = 0; i < case_.inputs.size(); ++i) draw_values(i);
-        return std::move(case_);
+        for (std::size_t i = 0; i < sample_.inputs.size(); ++i) draw_values(i);
+        return std::move(sample_);
     }
 
 private:
@@ -71,15 +71,15 @@ private:
             maniple_parameter value{};
             if (parameter.type == Type::real) {
                 value.real = draw_real(parameter);
-                case_.parameters += fmt::format(", {}={}", parameter.name, value.real);
+                sample_.parameters += fmt::format(", {}={}", parameter.name, value.real);
             } else if (parameter.type == Type::integer || parameter.type == Type::boolean) {
                 value.integer = parameter.type == Type::integer ? draw_integer(parameter) : random_.below(2);
-                case_.parameters += fmt::format(", {}={}", parameter.name, value.integer);
+                sample_.parameters += fmt::format(", {}={}", parameter.name, value.integer);
                 request_.integers.emplace_back(parameter.name, value.integer);
             } else {
                 continue;
             }
-            case_.operation.parameters.push_back(value);
+            sample_.operation.parameters.push_back(value);
         }
     }
 
@@ -131,9 +131,9 @@ private:
             }
             if (request_.axes.empty()) request_.axes = {random_.below(rank)};
             if (random_.chance(50)) std::reverse(request_.axes.begin(), request_.axes.end());
-            case_.parameters += fmt::format(", axis={}", to_string(Extents(std::span(request_.axes))));
+            sample_.parameters += fmt::format(", axis={}", to_string(Extents(std::span(request_.axes))));
         }
-        if (request_.keepdims) case_.parameters += ", keepdims=true";
+        if (request_.keepdims) sample_.parameters += ", keepdims=true";
         request_.axes_places.resize(request_.axes.size());
     }
 
@@ -193,11 +193,11 @@ private:
             for (auto& [name, extent] : request_.extents) extent = std::max<std::int64_t>(extent, 1);
             binding = bind_signature(request_);
         }
-        case_.operation.bound = std::move(binding.signature);
-        case_.inputs = request_.inputs;
-        case_.outputs = std::move(binding.outputs);
-        for (std::size_t i = 0; i < case_.inputs.size(); ++i) case_.operation.inputs.push_back(TensorId(i));
-        for (std::size_t i = 0; i < case_.outputs.size(); ++i) case_.operation.outputs.push_back(TensorId(i));
+        sample_.operation.bound = std::move(binding.signature);
+        sample_.inputs = request_.inputs;
+        sample_.outputs = std::move(binding.outputs);
+        for (std::size_t i = 0; i < sample_.inputs.size(); ++i) sample_.operation.inputs.push_back(TensorId(i));
+        for (std::size_t i = 0; i < sample_.outputs.size(); ++i) sample_.operation.outputs.push_back(TensorId(i));
     }
 
     // Numbers.
@@ -206,8 +206,8 @@ private:
     void draw_boundary() {
         if (!kernel_.signature.has_halo()) return;
         const auto rule = static_cast<Boundary>(number_ % 4);
-        case_.operation.boundary.assign(max_rank, rule);
-        case_.parameters += fmt::format(", boundary={}", rule == Boundary::none ? "any" : name_of(rule));
+        sample_.operation.boundary.assign(max_rank, rule);
+        sample_.parameters += fmt::format(", boundary={}", rule == Boundary::none ? "any" : name_of(rule));
     }
 
     /// The element of the tensor that stands for `at`, if the boundary rule names one.
@@ -224,11 +224,11 @@ private:
     /// Integers of a kernel that reads an axis whole may be positions on it.
     std::int64_t positions() const {
         std::int64_t least = 0;
-        for (const BoundAccess& access : case_.operation.bound.reads) {
+        for (const BoundAccess& access : sample_.operation.bound.reads) {
             for (std::size_t axis = 0; axis < access.axes.size(); ++axis) {
                 if (!access.axes[axis].whole) continue;
                 const std::int64_t extent =
-                    case_.inputs[static_cast<std::size_t>(access.argument)][static_cast<int>(axis)];
+                    sample_.inputs[static_cast<std::size_t>(access.argument)][static_cast<int>(axis)];
                 least = least == 0 ? extent : std::min(least, extent);
             }
         }
@@ -243,11 +243,11 @@ private:
     }
 
     void draw_values(std::size_t input) {
-        const Shape& shape = case_.inputs[input];
+        const Shape& shape = sample_.inputs[input];
         Box reach = Box::whole(shape);
-        for (const BoundAccess& access : case_.operation.bound.reads) {
+        for (const BoundAccess& access : sample_.operation.bound.reads) {
             if (access.argument != static_cast<int>(input)) continue;
-            reach = bounding(reach, touched_box(access, case_.operation.bound.index_space(), shape));
+            reach = bounding(reach, touched_box(access, sample_.operation.bound.index_space(), shape));
         }
         Field field(reach, types_.inputs[input]);
         // Sums of what is infinite depend on the order; bodies whose cost depends on the data may never end on it.
@@ -256,12 +256,12 @@ private:
         const std::size_t step = size_of(field.dtype);
         for (std::size_t at = 0; at < field.bytes.size(); at += step)
             draw_element(input, wild ? Spread::wild : Spread::tame, field.bytes.data() + at);
-        if (!case_.operation.boundary.empty()) apply_boundary(field, shape);
-        case_.values.push_back(std::move(field));
+        if (!sample_.operation.boundary.empty()) apply_boundary(field, shape);
+        sample_.values.push_back(std::move(field));
     }
 
     void apply_boundary(Field& field, const Shape& shape) {
-        const Boundary rule = case_.operation.boundary[0];
+        const Boundary rule = sample_.operation.boundary[0];
         if (rule == Boundary::none || field.box.empty()) return;
         const Block block = field.block();
         Extents at = field.box.lo;
@@ -293,12 +293,12 @@ private:
     int number_;
     Random& random_;
     BindRequest request_;
-    CheckCase case_;
+    Sample sample_;
 };
 
 }  // namespace
 
-std::string CheckCase::text() const {
+std::string Sample::text() const {
     std::string result;
     const auto add = [&](const std::vector<std::string>& names, const std::vector<Shape>& shapes) {
         for (std::size_t i = 0; i < names.size(); ++i)
@@ -310,8 +310,8 @@ std::string CheckCase::text() const {
     return result + parameters;
 }
 
-CheckCase make_case(const Kernel& kernel, std::size_t types, int number, Random& random) {
-    return CaseMaker(kernel, types, number, random).make();
+Sample make_sample(const Kernel& kernel, std::size_t types, int number, Random& random) {
+    return SampleMaker(kernel, types, number, random).make();
 }
 
 }  // namespace maniple
