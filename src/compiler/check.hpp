@@ -55,7 +55,7 @@ struct TypedKernel {
     std::vector<Variant> variants;
     double flops_per_point = 0;
     std::optional<double> counted_flops_per_point;  ///< absent: the body could only be estimated
-    bool exact = false;  ///< every variant is
+    bool exact = false;                             ///< every variant is
 };
 
 /// Checks the bodies for every combination of types and counts their work.

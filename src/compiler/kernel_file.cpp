@@ -193,7 +193,8 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
     KernelFile file;
     file.root = std::make_unique<YamlNode>(compose_yaml(text, path));
     const YamlNode& root = *file.root;
-    check_keys(root, {"kernel", "doc", "signature", "parameters", "types", "flops", "tolerance", "body", "fold"}, "the description");
+    check_keys(root, {"kernel", "doc", "signature", "parameters", "types", "flops", "tolerance", "body", "fold"},
+               "the description");
     read_name(file, root, path);
     file.documentation = scalar(required_field(root, "doc", "the description"), "doc");
     read_signature(file, root);

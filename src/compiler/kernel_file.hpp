@@ -70,7 +70,7 @@ struct KernelFile {
     std::optional<double> declared_flops;
     Spot flops_spot;
     std::optional<double> tolerance;  ///< in eps of the output's type
-    Body body;  ///< of a kernel without a fold
+    Body body;                        ///< of a kernel without a fold
     Fold fold;
 
     std::unique_ptr<YamlNode> root;

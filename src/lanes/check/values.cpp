@@ -132,6 +132,7 @@ double value_of(DType type, const std::byte* at) {
 }
 
 std::string element_text(DType type, const std::byte* at) {
+    if (is_nan(type, at)) return "NaN";
     if (type == DType::i64) return fmt::format("{}", load<std::int64_t>(at));
     if (type == DType::f32) return fmt::format("{}", load<float>(at));
     return fmt::format("{}", value_of(type, at));
