@@ -171,6 +171,7 @@ std::string usage() {
            "  maniple check JOB.yaml --ranks N     every error at once, and whether it fits; no MPI needed\n"
            "  maniple plan JOB.yaml --ranks N      what each rank would compute; no MPI needed\n"
            "  maniple devices                      what this machine has\n"
+           "  maniple kernels [list|show|check]    the kernels, and whether they keep to what they declare\n"
            "  maniple inspect FILE.h5              what a result holds and where it came from\n"
            "  maniple --version                    what this program was built with\n"
            "\n"
