@@ -141,7 +141,7 @@ def test_place():
         counts = [count for (lane, _), count in operations.items() if lane in ("cpu", "gpu")]
         expect(len(counts) == 3 and all(counts), "place: every lane has computed: " + str(counts))
         result = run(1, folder.job, "--gpus", "0")
-        place = "job.yaml:7:"
+        place = "job.yaml:8:"
         expect(result.returncode == 69 and place in result.stderr, "place: gpu:1 with one gpu lane is 69 at its line: " + result.stderr[-200:])
 
 

@@ -28,7 +28,7 @@ name: computing
 inputs: {u: {shape: [96, 50], fill: 0, dtype: i64}}
 graph:
   v: u + u
-  w: "maximum(v, 3)"
+  w: maximum(v, u)
   t: sum(w)
 loop: {steps: 10, carry: {u: v}}
 outputs: {w: out.h5:/w, t: out.h5:/t}
@@ -56,7 +56,7 @@ struct ComputingGraph {
 std::string computing_fault(int seed, const std::int64_t* w, std::int64_t t) {
     std::int64_t sum = 0;
     for (std::int64_t i = 0; i < rows * columns; ++i) {
-        const std::int64_t want = std::max<std::int64_t>(2 * input_value(seed, i), 3);
+        const std::int64_t want = std::max(2 * input_value(seed, i), input_value(seed, i));
         sum += want;
         if (w[i] != want) return "w[" + std::to_string(i) + "] is " + std::to_string(w[i]);
     }
@@ -101,6 +101,7 @@ public:
         BlockShape steady;
         steady.completes = true;
         program_ = build_program(computing_.graph, computing_.plan, layout_, steady);
+        cut_chunks();
     }
 
     const Program& program() const override { return program_; }
@@ -118,6 +119,20 @@ public:
     }
 
 protected:
+    /// A chunk for each instruction, so that they wait for each other.
+    void cut_chunks() {
+        const std::vector<Instruction>& instructions = program_.instructions;
+        program_.chunks.assign(instructions.size(), {});
+        for (std::size_t i = 0; i < instructions.size(); ++i) {
+            program_.chunks[i].lane = instructions[i].lane;
+            program_.chunks[i].gpu = instructions[i].gpu;
+            program_.chunks[i].instructions = {InstructionId(i)};
+            program_.chunks[i].predecessors = static_cast<std::int32_t>(instructions[i].after.size());
+            for (const InstructionId before : instructions[i].after)
+                program_.chunks[before.index()].dependents.push_back(ChunkId(i));
+        }
+    }
+
     Block block_of(const std::string& name) {
         const TensorId id = computing_.tensor(name);
         const int slot = layout_.versions.slot(id, 0);
