@@ -1,5 +1,7 @@
-# maniple_add_kernels(NAME FILES a.kernel.yaml …): the static library maniple_kernels_NAME with the code of the kernels
-# for every instruction set, and their registry, the symbol `maniple_pack_NAME` of type maniple_pack (kernel/abi.hpp).
+# maniple_add_kernels(NAME [SHARED] FILES a.kernel.yaml …): the static library maniple_kernels_NAME with the code of the
+# kernels for every instruction set, and their registry, the symbol `maniple_pack_NAME` of type maniple_pack
+# (kernel/abi.hpp). With SHARED also the pack NAME.so in the binary folder, of the target maniple_kernels_NAME_pack, for
+# `maniple kernels check NAME.so`.
 #
 # One text is generated for a kernel and compiled once for each instruction set with flags of its own, and one that
 # tests every access. Nothing but one table a text is visible outside of it, so that no wide instruction can reach a
@@ -49,7 +51,7 @@ function(maniple_kernel_options set result)
 endfunction()
 
 function(maniple_add_kernels name)
-  cmake_parse_arguments(PACK "" "" "FILES" ${ARGN})
+  cmake_parse_arguments(PACK "SHARED" "" "FILES" ${ARGN})
   if(NOT PACK_FILES)
     message(FATAL_ERROR "maniple_add_kernels(${name}): no FILES")
   endif()
@@ -117,4 +119,14 @@ function(maniple_add_kernels name)
     set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_sources(maniple_kernels_${name} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()
+
+  if(PACK_SHARED)
+    set(pack maniple_kernels_${name}_pack)
+    add_library(${pack} MODULE $<TARGET_PROPERTY:maniple_kernels_${name},SOURCES>)
+    add_dependencies(${pack} maniple_kernels_${name}_sources)
+    target_compile_features(${pack} PRIVATE cxx_std_20)
+    target_link_options(${pack} PRIVATE LINKER:-Bsymbolic)  # its kernels, not some of the same name in the program
+    set_target_properties(${pack} PROPERTIES PREFIX "" SUFFIX ".so" OUTPUT_NAME ${name}
+      LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  endif()
 endfunction()

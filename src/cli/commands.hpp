@@ -20,8 +20,14 @@ int check_job(const PlanOptions& options, bool talk);
 /// `maniple plan`: no MPI.
 int plan_command(const std::vector<std::string>& arguments);
 
+/// `maniple devices`: no MPI.
+int devices_command(const std::vector<std::string>& arguments);
+
 /// `maniple inspect FILE`.
 int inspect_command(const std::vector<std::string>& arguments);
+
+/// `maniple kernels`: no MPI. 70 if a kernel fails its check.
+int kernels_command(const std::vector<std::string>& arguments);
 
 /// `maniple --version`.
 std::string version_text();

@@ -28,12 +28,14 @@ int dispatch(int argc, char** argv) {
     if (command == "run") return run_command(&argc, &argv, rest);
     if (command == "plan") return plan_command(rest);
     if (command == "check") return check_command(rest);
+    if (command == "devices") return devices_command(rest);
     if (command == "inspect") return inspect_command(rest);
-    const std::vector<std::string> later = {"simulate", "devices", "kernels", "launch"};
+    if (command == "kernels") return kernels_command(rest);
+    const std::vector<std::string> later = {"simulate", "launch"};
     for (const std::string& word : later) {
         if (command == word) throw UnavailableError("maniple " + command + " is not built in yet");
     }
-    const std::vector<std::string> known = {"run", "check", "plan", "inspect", "--version", "--help"};
+    const std::vector<std::string> known = {"run", "check", "plan", "devices", "kernels", "inspect", "--version", "--help"};
     throw UsageError(Place{}, "unknown command '" + command + "', expected one of " + join(known, ", "),
                      nearest_word(command, known));
 }

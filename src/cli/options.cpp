@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "cli/gpu_choice.hpp"
 
 namespace maniple {
 
@@ -51,16 +52,10 @@ JobOverrides overrides_of(const Settings& settings) {
 
 void read_lanes(const Settings& settings, RunOptions& options) {
     options.lanes = settings.one_of("lanes", {"auto", "cpu", "gpu", "both"});
-    if (options.lanes == "gpu" || options.lanes == "both")
-        throw UnavailableError(settings.written("lanes") + " " + *options.lanes + ": gpu lanes are not built in yet");
     const Setting* gpus = settings.find("gpus");
     if (gpus == nullptr) return;
     options.gpus = gpus->value;
-    if (options.gpus == "all" || options.gpus == "none") return;
-    if (options.gpus.find_first_not_of("0123456789,") == std::string::npos && !options.gpus.empty()) {
-        throw UnavailableError(settings.written("gpus") + " " + options.gpus + ": gpu lanes are not built in yet");
-    }
-    throw UsageError(settings.written("gpus") + " takes all, none or a list of numbers, found '" + options.gpus + "'");
+    if (options.gpus != "all" && options.gpus != "none") parse_gpu_list(options.gpus, settings.written("gpus"));
 }
 
 PlanOptions parse_planning(const std::string& command, const std::vector<Option>& known,
@@ -81,9 +76,9 @@ const std::vector<Option>& run_options() {
     static const std::vector<Option> options = {
         set_option(),
         plan_option(),
-        value("lanes", "auto|cpu", "which lanes compute (default: auto)"),
+        value("lanes", "auto|cpu|gpu|both", "which lanes compute (default: auto)"),
         local(value("threads", "N", "compute threads of this rank (default: the cores it may use)")),
-        value("gpus", "none|all", "which GPUs may be used (default: all)"),
+        value("gpus", "all|none|0,1", "this rank's share of the node's GPUs, or exactly these (default: all)"),
         flag("overwrite", "outputs may replace files that maniple did not write"),
         value("report", "DIR", "where the report goes (default: NAME.report beside the job file)"),
         flag("no-report", "write no report"),
@@ -151,6 +146,20 @@ PlanOptions parse_plan_options(const std::vector<std::string>& arguments) {
     return parse_planning("plan", plan_options(), arguments);
 }
 
+const std::vector<Option>& devices_options() {
+    static const std::vector<Option> options = {local(flag("json", "print JSON")), help_option(),
+                                                later(local(flag("measure", "")))};
+    return options;
+}
+
+DevicesOptions parse_devices_options(const std::vector<std::string>& arguments) {
+    const Settings settings("devices", devices_options(), arguments);
+    if (!settings.positional().empty()) throw UsageError("maniple devices takes no argument");
+    return {settings.has("json")};
+}
+
+std::string devices_usage() { return help_text("maniple devices [options]", devices_options()); }
+
 bool wants_help(const std::vector<std::string>& arguments) {
     return std::find(arguments.begin(), arguments.end(), "--help") != arguments.end();
 }
@@ -161,6 +170,8 @@ std::string usage() {
            "  mpirun -n N maniple run JOB.yaml     run a job on N ranks (or under srun, or alone)\n"
            "  maniple check JOB.yaml --ranks N     every error at once, and whether it fits; no MPI needed\n"
            "  maniple plan JOB.yaml --ranks N      what each rank would compute; no MPI needed\n"
+           "  maniple devices                      what this machine has\n"
+           "  maniple kernels [list|show|check]    the kernels, and whether they keep to what they declare\n"
            "  maniple inspect FILE.h5              what a result holds and where it came from\n"
            "  maniple --version                    what this program was built with\n"
            "\n"

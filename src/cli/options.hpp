@@ -36,6 +36,11 @@ struct PlanOptions {
     bool overwrite = false;
 };
 
+/// Options of `maniple devices`.
+struct DevicesOptions {
+    bool json = false;
+};
+
 /// The options of each command. `threads` has no variable here: MANIPLE_THREADS is a limit, not a setting.
 const std::vector<Option>& run_options();
 const std::vector<Option>& check_options();
@@ -46,6 +51,10 @@ const std::vector<Option>& plan_options();
 RunOptions parse_run_options(const std::vector<std::string>& arguments);
 PlanOptions parse_check_options(const std::vector<std::string>& arguments);
 PlanOptions parse_plan_options(const std::vector<std::string>& arguments);
+
+const std::vector<Option>& devices_options();
+DevicesOptions parse_devices_options(const std::vector<std::string>& arguments);
+std::string devices_usage();
 
 /// Whether `--help` is among them.
 bool wants_help(const std::vector<std::string>& arguments);

@@ -34,7 +34,7 @@ std::string memory_text(const Graph& graph, const Plan& plan) {
         const StepBlock block = block_at(graph, layout.versions, 0);
         const Program program = build_program(graph, plan, layout, block.shape);
         text += fmt::format("  rank {}: {} in {} buffers; first block ({} {}): {} chunks, sends {} messages, {}\n",
-                            rank, format_bytes(layout.total_bytes()), layout.buffers.size(), block.shape.steps,
+                            rank, format_bytes(layout.host_bytes()), layout.buffers.size(), block.shape.steps,
                             block.shape.steps == 1 ? "step" : "steps", program.chunks.size(), program.message_count,
                             format_bytes(program.message_bytes));
     }

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/gpu_choice.hpp"
 #include "cli/job_loading.hpp"
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
@@ -19,6 +20,7 @@
 #include "lanes/file/output_datasets.hpp"
 #include "lanes/net/net_lane.hpp"
 #include "lanes/net/watch.hpp"
+#include "lanes/vulkan/gpu_lane.hpp"
 #include "report/progress.hpp"
 #include "report/summary.hpp"
 #include "run/executor.hpp"
@@ -115,7 +117,9 @@ private:
             threads_ = count.threads;
             threads_origin_ = count.origin;
         });
-        const RankFacts facts{host_name(), threads_, topology_->memory_bytes(), topology_->core_numbers(), {}};
+        open_gpus();
+        const RankFacts facts{host_name(), threads_, topology_->memory_bytes(), topology_->core_numbers(),
+                              gpus_.facts()};
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
         plan_ = make_plan(graph_, machine_, {job_.plan.strategy, static_cast<int>(job_.plan.max_ranks.value_or(0))});
@@ -123,10 +127,43 @@ private:
         world_.require_equal(plan_text_, "the plan");
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] {
-            layout_ = build_layout(graph_, plan_, world_.rank());
+            make_layout(facts);
             require_memory(layout_,
                            memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank())));
         });
+    }
+
+    /// The devices that this rank's gpu lanes will be on.
+    void open_gpus() {
+        const World::NodePlace place = world_.place_on_node();
+        together(world_, [&] {
+            GpuRequest request;
+            request.gpus = options_.gpus;
+            request.use = parse_lane_use(job_.plan.lanes.empty() ? "auto" : job_.plan.lanes);
+            request.pinned = std::any_of(graph_.operations.begin(), graph_.operations.end(), [](const Operation& one) {
+                return one.pin.lane == LanePin::Lane::gpu;
+            });
+            request.local_rank = place.rank;
+            request.local_ranks = place.ranks;
+            request.threads = threads_;
+            lane_use_ = request.use;
+            gpus_ = choose_gpus(request);
+        });
+    }
+
+    /// The lanes of each operation, and the storage that they need.
+    void make_layout(const RankFacts& facts) {
+        RankFacts mine = facts;
+        layout_ = build_layout(graph_, plan_, world_.rank(), choose_lanes(graph_, mine, lane_use_));
+        const bool too_large = std::any_of(mine.gpus.begin(), mine.gpus.end(), [&](const GpuFacts& gpu) {
+            const DeviceDescription& device = gpus_.instance->devices()[static_cast<std::size_t>(gpu.device)];
+            const std::int64_t room = device.available_bytes < 0 ? device.memory_bytes : device.available_bytes;
+            return gpu.unified && layout_.host_bytes() > room / 8 * 7;
+        });
+        if (!too_large) return;
+        // The driver's part of the memory does not hold all of it: the gpu gets what it computes, by copies.
+        for (GpuFacts& gpu : mine.gpus) gpu.unified = false;
+        layout_ = build_layout(graph_, plan_, world_.rank(), choose_lanes(graph_, mine, lane_use_));
     }
 
     /// Every option with its value and where it came from.
@@ -206,7 +243,8 @@ private:
         progress.say(fmt::format(
             "{}: {} {} on {} {}, {} {} each", job_.name, graph_.steps, graph_.steps == 1 ? "step" : "steps",
             world_.size(), world_.size() == 1 ? "rank" : "ranks", threads_, threads_ == 1 ? "thread" : "threads"));
-        together(world_, [&] { arena_ = std::make_unique<Arena>(layout_); });
+        say_lanes(progress);
+        together(world_, [&] { make_memory(); });
         outputs_ =
             std::make_unique<OutputFiles>(world_.files(), job_, catalogue_, output_datasets(graph_, job_, catalogue_),
                                           provenance(), options_.overwrite);
@@ -225,7 +263,9 @@ private:
         CpuLane& cpu = *cpu_lane;
         NetLane& net = *net_lane;
         FileLane& file = *file_lane;
-        Executor executor(graph_, plan_, *arena_, cpu, net, file, threads_, [&](int worker) {
+        std::vector<Lane*> gpus;
+        for (const auto& lane : gpu_lanes_) gpus.push_back(lane.get());
+        Executor executor(graph_, plan_, *arena_, cpu, net, file, gpus, threads_, [&](int worker) {
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
         watch_.observe({[&] { return executor.progress().load(std::memory_order_relaxed); },
@@ -237,6 +277,26 @@ private:
         watch_.observe({});
         agree_or_end(error);
         summarise(cpu, net, file, inputs);
+    }
+
+    /// What is not as the user may expect, one line each.
+    void say_lanes(Progress& progress) const {
+        for (const std::string& note : layout_.lanes.notes) progress.say(note);
+        if (gpus_.devices.empty() && !gpus_.note.empty())
+            progress.say("no gpu: " + gpus_.note + "; the cpu computes everything");
+        if (!gpus_.devices.empty() && !gpus_.note.empty()) progress.say(gpus_.note);
+    }
+
+    /// The gpu lanes first: they give the host the memory that both see.
+    void make_memory() {
+        const std::size_t used = layout_.lanes.gpus.size();
+        for (std::size_t i = 0; i < used; ++i) {
+            gpu_lanes_.push_back(std::make_unique<GpuLane>(*gpus_.instance, gpus_.devices[i], static_cast<int>(i),
+                                                           graph_, layout_));
+        }
+        arena_ = std::make_unique<Arena>(layout_, [&](BufferId buffer) {
+            return gpu_lanes_[static_cast<std::size_t>(layout_[buffer].memory.gpu)]->mapped(buffer);
+        });
     }
 
     /// After a failure in the middle of a run messages may be in flight that no one will ever answer, so MPI cannot be
@@ -258,6 +318,13 @@ private:
         const Activity net_activity = net.activity();
         const Activity file_activity = file.activity();
         summary_.lanes.push_back({rank, "cpu", -1, "", cpu.busy_seconds(), cpu.activity().chunks, totals_.operations});
+        for (std::size_t i = 0; i < gpu_lanes_.size(); ++i) {
+            const Activity activity = gpu_lanes_[i]->activity();
+            const DeviceDescription& device = gpu_lanes_[i]->description();
+            summary_.lanes.push_back({rank, "gpu", device.number, device.type,
+                                      static_cast<double>(activity.busy_ns) / 1e9, activity.chunks,
+                                      totals_.gpu_operations[i]});
+        }
         if (world_.size() > 1) {
             summary_.lanes.push_back(
                 {rank, "net", -1, "", static_cast<double>(net_activity.busy_ns) / 1e9, net_activity.chunks, 0});
@@ -270,6 +337,7 @@ private:
         summary_.message_bytes = totals_.message_bytes;
         summary_.read_bytes = inputs.bytes_read();
         summary_.host_peak_bytes = arena_->peak_bytes();
+        summary_.device_peak_bytes = layout_.device_bytes();
     }
 
     void finish() {
@@ -319,7 +387,10 @@ private:
     Machine machine_;
     Plan plan_;
     std::string plan_text_;
+    GpuChoice gpus_;
+    LaneUse lane_use_ = LaneUse::automatic;
     Layout layout_;
+    std::vector<std::unique_ptr<GpuLane>> gpu_lanes_;
     std::unique_ptr<Arena> arena_;
     std::unique_ptr<OutputFiles> outputs_;
     RunTotals totals_;

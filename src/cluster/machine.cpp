@@ -45,14 +45,29 @@ std::optional<int> Machine::first_core(Rank rank) const {
 std::string serialize(const RankFacts& facts) {
     std::string text = std::to_string(facts.threads) + ' ' + std::to_string(facts.memory_bytes) + ' ' + facts.host;
     for (const int core : facts.cores) text += ' ' + std::to_string(core);
+    for (const GpuFacts& gpu : facts.gpus) {
+        text += '\n' + std::to_string(gpu.device) + ' ' + std::to_string(gpu.software) + ' ' +
+                std::to_string(gpu.unified) + ' ' + std::to_string(gpu.keeps_denormals) + ' ' +
+                std::to_string(gpu.features) + ' ' + gpu.name;
+    }
     return text;
 }
 
 RankFacts deserialize_rank_facts(const std::string& bytes) {
     RankFacts facts;
-    std::istringstream stream(bytes);
+    std::istringstream lines(bytes);
+    std::string line;
+    std::getline(lines, line);
+    std::istringstream stream(line);
     stream >> facts.threads >> facts.memory_bytes >> facts.host;
     for (int core = 0; stream >> core;) facts.cores.push_back(core);
+    while (std::getline(lines, line)) {
+        GpuFacts gpu;
+        std::istringstream words(line);
+        words >> gpu.device >> gpu.software >> gpu.unified >> gpu.keeps_denormals >> gpu.features >> std::ws;
+        std::getline(words, gpu.name);
+        facts.gpus.push_back(gpu);
+    }
     return facts;
 }
 

@@ -336,7 +336,9 @@ TypedKernel check_kernel(const KernelFile& file) {
         }
         kernel.exact = kernel.exact && kernel.variants.back().exact;
     }
-    kernel.flops_per_point = count_flops(kernel.variants.front(), file);
+    const FlopsPerPoint flops = count_flops(kernel.variants.front(), file);
+    kernel.flops_per_point = flops.declared;
+    kernel.counted_flops_per_point = flops.counted;
     return kernel;
 }
 

@@ -1,6 +1,7 @@
 // compiler/check.hpp: a kernel with all its types, accesses and counts known: what the back ends print.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,8 @@ struct TypedKernel {
     const KernelFile* file = nullptr;
     std::vector<Variant> variants;
     double flops_per_point = 0;
-    bool exact = false;  ///< every variant is
+    std::optional<double> counted_flops_per_point;  ///< absent: the body could only be estimated
+    bool exact = false;                             ///< every variant is
 };
 
 /// Checks the bodies for every combination of types and counts their work.

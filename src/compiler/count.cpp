@@ -120,17 +120,17 @@ bool is_exact_body(Body body, bool arithmetic) {
 
 }  // namespace
 
-double count_flops(const Variant& variant, const KernelFile& file) {
+FlopsPerPoint count_flops(const Variant& variant, const KernelFile& file) {
     FlopCount count(file, !has_reals(variant));
     const FunctionKind kind = file.is_fold() ? FunctionKind::accumulate : FunctionKind::compute;
     const double counted = count.body(variant.function(kind)->body);
-    if (!file.declared_flops) return counted;
-    if (!count.estimated() && std::abs(*file.declared_flops - counted) > 0.5) {
+    if (count.estimated()) return {file.declared_flops.value_or(counted), std::nullopt};
+    if (file.declared_flops && std::abs(*file.declared_flops - counted) > 0.5) {
         char number[32];
         std::snprintf(number, sizeof number, "%g", counted);
         fail(file.flops_spot, "the body has " + std::string(number) + " operations a point");
     }
-    return *file.declared_flops;
+    return {file.declared_flops.value_or(counted), counted};
 }
 
 double count_bytes(const Variant& variant) {

@@ -193,7 +193,8 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
     KernelFile file;
     file.root = std::make_unique<YamlNode>(compose_yaml(text, path));
     const YamlNode& root = *file.root;
-    check_keys(root, {"kernel", "doc", "signature", "parameters", "types", "flops", "body", "fold"}, "the description");
+    check_keys(root, {"kernel", "doc", "signature", "parameters", "types", "flops", "tolerance", "body", "fold"},
+               "the description");
     read_name(file, root, path);
     file.documentation = scalar(required_field(root, "doc", "the description"), "doc");
     read_signature(file, root);
@@ -205,6 +206,10 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
     if (const YamlNode* const flops = root.find("flops")) {
         file.declared_flops = real_number(*flops, "flops");
         file.flops_spot = Spot{flops, 0, static_cast<int>(flops->value.size())};
+    }
+    if (const YamlNode* const tolerance = root.find("tolerance")) {
+        file.tolerance = real_number(*tolerance, "tolerance");
+        if (*file.tolerance < 0) fail(Spot{tolerance}, "a tolerance is at least 0");
     }
     read_body(file, root);
     return file;

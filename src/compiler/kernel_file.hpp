@@ -69,7 +69,8 @@ struct KernelFile {
     std::vector<Combination> combinations;
     std::optional<double> declared_flops;
     Spot flops_spot;
-    Body body;  ///< of a kernel without a fold
+    std::optional<double> tolerance;  ///< in eps of the output's type
+    Body body;                        ///< of a kernel without a fold
     Fold fold;
 
     std::unique_ptr<YamlNode> root;

@@ -68,7 +68,9 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
     lines.add("MANIPLE_ABI_VERSION, " + c_string(file.name) + ", " + c_string(file.documentation) + ",");
     lines.add(c_string(file.signature.text) + ",");
     lines.add(std::to_string(described_parameters(file).size()) + ", parameters_" + file.name + ",");
-    lines.add(std::to_string(kernel.flops_per_point) + ", " + (kernel.exact ? "1" : "0") + ",");
+    lines.add(std::to_string(kernel.flops_per_point) + ", " +
+              std::to_string(kernel.counted_flops_per_point.value_or(-1)) + ", " +
+              std::to_string(file.tolerance.value_or(-1)) + ", " + (kernel.exact ? "1" : "0") + ",");
     lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name + ", &maniple_kernel_" +
               file.name + "_gpu");
     lines.add("};");

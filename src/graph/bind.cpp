@@ -167,6 +167,7 @@ private:
     /// An index's extent is that of the axes subscripted by it alone (halo or not): all must agree.
     void find_extents() {
         std::map<std::string, std::size_t> bound_by;
+        for (const auto& [name, extent] : request_.extents) index(name).extent = extent;
         for (const Access& access : signature_.inputs) {
             const std::size_t argument = argument_of(access);
             const Shape& shape = request_.inputs[argument];

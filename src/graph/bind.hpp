@@ -19,6 +19,7 @@ struct BindRequest {
     bool all_axes = true;                  ///< `axis` is absent: every axis is contracted
     bool keepdims = false;
     std::vector<std::pair<std::string, std::int64_t>> integers;  ///< integer parameters, for `±radius`
+    std::vector<std::pair<std::string, std::int64_t>> extents;   ///< of indices, where no input gives them
     Place kernel_place;
     std::vector<Place> axes_places;  ///< of each of `axes`
 };

@@ -30,6 +30,7 @@ public:
         for (const std::size_t entry : order_entries(job_))
             guarded([&] { return add_entry(job_.graph[entry]); }, job_.graph[entry].names);
         for (const NameList& list : job_.after) add_controls(list);
+        for (const PlaceSpec& spec : job_.places) pin(spec);
         if (job_.loop) add_loop(*job_.loop);
         for (std::size_t i = 0; i < job_.outputs.size(); ++i) guarded([&] { return add_output(i); }, {});
         if (!errors_.empty()) throw JobError(by_place(std::move(errors_)));
@@ -102,6 +103,13 @@ private:
                     graph_.operations[i].after.push_back(OperationId(k));
             }
         }
+    }
+
+    /// The operations of one entry are computed on the lane that `place:` names.
+    void pin(const PlaceSpec& spec) {
+        const auto [first, end] = operations_of_[spec.name];
+        const LanePin::Lane lane = spec.lane == "cpu" ? LanePin::Lane::cpu : LanePin::Lane::gpu;
+        for (std::size_t i = first; i < end; ++i) graph_.operations[i].pin = {lane, spec.device, spec.lane_place};
     }
 
     /// Runs `add`; an error of the job file is kept and `names` count as failed.

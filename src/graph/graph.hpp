@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -100,6 +101,14 @@ struct Tensor {
     std::int64_t bytes() const { return element_count(shape) * static_cast<std::int64_t>(size_of(dtype)); }
 };
 
+/// The lane that `place:` names for an operation.
+struct LanePin {
+    enum class Lane { none, cpu, gpu };
+    Lane lane = Lane::none;
+    std::optional<int> device;  ///< which gpu lane of the rank; else any of them
+    Place place;
+};
+
 /// One call of a kernel.
 struct Operation {
     std::string name;
@@ -112,6 +121,7 @@ struct Operation {
     BoundaryRule boundary;                      ///< one for each axis of the inputs read with a halo; else empty
     bool in_loop = false;                       ///< to be computed in every step, else once
     std::vector<OperationId> after;             ///< to be computed on a rank after its part of these (`after:`)
+    LanePin pin;
     Place place;
 
     /// Floating-point operations of one execution, from the signature.

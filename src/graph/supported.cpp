@@ -18,8 +18,7 @@ void check_plan(const PlanSpec& plan) {
     };
     if (plan.strategy != "auto" && plan.strategy != "data") refuse(place_of("strategy"), "plan: " + plan.strategy);
     for (const auto& [key, place] : plan.key_places) {
-        const bool carried_out = key == "strategy" || key == "max_ranks" || key == "memory" ||
-                                 (key == "lanes" && (plan.lanes == "auto" || plan.lanes == "cpu"));
+        const bool carried_out = key == "strategy" || key == "max_ranks" || key == "memory" || key == "lanes";
         if (!carried_out) refuse(place, "plan: {" + key + ": …}");
     }
 }
@@ -31,9 +30,6 @@ void refuse_unsupported(const Job& job) {
     if (!job.parameters.empty()) refuse(job.parameters[0].input.place, "parameters:");
     if (job.train) refuse(job.train->place, "train:");
     if (job.checkpoint) refuse(job.checkpoint->place, "checkpoint:");
-    for (const PlaceSpec& place : job.places) {
-        if (place.lane != "cpu") refuse(place.lane_place, "place: on " + place.lane);
-    }
     check_plan(job.plan);
 }
 

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define MANIPLE_ABI_VERSION 2
+#define MANIPLE_ABI_VERSION 3
 #define MANIPLE_MAX_RANK 8
 #define MANIPLE_MAX_GPU_TENSORS 8
 #define MANIPLE_MAX_GPU_PARAMETERS 16
@@ -173,8 +173,12 @@ typedef struct maniple_kernel_description {
     const char* signature; /* in the language of kernel/signature.hpp */
     int32_t parameter_count;
     const maniple_parameter_description* parameters;
-    double flops_per_point; /* of one point of the index space */
-    int32_t exact;          /* for all types: only + - x, comparisons, min, max, abs, integers */
+    double flops_per_point;         /* of one point of the index space, as declared */
+    double counted_flops_per_point; /* what the compiler counted in the body; negative: it could only estimate */
+    /* How far apart the results of two lanes may be, in eps of the output's type relative to the larger one, of a fold
+     * relative to the sum of its terms' magnitudes; negative: not declared. Exact variants agree bit for bit. */
+    double tolerance;
+    int32_t exact; /* for all types: only + - x, comparisons, min, max, abs, integers */
     int32_t table_count;
     const char* const* instruction_sets;       /* "checked", "v2", "v3", "v4" or "checked", "base" */
     const maniple_kernel_table* const* tables; /* as many as instruction_sets */

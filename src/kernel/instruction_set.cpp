@@ -52,24 +52,25 @@ bool runs_v4(const CpuidBits& bits) {
            __builtin_cpu_supports("avx512vl");
 }
 
-bool processor_runs(std::string_view set) {
+bool processor_runs_level(std::string_view set) {
     __builtin_cpu_init();
     const CpuidBits bits;
     if (set == "v4") return runs_v4(bits);
     if (set == "v3") return runs_v3(bits);
-    if (set == "v2") return runs_v2(bits);
-    return set == "base";
+    return set == "v2" && runs_v2(bits);
 }
 
 #else
 
-bool processor_runs(std::string_view set) { return set == "base"; }
+bool processor_runs_level(std::string_view) { return false; }
 
 #endif
 
 constexpr std::string_view best_first[] = {"v4", "v3", "v2", "base"};
 
 }  // namespace
+
+bool processor_runs(std::string_view set) { return set == "checked" || set == "base" || processor_runs_level(set); }
 
 std::string choose_instruction_set(std::span<const std::string> available) {
     const auto built = [&](std::string_view set) {

@@ -8,6 +8,8 @@ namespace maniple {
 
 namespace {
 
+constexpr double default_tolerance = 16;
+
 [[noreturn]] void refuse(const std::string& kernel, const std::string& why) {
     throw UnavailableError("kernel '" + kernel + "' is refused: " + why);
 }
@@ -120,6 +122,7 @@ Kernel read_description(const maniple_kernel_description& description) {
     }
     check_dtype_parameter(kernel);
     kernel.flops_per_point = description.flops_per_point;
+    kernel.counted_flops_per_point = description.counted_flops_per_point;
     kernel.exact = description.exact != 0;
     if (description.table_count < 1) refuse(kernel.name, "it has no code");
     for (std::int32_t i = 0; i < description.table_count; ++i) {
@@ -134,6 +137,8 @@ Kernel read_description(const maniple_kernel_description& description) {
     }
     for (std::int32_t i = 0; i < kernel.tables[0]->variant_count; ++i) {
         kernel.types.push_back(parse_types(kernel, kernel.tables[0]->variants[i]));
+        KernelTypes& types = kernel.types.back();
+        types.tolerance = types.exact ? 0 : description.tolerance < 0 ? default_tolerance : description.tolerance;
     }
     check_choice(kernel);
     return kernel;

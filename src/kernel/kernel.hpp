@@ -41,6 +41,7 @@ struct KernelTypes {
     std::int64_t state_bytes = 0;
     bool exact = false;          ///< the same bits on every lane, for these types
     double bytes_per_point = 0;  ///< one element of every distinct tensor: the least traffic of one point
+    double tolerance = 0;        ///< in eps of the output's type, see kernel/abi.hpp; 0 where exact, else 16 by default
 };
 
 /// A kernel: immutable once registered. Threads: any.
@@ -51,7 +52,8 @@ struct Kernel {
     std::vector<KernelParameter> parameters;  ///< all, also `axis`, `keepdims` and `boundary`
     std::vector<KernelTypes> types;
     double flops_per_point = 0;
-    bool exact = false;  ///< for all types; KernelTypes::exact says it for one combination
+    double counted_flops_per_point = -1;  ///< by the compiler; negative: it could only estimate
+    bool exact = false;                   ///< for all types; KernelTypes::exact says it for one combination
     std::vector<std::string> instruction_sets;
     std::vector<const maniple_kernel_table*> tables;
 
@@ -86,6 +88,9 @@ private:
 
 /// The kernels under kernels/ that are built into every program.
 inline const maniple_pack& standard_kernels() { return maniple_pack_standard; }
+
+/// Whether this processor runs code for `instruction_set`; everyone runs "checked".
+bool processor_runs(std::string_view instruction_set);
 
 /// The best instruction set of `available` that this processor runs: v4, v3, v2 or base. MANIPLE_ISA overrides.
 /// Errors: UnavailableError if MANIPLE_ISA names one that is not built or that the processor lacks.

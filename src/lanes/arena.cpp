@@ -14,7 +14,7 @@ Arena::Arena(const Layout& layout, const Mapped& mapped) : layout_(layout) {
             bytes_.emplace_back(own ? static_cast<std::size_t>(buffer.bytes()) : 0);
         } catch (const std::bad_alloc&) {
             throw UnavailableError("no memory for '" + buffer.name + "' (" + format_bytes(buffer.bytes()) +
-                                   "): this rank needs " + format_bytes(layout.total_bytes()) + " in all");
+                                   "): this rank needs " + format_bytes(layout.host_bytes()) + " in all");
         }
         data_.push_back(own ? bytes_.back().data() : mapped ? mapped(BufferId(i)) : nullptr);
     }

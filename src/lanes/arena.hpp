@@ -23,7 +23,7 @@ public:
     const Layout& layout() const { return layout_; }
     Block block(BufferId id) { return {data_[id.index()], element_bytes(id), layout_[id].box}; }
     ConstBlock block(BufferId id) const { return {data_[id.index()], element_bytes(id), layout_[id].box}; }
-    std::int64_t peak_bytes() const { return layout_.total_bytes(); }
+    std::int64_t peak_bytes() const { return layout_.host_bytes(); }
 
 private:
     std::size_t element_bytes(BufferId id) const { return static_cast<std::size_t>(layout_[id].element_bytes); }

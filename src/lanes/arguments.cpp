@@ -63,10 +63,16 @@ maniple_tensor output_view(const Operation& operation, int output, const Block& 
 }
 
 maniple_tensor state_view(const Operation& operation, const Block& block, std::int64_t part) {
-    std::vector<int> axis_of_index(operation.bound.indices.size(), -1);
+    // By the kept indices, which are the axes of the first output; for an ellipsis by all.
+    std::vector<int> axis_of_index;
     const std::vector<int> kept = operation.bound.kept();
-    for (std::size_t i = 0; i < kept.size(); ++i)
-        axis_of_index[static_cast<std::size_t>(kept[i])] = static_cast<int>(i) + 1;
+    if (operation.bound.ellipsis) {
+        axis_of_index.assign(operation.bound.indices.size(), -1);
+        for (std::size_t i = 0; i < kept.size(); ++i)
+            axis_of_index[static_cast<std::size_t>(kept[i])] = static_cast<int>(i) + 1;
+    } else {
+        for (std::size_t i = 0; i < kept.size(); ++i) axis_of_index.push_back(static_cast<int>(i) + 1);
+    }
     maniple_tensor view = loop_axes(operation, block, axis_of_index);
     // Named indices: the axes are the output's, whose indices come first; the contracted ones are none of them.
     if (!operation.bound.ellipsis) view.rank = static_cast<int>(kept.size());

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include "program/program.hpp"
 
@@ -8,13 +9,22 @@ namespace {
 
 /// About 50 µs of memory traffic of one core: enough to hide what a chunk costs, little enough to balance.
 constexpr std::int64_t chunk_bytes = 1 << 20;
+/// Of a gpu, whose chunks cost tens of µs each: well below a second of its memory traffic.
+constexpr std::int64_t gpu_chunk_bytes = std::int64_t{4} << 30;
+constexpr std::size_t gpu_chunk_instructions = 1024;
 
 class ChunkBuilder {
 public:
     explicit ChunkBuilder(const std::vector<Instruction>& instructions)
-        : instructions_(instructions), chunk_of_(instructions.size()), dependents_(instructions.size(), 0) {
+        : instructions_(instructions), chunk_of_(instructions.size()), dependents_(instructions.size(), 0),
+          awaited_elsewhere_(instructions.size(), false) {
         for (const Instruction& instruction : instructions) {
-            for (const InstructionId before : instruction.after) ++dependents_[before.index()];
+            for (const InstructionId before : instruction.after) {
+                ++dependents_[before.index()];
+                const Instruction& other = instructions[before.index()];
+                if (other.lane != instruction.lane || other.gpu != instruction.gpu)
+                    awaited_elsewhere_[before.index()] = true;
+            }
         }
     }
 
@@ -32,16 +42,49 @@ private:
             chunk = ChunkId(chunks_.size());
             chunks_.push_back({});
             chunks_.back().lane = instruction.lane;
+            chunks_.back().gpu = instruction.gpu;
             bytes_.push_back(0);
+            befores_.push_back(chunks_before(instruction));
+            if (instruction.lane == LaneKind::gpu) open_[instruction.gpu] = chunk;
         }
         chunks_[chunk.index()].instructions.push_back(id);
         bytes_[chunk.index()] += instruction.bytes;
         chunk_of_[id.index()] = chunk;
     }
 
-    /// The chunk whose last instruction is waited for by this one alone, and that holds all it waits for.
+    std::vector<ChunkId> chunks_before(const Instruction& instruction) const {
+        std::vector<ChunkId> before;
+        for (const InstructionId id : instruction.after) before.push_back(chunk_of_[id.index()]);
+        return before;
+    }
+
     ChunkId chunk_to_join(const Instruction& instruction) const {
-        if (instruction.lane != LaneKind::cpu || instruction.after.empty()) return {};
+        if (instruction.lane == LaneKind::gpu) return gpu_chunk_to_join(instruction);
+        return instruction.lane == LaneKind::cpu ? cpu_chunk_to_join(instruction) : ChunkId{};
+    }
+
+    /// The newest chunk of the same gpu, if this instruction waits for nothing that the chunk does not hold or wait for
+    /// already, and no other lane waits for what the chunk holds: it would have to wait for this one, too.
+    ChunkId gpu_chunk_to_join(const Instruction& instruction) const {
+        const auto open = open_.find(instruction.gpu);
+        if (open == open_.end()) return {};
+        const std::size_t chunk = open->second.index();
+        const std::vector<InstructionId>& held = chunks_[chunk].instructions;
+        const bool fits =
+            held.size() < gpu_chunk_instructions && bytes_[chunk] + instruction.bytes <= gpu_chunk_bytes &&
+            std::none_of(held.begin(), held.end(), [&](InstructionId id) { return awaited_elsewhere_[id.index()]; });
+        if (!fits) return {};
+        const auto is_covered = [&](InstructionId before) {
+            const ChunkId other = chunk_of_[before.index()];
+            const std::vector<ChunkId>& known = befores_[chunk];
+            return other == open->second || std::find(known.begin(), known.end(), other) != known.end();
+        };
+        return std::all_of(instruction.after.begin(), instruction.after.end(), is_covered) ? open->second : ChunkId{};
+    }
+
+    /// The chunk whose last instruction is waited for by this one alone, and that holds all it waits for.
+    ChunkId cpu_chunk_to_join(const Instruction& instruction) const {
+        if (instruction.after.empty()) return {};
         const InstructionId last = instruction.after.back();
         const ChunkId chunk = chunk_of_[last.index()];
         const Chunk& candidate = chunks_[chunk.index()];
@@ -71,6 +114,9 @@ private:
     std::vector<std::int64_t> bytes_;
     std::vector<ChunkId> chunk_of_;
     std::vector<int> dependents_;
+    std::vector<bool> awaited_elsewhere_;        ///< by instruction: one on another lane waits for it
+    std::vector<std::vector<ChunkId>> befores_;  ///< by chunk: what its first instruction waits for
+    std::map<int, ChunkId> open_;                ///< by gpu lane: its newest chunk
 };
 
 }  // namespace

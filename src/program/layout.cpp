@@ -1,8 +1,11 @@
 #include "program/layout.hpp"
 
-#include <algorithm>
+#include <fmt/format.h>
 
-#include "program/halo.hpp"
+#include <algorithm>
+#include <set>
+
+#include "program/device_boxes.hpp"
 #include "program/tiles.hpp"
 
 namespace maniple {
@@ -20,10 +23,17 @@ Box with_parts(const Box& box, std::int64_t lo, std::int64_t hi) {
     return result;
 }
 
+/// Staged bytes in flight on one gpu lane. What is larger goes in pieces.
+constexpr std::int64_t most_staging_bytes = std::int64_t{16} << 20;
+constexpr std::int64_t least_staging_bytes = std::int64_t{64} << 10;
+
 class LayoutBuilder {
 public:
-    LayoutBuilder(const Graph& graph, const Plan& plan, Rank rank) : graph_(graph), plan_(plan) {
+    LayoutBuilder(const Graph& graph, const Plan& plan, Rank rank, const LaneChoice& lanes)
+        : graph_(graph), plan_(plan) {
         layout_.rank = rank;
+        layout_.lanes = lanes;
+        in_place_ = first_in_place();
         layout_.versions = find_versions(graph);
         layout_.instances.resize(layout_.versions.families.size());
         layout_.folds.resize(graph.operations.size());
@@ -31,22 +41,75 @@ public:
 
     Layout build() {
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-            layout_.tiles.push_back(cut_tiles(graph_, plan_, layout_.versions, OperationId(i), layout_.rank));
+            const OperationId id(i);
+            layout_.tiles.push_back(cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes.of(id)));
+            layout_.finishes.push_back(finishes_of(id));
         }
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             add_family(static_cast<int>(family));
+        const DeviceBoxes boxes = find_device_boxes(graph_, layout_);
+        for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
+            allocate_family(static_cast<int>(family), boxes[family]);
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].kernel->is_fold()) add_fold(OperationId(i));
         }
+        add_staging();
+        layout_.mirrors.resize(layout_.buffers.size());
         return std::move(layout_);
     }
 
 private:
-    BufferId add_buffer(std::string name, const Box& box, std::int64_t element_bytes) {
+    BufferId add_buffer(std::string name, const Box& box, std::int64_t element_bytes, Memory memory = {}) {
         if (checked_bytes(box.shape(), element_bytes) < 0)
             throw UnavailableError("'" + name + "' " + to_string(box) + " is too large");
-        layout_.buffers.push_back({std::move(name), box, element_bytes, {}});
+        if (memory.kind == Memory::Kind::host) memory.gpu = in_place_;
+        layout_.buffers.push_back({std::move(name), box, element_bytes, memory});
         return BufferId(layout_.buffers.size() - 1);
+    }
+
+    /// The counterpart of a host buffer in `memory`, for what its lane touches there.
+    void add_mirror(BufferId host, int memory, const Box& box) {
+        if (box.empty()) return;
+        const int gpu = memory - 1;
+        const BufferSpec spec = layout_[host];
+        const BufferId mirror = add_buffer(fmt::format("{} on gpu {}", spec.name, gpu), box, spec.element_bytes,
+                                           {Memory::Kind::device, gpu});
+        layout_.mirrors.resize(layout_.buffers.size());
+        std::vector<BufferId>& mirrors = layout_.mirrors[host.index()];
+        mirrors.resize(layout_.lanes.gpus.size());
+        mirrors[static_cast<std::size_t>(gpu)] = mirror;
+    }
+
+    void add_staging() {
+        for (int gpu = 0; gpu < static_cast<int>(layout_.lanes.gpus.size()); ++gpu) {
+            std::int64_t bytes = 0;
+            for (const BufferSpec& buffer : layout_.buffers) {
+                if (buffer.memory == Memory{Memory::Kind::device, gpu}) bytes += buffer.bytes();
+            }
+            const std::int64_t size = std::clamp(2 * bytes, least_staging_bytes, most_staging_bytes);
+            layout_.staging.push_back(bytes == 0 ? BufferId{}
+                                                 : add_buffer(fmt::format("staging of gpu {}", gpu),
+                                                              Box(Extents{0}, Extents{size}), 1,
+                                                              {Memory::Kind::staging, gpu}));
+        }
+    }
+
+    /// Lanes finish what they have folded alone; what several lanes have folded is merged and finished by the cpu.
+    std::vector<FinishShare> finishes_of(OperationId id) const {
+        const Operation& operation = graph_[id];
+        const std::vector<Tile>& tiles = layout_.tiles[id.index()];
+        if (!operation.kernel->is_fold() || tiles.empty() || plan_[id].combines) return {};
+        std::vector<FinishShare> shares;
+        for (const Tile& tile : tiles) {
+            const Box kept = kept_of_points(operation, tile.box);
+            if (shares.empty() || shares.back().lane != tile.lane) {
+                shares.push_back({tile.lane, kept});
+            } else {
+                shares.back().kept = bounding(shares.back().kept, kept);
+            }
+        }
+        if (shares.size() == 1 || tiles.back().contracted_part == 0) return shares;
+        return {{LaneChoice::cpu_lane, kept_of_points(operation, points_of(graph_, plan_, id, layout_.rank))}};
     }
 
     void add_family(int number) {
@@ -65,7 +128,6 @@ private:
             if (layout_.versions[copy.value].family == number)
                 grow(instances[0], owned_box(graph_, plan_, copy.input, layout_.rank));
         }
-        for (std::size_t i = 0; i < instances.size(); ++i) allocate(instances[i], family, i);
     }
 
     static void grow(Instance& instance, const Box& box) { instance.box = bounding(instance.box, box); }
@@ -94,7 +156,17 @@ private:
         return instances.back();
     }
 
-    void allocate(Instance& instance, const Family& family, std::size_t number) {
+    void allocate_family(int number, const std::vector<std::vector<Box>>& device_boxes) {
+        const Family& family = layout_.versions.families[static_cast<std::size_t>(number)];
+        std::vector<Instance>& instances = layout_.instances[static_cast<std::size_t>(number)];
+        const bool on_a_gpu = stays_on_a_gpu(graph_, plan_, layout_, number);
+        for (std::size_t i = 0; i < instances.size(); ++i) {
+            if (on_a_gpu) instances[i].box = Box::nothing(instances[i].box.rank());
+            allocate(instances[i], family, i, device_boxes[i]);
+        }
+    }
+
+    void allocate(Instance& instance, const Family& family, std::size_t number, const std::vector<Box>& boxes) {
         const Tensor& tensor = graph_[family.head];
         for (int slot = 0; slot < family.slots; ++slot) {
             std::string name = tensor.name;
@@ -102,6 +174,12 @@ private:
             if (family.slots > 1) name += "@" + std::to_string(slot);
             const BufferId id = add_buffer(name, instance.box, static_cast<std::int64_t>(size_of(tensor.dtype)));
             if (slot == 0) instance.first = id;
+        }
+        for (int memory = 1; memory < layout_.lanes.memory_count(); ++memory) {
+            for (int slot = 0; slot < family.slots; ++slot) {
+                const BufferId host(instance.first.index() + static_cast<std::size_t>(slot));
+                add_mirror(host, memory, boxes[static_cast<std::size_t>(memory)]);
+            }
         }
     }
 
@@ -112,16 +190,13 @@ private:
         const Box results = results_of(graph_, plan_, id, layout_.rank);
         FoldBuffers& fold = layout_.folds[id.index()];
         if (!points.empty()) {
-            Box kept;
-            for (const int index : operation.bound.kept()) {
-                kept.lo.push_back(points.lo[index]);
-                kept.hi.push_back(points.hi[index]);
-            }
+            const Box kept = kept_of_points(operation, points);
             int parts = 1;
             for (const Tile& tile : layout_.tiles[id.index()]) parts = std::max(parts, tile.contracted_part + 1);
             if (parts > 1) fold.tiles = add_buffer(operation.name + "/tile states", with_parts(kept, 0, parts), bytes);
             fold.own = add_buffer(operation.name + "/state",
                                   with_parts(kept, layout_.rank.value, layout_.rank.value + 1), bytes);
+            mirror_states(id, fold);
         }
         if (!results.empty() && plan_[id].combines) {
             fold.gathered =
@@ -130,12 +205,37 @@ private:
         }
     }
 
+    /// States of the tiles that each gpu lane computes in its memory.
+    void mirror_states(OperationId id, const FoldBuffers& fold) {
+        std::set<int> memories;
+        for (const Tile& tile : layout_.tiles[id.index()]) memories.insert(layout_.lanes.memory_of(tile.lane));
+        for (const int memory : memories) {
+            if (memory == 0) continue;
+            if (fold.tiles.valid()) add_mirror(fold.tiles, memory, layout_[fold.tiles].box);
+            add_mirror(fold.own, memory, layout_[fold.own].box);
+        }
+    }
+
+    int first_in_place() const {
+        for (int gpu = 0; gpu < static_cast<int>(layout_.lanes.gpus.size()); ++gpu) {
+            if (layout_.lanes.uses_host_memory(gpu)) return gpu;
+        }
+        return -1;
+    }
+
     const Graph& graph_;
     const Plan& plan_;
     Layout layout_;
+    int in_place_ = -1;  ///< the gpu lane whose memory the host's buffers lie in
 };
 
 }  // namespace
+
+BufferId Layout::in_memory(BufferId host, int memory) const {
+    if (memory == 0) return host;
+    const std::vector<BufferId>& all = mirrors[host.index()];
+    return all.empty() ? BufferId{} : all[static_cast<std::size_t>(memory - 1)];
+}
 
 std::size_t Layout::instance_for(TensorId id, const BoundaryRule& rule) const {
     const std::vector<Instance>& all = instances_of(id);
@@ -145,9 +245,15 @@ std::size_t Layout::instance_for(TensorId id, const BoundaryRule& rule) const {
     return 0;
 }
 
-std::int64_t Layout::total_bytes() const {
+std::int64_t Layout::host_bytes() const {
     std::int64_t bytes = 0;
-    for (const BufferSpec& buffer : buffers) bytes += buffer.bytes();
+    for (const BufferSpec& buffer : buffers) bytes += buffer.memory.kind == Memory::Kind::device ? 0 : buffer.bytes();
+    return bytes;
+}
+
+std::int64_t Layout::device_bytes() const {
+    std::int64_t bytes = 0;
+    for (const BufferSpec& buffer : buffers) bytes += buffer.memory.kind == Memory::Kind::device ? buffer.bytes() : 0;
     return bytes;
 }
 
@@ -180,8 +286,8 @@ std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId id, 
     return needs;
 }
 
-Layout build_layout(const Graph& graph, const Plan& plan, Rank rank) {
-    return LayoutBuilder(graph, plan, rank).build();
+Layout build_layout(const Graph& graph, const Plan& plan, Rank rank, const LaneChoice& lanes) {
+    return LayoutBuilder(graph, plan, rank, lanes).build();
 }
 
 }  // namespace maniple

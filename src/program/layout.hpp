@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plan/plan.hpp"
+#include "program/lane_choice.hpp"
 #include "program/program.hpp"
 #include "program/versions.hpp"
 
@@ -25,7 +26,7 @@ struct Memory {
 
 /// One buffer: every coordinate of `box`, row-major.
 struct BufferSpec {
-    std::string name;  ///< "u@0", "total/states"
+    std::string name;  ///< "u@0", "total/states", "u@0 on gpu 1"
     Box box;
     std::int64_t element_bytes = 0;
     Memory memory;
@@ -52,16 +53,27 @@ struct FoldBuffers {
 struct Tile {
     Box box;
     int contracted_part = 0;  ///< number among the tiles along a contracted index
+    int lane = LaneChoice::cpu_lane;
+};
+
+/// What a lane finishes of a fold's results: the kept coordinates.
+struct FinishShare {
+    int lane = LaneChoice::cpu_lane;
+    Box kept;
 };
 
 /// Built once for a graph, plan and rank; programs of all blocks share it. Immutable.
 struct Layout {
     Rank rank;
+    LaneChoice lanes;
     Versions versions;
     std::vector<BufferSpec> buffers;
-    std::vector<std::vector<Instance>> instances;  ///< by family
-    std::vector<FoldBuffers> folds;                ///< by OperationId
-    std::vector<std::vector<Tile>> tiles;          ///< by OperationId
+    std::vector<std::vector<BufferId>> mirrors;      ///< by buffer of the host, then by gpu lane; shorter: none
+    std::vector<BufferId> staging;                   ///< by gpu lane: bytes on their way; invalid: not needed
+    std::vector<std::vector<Instance>> instances;    ///< by family
+    std::vector<FoldBuffers> folds;                  ///< by OperationId
+    std::vector<std::vector<Tile>> tiles;            ///< by OperationId
+    std::vector<std::vector<FinishShare>> finishes;  ///< by OperationId: of folds whose states stay on this rank
 
     const BufferSpec& operator[](BufferId id) const { return buffers[id.index()]; }
     const std::vector<Instance>& instances_of(TensorId id) const {
@@ -69,7 +81,10 @@ struct Layout {
     }
     /// The instance that accesses under `rule` read; rule-less ones read instance 0.
     std::size_t instance_for(TensorId id, const BoundaryRule& rule) const;
-    std::int64_t total_bytes() const;
+    /// The counterpart of a host buffer in `memory`; invalid where nothing there uses it.
+    BufferId in_memory(BufferId host, int memory) const;
+    std::int64_t host_bytes() const;    ///< of the host's memory, staging included
+    std::int64_t device_bytes() const;  ///< of all gpu lanes
 };
 
 /// The rule that argument number `argument` of `operation` is read under: the operation's along the axes where it
@@ -80,7 +95,7 @@ BoundaryRule rule_of(const Operation& operation, int argument);
 std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId operation, TensorId tensor,
                           const BoundaryRule& rule, Rank rank);
 
-/// Pure. Errors: UnavailableError if a byte count passes 2^63 − 1.
-Layout build_layout(const Graph& graph, const Plan& plan, Rank rank);
+/// Pure. `lanes` are those of `rank`. Errors: UnavailableError if a byte count passes 2^63 − 1.
+Layout build_layout(const Graph& graph, const Plan& plan, Rank rank, const LaneChoice& lanes = {});
 
 }  // namespace maniple

@@ -130,7 +130,7 @@ private:
 }  // namespace
 
 void require_memory(const Layout& layout, const MemoryLimit& limit) {
-    const std::int64_t bytes = layout.total_bytes();
+    const std::int64_t bytes = layout.host_bytes();
     if (limit.bytes <= 0 || bytes <= limit.bytes) return;
     const auto largest =
         std::max_element(layout.buffers.begin(), layout.buffers.end(),
@@ -147,7 +147,7 @@ Proof prove(const Graph& graph, const Plan& plan, const MemoryLimit& limit) {
     for (int rank = 0; rank < plan.ranks; ++rank) {
         layouts.push_back(build_layout(graph, plan, Rank(rank)));
         require_memory(layouts.back(), limit);
-        const std::int64_t bytes = layouts.back().total_bytes();
+        const std::int64_t bytes = layouts.back().host_bytes();
         if (!proof.fullest.valid() || bytes > proof.most_bytes) {
             proof.fullest = Rank(rank);
             proof.most_bytes = bytes;

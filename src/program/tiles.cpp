@@ -1,6 +1,7 @@
 #include "program/tiles.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "program/halo.hpp"
 
@@ -20,19 +21,100 @@ std::int64_t bytes_per_point(const Graph& graph, const Operation& operation) {
     return bytes;
 }
 
-/// The outermost index that has something to cut; not a contracted one where each part would have a large state.
-int tile_index(const Operation& operation, const Box& box) {
-    constexpr std::int64_t large_state = 4096;
-    std::int64_t kept_volume = 1;
-    for (const int index : operation.bound.kept()) kept_volume *= box.extent(index);
-    int largest = -1;
-    for (int index = 0; index < box.rank(); ++index) {
-        const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
-        if (loop.whole || (loop.contracted && kept_volume > large_state)) continue;
-        if (box.extent(index) >= 8) return index;
-        if (largest < 0 || box.extent(index) > box.extent(largest)) largest = index;
+/// Which indices of an operation may be cut: of a fold either kept or contracted ones; both where neither have enough
+/// points for the lanes, which then get a few points each.
+class Cuttable {
+public:
+    Cuttable(const Operation& operation, const Box& box, std::size_t lanes) : operation_(operation) {
+        for (const int index : operation.bound.kept()) kept_volume_ *= box.extent(index);
+        if (!operation.kernel->is_fold()) return;
+        contracted_ = largest_or_outermost(box, true) >= 0 && is_contracted(largest_or_outermost(box, true));
+        const std::int64_t needed = static_cast<std::int64_t>(lanes);
+        if (lanes == 1 || volume(box) >= needed) return;
+        contracted_ = !contracted_;
+        mixed_ = volume(box) < needed;
     }
-    return largest;
+
+    /// The outermost index that has something to cut, else the longest; -1: none. Contracted ones are not cut into
+    /// tiles where each part would have a large state.
+    int tile_index(const Box& box) const { return mixed_ ? -1 : largest_or_outermost(box, false); }
+    /// Whether tiles may share kept coordinates, so that each has a state of its own.
+    bool contracted() const { return contracted_ || mixed_; }
+    bool allows(int index) const {
+        const bool side = mixed_ || is_contracted(index) == contracted_;
+        return !operation_.bound.indices[static_cast<std::size_t>(index)].whole && side;
+    }
+    /// The index to share among `lanes`: the outermost that is long enough, else the longest; -1: none can be cut.
+    /// Kept ones come first, so that tiles of equal kept coordinates stand together.
+    int share_index(const Box& box, std::int64_t lanes) const {
+        for (const bool contracted : {false, true}) {
+            int index = -1;
+            for (int i = 0; i < box.rank(); ++i) {
+                if (!allows(i) || is_contracted(i) != contracted || box.extent(i) < 2) continue;
+                if (index >= 0 && box.extent(i) <= box.extent(index)) continue;
+                index = i;
+                if (box.extent(i) >= lanes) break;
+            }
+            if (index >= 0) return index;
+        }
+        return -1;
+    }
+    /// Points along the indices that may be cut.
+    std::int64_t volume(const Box& box) const {
+        std::int64_t result = 1;
+        for (int index = 0; index < box.rank(); ++index) result *= allows(index) ? box.extent(index) : 1;
+        return result;
+    }
+
+private:
+    static constexpr std::int64_t large_state = 4096;
+
+    bool is_contracted(int index) const { return operation_.bound.indices[static_cast<std::size_t>(index)].contracted; }
+
+    int largest_or_outermost(const Box& box, bool both) const {
+        int largest = -1;
+        for (int index = 0; index < box.rank(); ++index) {
+            if (operation_.bound.indices[static_cast<std::size_t>(index)].whole || (!both && !allows(index))) continue;
+            if (is_contracted(index) && kept_volume_ > large_state) continue;
+            if (box.extent(index) >= 8) return index;
+            if (largest < 0 || box.extent(index) > box.extent(largest)) largest = index;
+        }
+        return largest;
+    }
+
+    const Operation& operation_;
+    std::int64_t kept_volume_ = 1;
+    bool contracted_ = false;
+    bool mixed_ = false;
+};
+
+/// A lane's part of a box.
+struct Share {
+    int lane = LaneChoice::cpu_lane;
+    Box box;
+};
+
+std::int64_t divided_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// Halves the lanes and cuts the box between the halves, until each lane has a part as large as the others'. Where there
+/// are fewer points than lanes, the last lanes get none.
+void share_box(const Box& box, const Cuttable& cuttable, std::span<const int> lanes, std::vector<Share>& shares) {
+    const auto count = static_cast<std::int64_t>(lanes.size());
+    const int index = cuttable.share_index(box, count);
+    if (count == 1 || index < 0) {
+        shares.push_back({lanes[0], box});
+        return;
+    }
+    const std::int64_t extent = box.extent(index);
+    const std::int64_t row = std::max<std::int64_t>(1, cuttable.volume(box) / extent);
+    const std::int64_t first = count / 2;
+    std::int64_t rows = (extent * first + count / 2) / count;
+    rows = std::min(std::max(rows, divided_up(first, row)), extent - divided_up(count - first, row));
+    rows = std::clamp<std::int64_t>(rows, 1, extent - 1);
+    Box low = box, high = box;
+    low.hi[index] = high.lo[index] = box.lo[index] + rows;
+    share_box(low, cuttable, lanes.first(static_cast<std::size_t>(first)), shares);
+    share_box(high, cuttable, lanes.subspan(static_cast<std::size_t>(first)), shares);
 }
 
 /// Loop-index coordinates at which the box of another rank's need of `tensor` begins or ends on this one.
@@ -81,41 +163,55 @@ std::vector<std::int64_t> border_cuts(const Graph& graph, const Plan& plan, cons
 }
 
 /// [lo, hi) between two cuts, in even tiles of at most `most` coordinates.
-void cut_stretch(const Box& box, int index, std::int64_t lo, std::int64_t hi, std::int64_t most,
+void cut_stretch(const Share& share, int index, std::int64_t lo, std::int64_t hi, std::int64_t most,
                  std::vector<Tile>& tiles) {
-    const std::int64_t count = (hi - lo + most - 1) / most;
+    const std::int64_t count = divided_up(hi - lo, most);
     for (std::int64_t part = 0; part < count; ++part) {
-        Tile tile{box, 0};
+        Tile tile{share.box, 0, share.lane};
         tile.box.lo[index] = lo + (hi - lo) * part / count;
         tile.box.hi[index] = lo + (hi - lo) * (part + 1) / count;
         tiles.push_back(tile);
     }
 }
 
+/// The most coordinates along `index` that a tile of `share` has. A gpu takes all of its share at once.
+std::int64_t tile_extent(const Graph& graph, const Operation& operation, const Share& share, int index) {
+    const std::int64_t extent = share.box.extent(index);
+    if (share.lane != LaneChoice::cpu_lane) return extent;
+    const std::int64_t row_bytes =
+        std::max<std::int64_t>(1, share.box.volume() / extent * bytes_per_point(graph, operation));
+    return std::max({std::int64_t{1}, tile_bytes / row_bytes, divided_up(extent, most_tiles)});
+}
+
 }  // namespace
 
-std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId id, Rank rank) {
+std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId id, Rank rank,
+                            const std::vector<int>& lanes) {
     const Operation& operation = graph[id];
     const Box box = points_of(graph, plan, id, rank);
     if (box.empty()) return {};
-    const int index = tile_index(operation, box);
-    if (index < 0) return {{box, 0}};
-    const std::int64_t row_bytes =
-        std::max<std::int64_t>(1, box.volume() / box.extent(index) * bytes_per_point(graph, operation));
-    std::int64_t most = std::max<std::int64_t>(1, tile_bytes / row_bytes);
-    most = std::max(most, (box.extent(index) + most_tiles - 1) / most_tiles);
-    const bool contracted = operation.bound.indices[static_cast<std::size_t>(index)].contracted;
-    std::vector<std::int64_t> cuts = {box.lo[index], box.hi[index]};
-    if (!contracted && !operation.kernel->is_fold()) {
-        for (const std::int64_t cut : border_cuts(graph, plan, versions, operation, index, rank)) {
-            if (cut > box.lo[index] && cut < box.hi[index]) cuts.push_back(cut);
-        }
-    }
-    std::sort(cuts.begin(), cuts.end());
-    cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+    const Cuttable cuttable(operation, box, lanes.size());
+    std::vector<Share> shares;
+    share_box(box, cuttable, lanes, shares);
     std::vector<Tile> tiles;
-    for (std::size_t i = 0; i + 1 < cuts.size(); ++i) cut_stretch(box, index, cuts[i], cuts[i + 1], most, tiles);
-    if (contracted) {
+    for (const Share& share : shares) {
+        const int index = cuttable.tile_index(share.box);
+        if (index < 0) {
+            tiles.push_back({share.box, 0, share.lane});
+            continue;
+        }
+        std::vector<std::int64_t> cuts = {share.box.lo[index], share.box.hi[index]};
+        if (!operation.kernel->is_fold()) {
+            for (const std::int64_t cut : border_cuts(graph, plan, versions, operation, index, rank)) {
+                if (cut > share.box.lo[index] && cut < share.box.hi[index]) cuts.push_back(cut);
+            }
+        }
+        std::sort(cuts.begin(), cuts.end());
+        cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+        const std::int64_t most = tile_extent(graph, operation, share, index);
+        for (std::size_t i = 0; i + 1 < cuts.size(); ++i) cut_stretch(share, index, cuts[i], cuts[i + 1], most, tiles);
+    }
+    if (cuttable.contracted()) {
         for (std::size_t i = 0; i < tiles.size(); ++i) tiles[i].contracted_part = static_cast<int>(i);
     }
     return tiles;

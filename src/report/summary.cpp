@@ -35,9 +35,9 @@ Value sum_of(const Summary& summary, Value RankSummary::*member) {
     return total;
 }
 
-std::int64_t peak_of(const Summary& summary) {
+std::int64_t peak_of(const Summary& summary, std::int64_t RankSummary::*member = &RankSummary::host_peak_bytes) {
     std::int64_t peak = 0;
-    for (const RankSummary& rank : summary.ranks) peak = std::max(peak, rank.host_peak_bytes);
+    for (const RankSummary& rank : summary.ranks) peak = std::max(peak, rank.*member);
     return peak;
 }
 
@@ -54,6 +54,7 @@ std::string serialize(const RankSummary& summary) {
                        {"read_bytes", summary.read_bytes},
                        {"written_bytes", summary.written_bytes},
                        {"host_peak_bytes", summary.host_peak_bytes},
+                       {"device_peak_bytes", summary.device_peak_bytes},
                        {"wall_seconds", summary.wall_seconds}};
     return json.dump();
 }
@@ -79,6 +80,7 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
     summary.read_bytes = json["read_bytes"];
     summary.written_bytes = json["written_bytes"];
     summary.host_peak_bytes = json["host_peak_bytes"];
+    summary.device_peak_bytes = json["device_peak_bytes"];
     summary.wall_seconds = json["wall_seconds"];
     return summary;
 }
@@ -127,7 +129,10 @@ std::string summary_json(const Summary& summary) {
          {{"read_bytes", sum_of(summary, &RankSummary::read_bytes)},
           {"written_bytes", sum_of(summary, &RankSummary::written_bytes)}}},
         {"lanes", lanes},
-        {"memory", {{"host_peak_bytes", peak_of(summary)}, {"device_peak_bytes", 0}, {"pool_hit_rate", nullptr}}},
+        {"memory",
+         {{"host_peak_bytes", peak_of(summary)},
+          {"device_peak_bytes", peak_of(summary, &RankSummary::device_peak_bytes)},
+          {"pool_hit_rate", nullptr}}},
         {"retries", 0},
         {"fallbacks", 0},
         {"checkpoints", 0},

@@ -28,6 +28,7 @@ struct RankSummary {
     std::int64_t read_bytes = 0;
     std::int64_t written_bytes = 0;
     std::int64_t host_peak_bytes = 0;
+    std::int64_t device_peak_bytes = 0;  ///< of all its gpu lanes
     double wall_seconds = 0;
 };
 

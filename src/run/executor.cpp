@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "run/team.hpp"
 
@@ -39,24 +40,28 @@ private:
     std::int64_t sleep_us_ = shortest_sleep_us;
 };
 
-/// Compute operations of one execution: one lane's share of one in one step counts once.
-std::int64_t count_operations(const Program& program) {
-    std::set<std::pair<OperationId, int>> seen;
+/// Compute operations of one execution on the cpu and on each gpu: one lane's share of one in one step counts once.
+std::vector<std::int64_t> count_operations(const Program& program, std::size_t gpus) {
+    std::set<std::tuple<int, OperationId, int>> seen;
+    std::vector<std::int64_t> counts(1 + gpus, 0);
     for (const Instruction& instruction : program.instructions) {
-        if (instruction.operation.valid()) seen.emplace(instruction.operation, instruction.step);
+        const bool is_new = instruction.operation.valid() &&
+                            seen.emplace(instruction.gpu, instruction.operation, instruction.step).second;
+        if (is_new) ++counts[static_cast<std::size_t>(1 + instruction.gpu)];
     }
-    return static_cast<std::int64_t>(seen.size());
+    return counts;
 }
 
 }  // namespace
 
 Executor::Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
-                   int threads, std::function<void(int)> begin_worker)
+                   std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker)
     : graph_(graph), plan_(plan), arena_(arena), layout_(arena.layout()), cpu_(cpu), net_(net), file_(file),
-      threads_(threads), begin_worker_(std::move(begin_worker)) {}
+      gpus_(std::move(gpus)), threads_(threads), begin_worker_(std::move(begin_worker)) {}
 
 RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
     RunTotals totals;
+    totals.gpu_operations.resize(gpus_.size(), 0);
     std::exception_ptr error;
     over_.store(false, std::memory_order_relaxed);
     const auto announce = [&] {
@@ -124,7 +129,8 @@ void Executor::run_block(const StepBlock& block, RunTotals& totals) {
     prepared.run->start({block.first});
     finish_block(*prepared.run);
     totals.chunks += static_cast<std::int64_t>(prepared.program.chunks.size());
-    totals.operations += prepared.operations;
+    totals.operations += prepared.operations[0];
+    for (std::size_t gpu = 0; gpu < gpus_.size(); ++gpu) totals.gpu_operations[gpu] += prepared.operations[1 + gpu];
     totals.messages += prepared.program.message_count;
     totals.message_bytes += prepared.program.message_bytes;
     totals.flops += prepared.program.flops;
@@ -160,6 +166,7 @@ void Executor::check_failure(Run& run) {
     if (!run.has_failed()) return;
     if (!announcer.valid()) net_.announce_failure();
     net_.cancel();
+    for (Lane* gpu : gpus_) gpu->cancel();
 }
 
 Executor::Prepared& Executor::prepare(const BlockShape& shape) {
@@ -168,11 +175,12 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     }
     auto fresh = std::make_unique<Prepared>();
     fresh->program = build_program(graph_, plan_, layout_, shape);
-    fresh->operations = count_operations(fresh->program);
+    fresh->operations = count_operations(fresh->program, gpus_.size());
     LanePrograms lanes;
-    lanes[static_cast<std::size_t>(LaneKind::cpu)] = cpu_.prepare(fresh->program);
-    lanes[static_cast<std::size_t>(LaneKind::net)] = net_.prepare(fresh->program);
-    lanes[static_cast<std::size_t>(LaneKind::file)] = file_.prepare(fresh->program);
+    lanes.cpu = cpu_.prepare(fresh->program);
+    lanes.net = net_.prepare(fresh->program);
+    lanes.file = file_.prepare(fresh->program);
+    for (Lane* gpu : gpus_) lanes.gpus.push_back(gpu->prepare(fresh->program));
     fresh->run = std::make_unique<Run>(fresh->program, std::move(lanes), queue_, progress_);
     prepared_.push_back(std::move(fresh));
     return *prepared_.back();

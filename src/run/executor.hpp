@@ -20,7 +20,8 @@ namespace maniple {
 struct RunTotals {
     std::int64_t steps = 0;
     std::int64_t chunks = 0;
-    std::int64_t operations = 0;
+    std::int64_t operations = 0;               ///< on the cpu lane
+    std::vector<std::int64_t> gpu_operations;  ///< by gpu lane
     std::int64_t messages = 0;
     std::int64_t message_bytes = 0;
     double flops = 0;
@@ -29,9 +30,10 @@ struct RunTotals {
 /// Borrows everything that it is given. Programs are built when their block is first met, and kept.
 class Executor {
 public:
+    /// `gpus` are the gpu lanes of the layout, in order.
     /// `begin_worker` is called once on each thread of the team before it works (to pin it).
     Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
-             int threads, std::function<void(int)> begin_worker = {});
+             std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker = {});
 
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
     /// Blocks; returns when every chunk is done and every result handed to the file lane's files.
@@ -48,7 +50,7 @@ private:
     struct Prepared {
         Program program;
         std::unique_ptr<Run> run;
-        std::int64_t operations = 0;
+        std::vector<std::int64_t> operations;  ///< of the cpu, then by gpu lane
     };
     Prepared& prepare(const BlockShape& shape);
     void work(int worker);
@@ -66,6 +68,7 @@ private:
     CpuLane& cpu_;
     NetLane& net_;
     Lane& file_;
+    std::vector<Lane*> gpus_;
     int threads_;
     std::function<void(int)> begin_worker_;
     ReadyQueue queue_;

@@ -4,6 +4,16 @@
 
 namespace maniple {
 
+LaneProgram& LanePrograms::of(const Chunk& chunk) const {
+    switch (chunk.lane) {
+        case LaneKind::cpu: return *cpu;
+        case LaneKind::gpu: return *gpus[static_cast<std::size_t>(chunk.gpu)];
+        case LaneKind::net: return *net;
+        case LaneKind::file: break;
+    }
+    return *file;
+}
+
 Run::Run(const Program& program, LanePrograms lanes, ReadyQueue& queue, std::atomic<std::int64_t>& progress)
     : program_(program), lanes_(std::move(lanes)), queue_(queue), progress_(progress),
       remaining_(program.chunks.size()), started_(program.chunks.size()) {
@@ -35,7 +45,7 @@ void Run::release(ChunkId chunk) {
     if (lane == LaneKind::cpu) {
         queue_.push({this, chunk});
     } else {
-        lanes_[static_cast<std::size_t>(lane)]->submit(chunk, execution_, *this);
+        lanes_.of(chunk_at(chunk)).submit(chunk, execution_, *this);
     }
 }
 
@@ -43,7 +53,7 @@ void Run::run_chunk(ChunkId chunk) {
     if (has_failed()) {
         finished(chunk, nullptr);
     } else {
-        lanes_[static_cast<std::size_t>(LaneKind::cpu)]->submit(chunk, execution_, *this);
+        lanes_.cpu->submit(chunk, execution_, *this);
     }
 }
 

@@ -1,7 +1,6 @@
 // run/run.hpp: the counters that carry out one program, again and again.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -14,8 +13,15 @@
 
 namespace maniple {
 
-/// The lanes' parts of one program, by LaneKind; null where the program has no chunk of that kind.
-using LanePrograms = std::array<std::unique_ptr<LaneProgram>, lane_kinds>;
+/// The lanes' parts of one program; null where it has no chunk of that lane.
+struct LanePrograms {
+    std::unique_ptr<LaneProgram> cpu;
+    std::unique_ptr<LaneProgram> net;
+    std::unique_ptr<LaneProgram> file;
+    std::vector<std::unique_ptr<LaneProgram>> gpus;  ///< by gpu lane
+
+    LaneProgram& of(const Chunk& chunk) const;
+};
 
 /// Carries out one execution of a program at a time. Borrows the program, the queue and the progress counter.
 /// Threads: start() and the waiting on one; run_chunk() and finished() on any.

@@ -32,11 +32,28 @@ TEST(Description, CountsOperations) {
     EXPECT_EQ(flops("y[i] = real(i*2 + 1);"), 0);  // indices are no reals
 }
 
+TEST(Description, CountsBesideWhatIsDeclared) {
+    const KernelFile file = parse("x[i] -> y[i]", "types: {real: [f32]}\nflops: 1\nbody: \"y[i] = x[i] + 1;\"\n");
+    EXPECT_EQ(check_kernel(file).flops_per_point, 1);
+    EXPECT_EQ(check_kernel(file).counted_flops_per_point, 1);
+}
+
+TEST(Description, CarriesTheTolerance) {
+    const std::string rest = "types: {real: [f32]}\nbody: \"y[i] = sqrt(x[i]);\"\n";
+    const KernelFile plain = parse("x[i] -> y[i]", rest);
+    EXPECT_FALSE(plain.tolerance.has_value());
+    const KernelFile loose = parse("x[i] -> y[i]", "tolerance: 2.5\n" + rest);
+    EXPECT_EQ(loose.tolerance, 2.5);
+    const std::string text = print_pack("p", {check_kernel(loose)}, {"checked"});
+    EXPECT_NE(text.find("1.000000, 1.000000, 2.500000, 0,"), std::string::npos);
+}
+
 TEST(Description, TakesDeclaredOperationsOfLoops) {
     const KernelFile file = parse("x[i] -> y[i]",
                                   "types: {real: [f32]}\nflops: 40\n"
                                   "body: \"real t = x[i]; while (t > 1) { t = t * 0.5; } y[i] = t;\"\n");
     EXPECT_EQ(check_kernel(file).flops_per_point, 40);
+    EXPECT_FALSE(check_kernel(file).counted_flops_per_point.has_value());
 }
 
 bool exact(const std::string& types, const std::string& body) {

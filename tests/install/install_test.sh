@@ -16,4 +16,7 @@ cmake --build "$work/build"
 "$work/build/consumer"
 if [ -e "$work/moved/bin/maniple" ]; then
     "$work/moved/bin/maniple" --version
+    chmod go-w "$work/build" "$work/build/own.so"  # a pack that others could write is refused
+    "$work/moved/bin/maniple" kernels check "$work/build/own.so" | tee "$work/check.log"
+    grep -q "^ok    twice " "$work/check.log"
 fi

@@ -17,6 +17,7 @@ TEST(KernelRegistry, FindsTheStandardKernels) {
     ASSERT_NE(heat, nullptr);
     EXPECT_EQ(heat->signature.index_names(), (std::vector<std::string>{"y", "x"}));
     EXPECT_EQ(heat->flops_per_point, 7);
+    EXPECT_EQ(heat->counted_flops_per_point, 7);
     EXPECT_TRUE(heat->exact);
     EXPECT_FALSE(heat->is_fold());
     ASSERT_EQ(heat->parameters.size(), 2u);
@@ -46,6 +47,7 @@ TEST(KernelRegistry, FoldsHaveImpliedParametersAndStates) {
     for (const KernelTypes& types : sum->types) {
         EXPECT_EQ(types.state_bytes, 8);
         EXPECT_EQ(types.exact, !is_floating(types.inputs[0]));
+        EXPECT_EQ(types.tolerance, types.exact ? 0 : 16);
         EXPECT_EQ(types.outputs[0], is_floating(types.inputs[0]) ? types.inputs[0] : DType::i64);
     }
     EXPECT_TRUE(registry.find("max")->exact);

@@ -140,8 +140,8 @@ private:
 struct Fixture {
     explicit Fixture(const Program& program) : values(program) {
         LanePrograms lanes;
-        lanes[static_cast<std::size_t>(LaneKind::cpu)] = std::make_unique<InlineLane>(values);
-        lanes[static_cast<std::size_t>(LaneKind::file)] = std::make_unique<ThreadLane>(values);
+        lanes.cpu = std::make_unique<InlineLane>(values);
+        lanes.file = std::make_unique<ThreadLane>(values);
         run = std::make_unique<Run>(program, std::move(lanes), queue, progress);
     }
 

@@ -55,7 +55,10 @@ public:
     CpuProgram(CpuLane& lane, const Program& program)
         : lane_(lane), program_(program), work_(program.instructions.size()) {
         for (std::size_t i = 0; i < program.instructions.size(); ++i) {
-            if (program.instructions[i].lane == LaneKind::cpu) work_[i] = resolve(program.instructions[i]);
+            const Instruction& instruction = program.instructions[i];
+            const LaneKind kind = lane.imitated_gpu_ < 0 ? LaneKind::cpu : LaneKind::gpu;
+            if (instruction.lane == kind && instruction.gpu == lane.imitated_gpu_)
+                work_[i] = resolve(program.instructions[i]);
         }
     }
 
@@ -77,7 +80,9 @@ private:
             case InstructionKind::copy:
             case InstructionKind::boundary: return resolve_move(instruction);
             case InstructionKind::pack:
-            case InstructionKind::unpack: return resolve_packing(instruction);
+            case InstructionKind::unpack:
+            case InstructionKind::upload:
+            case InstructionKind::download: return resolve_packing(instruction);
             case InstructionKind::fill: return resolve_fill(instruction);
             case InstructionKind::compute: return resolve_compute(instruction);
             case InstructionKind::accumulate: return resolve_accumulate(instruction);
@@ -102,7 +107,7 @@ private:
 
     /// Between a box and the same elements one after the other in a staging buffer of bytes.
     Work resolve_packing(const Instruction& instruction) {
-        const bool packs = instruction.kind == InstructionKind::pack;
+        const bool packs = instruction.kind == InstructionKind::pack || instruction.kind == InstructionKind::download;
         const Use& loose = packs ? instruction.reads[0] : instruction.writes[0];
         const Use& packed = packs ? instruction.writes[0] : instruction.reads[0];
         const Block block = lane_.arena_.block(loose.buffer);
@@ -223,8 +228,8 @@ private:
     std::vector<Work> work_;  ///< by InstructionId
 };
 
-CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads)
-    : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)),
+CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu)
+    : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), imitated_gpu_(imitated_gpu),
       activity_(static_cast<std::size_t>(threads)) {}
 
 CpuLane::~CpuLane() = default;

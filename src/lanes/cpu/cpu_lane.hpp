@@ -13,7 +13,8 @@ namespace maniple {
 class CpuLane final : public Lane {
 public:
     /// Borrows both. `instruction_set` is one that choose_instruction_set() gave; `threads` may submit at once.
-    CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads);
+    /// With `imitated_gpu` it carries out the instructions of that gpu lane instead, on buffers that the arena holds.
+    CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu = -1);
     ~CpuLane() override;
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
@@ -29,6 +30,7 @@ private:
     const Graph& graph_;
     Arena& arena_;
     std::string instruction_set_;
+    int imitated_gpu_;
     std::vector<Activity> activity_;  ///< by worker
 };
 

@@ -71,6 +71,16 @@ std::vector<std::string> World::gather(const std::string& bytes) const {
     return result;
 }
 
+World::NodePlace World::place_on_node() const {
+    MPI_Comm node = MPI_COMM_NULL;
+    check_mpi(MPI_Comm_split_type(own_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
+    NodePlace place;
+    check_mpi(MPI_Comm_rank(node, &place.rank), "MPI_Comm_rank");
+    check_mpi(MPI_Comm_size(node, &place.ranks), "MPI_Comm_size");
+    check_mpi(MPI_Comm_free(&node), "MPI_Comm_free");
+    return place;
+}
+
 std::int64_t World::sum(std::int64_t value) const {
     std::int64_t result = 0;
     check_mpi(MPI_Allreduce(&value, &result, 1, MPI_INT64_T, MPI_SUM, own_), "MPI_Allreduce");

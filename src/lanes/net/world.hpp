@@ -50,6 +50,12 @@ public:
     std::vector<std::string> gather(const std::string& bytes) const;
     std::int64_t sum(std::int64_t value) const;  ///< Collective; blocks.
 
+    struct NodePlace {
+        int rank = 0;   ///< among the ranks of this node
+        int ranks = 1;  ///< of this node
+    };
+    NodePlace place_on_node() const;  ///< Collective; blocks.
+
     /// Collective; blocks. Throws the same error on every rank if any rank has one: that of the lowest rank, and of
     /// those not `secondary` (caused by another rank's failure) first. The message names the rank if it is not rank 0.
     void agree(const std::exception_ptr& error) const;

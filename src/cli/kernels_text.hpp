@@ -1,0 +1,23 @@
+// cli/kernels_text.hpp: what `maniple kernels` prints.
+#pragma once
+
+#include <string>
+
+#include "kernel/kernel.hpp"
+#include "lanes/check/check_kernel.hpp"
+
+namespace maniple {
+
+/// One line for each kernel.
+std::string list_text(const KernelRegistry& registry);
+
+/// Everything that the description of `kernel` says.
+std::string show_text(const Kernel& kernel);
+
+/// "ok    heat_step  3 types, 4 lanes, 1,234 cases"; the failures below it.
+std::string check_text(const KernelCheck& check);
+
+/// The last line of a check.
+std::string summary_text(const std::vector<KernelCheck>& checks);
+
+}  // namespace maniple

@@ -1,0 +1,132 @@
+#include "program/device_boxes.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "program/halo.hpp"
+
+namespace maniple {
+
+namespace {
+
+class DeviceBoxFinder {
+public:
+    DeviceBoxFinder(const Graph& graph, const Layout& layout) : graph_(graph), layout_(layout) {
+        for (std::size_t family = 0; family < layout.versions.families.size(); ++family) {
+            const int rank = graph[layout.versions.families[family].head].shape.rank();
+            const std::vector<Box> none(static_cast<std::size_t>(layout.lanes.memory_count()), Box::nothing(rank));
+            boxes_.emplace_back(layout.instances[family].size(), none);
+        }
+    }
+
+    DeviceBoxes find() {
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+            for (const Tile& tile : layout_.tiles[i]) add_tile(graph_.operations[i], tile);
+            for (const FinishShare& share : layout_.finishes[i])
+                add_writes(graph_.operations[i], points_over_kept(graph_.operations[i], share.kept), share.lane);
+        }
+        for (std::size_t family = 0; family < boxes_.size(); ++family) add_repeated(family);
+        return std::move(boxes_);
+    }
+
+private:
+    Box& box_in(TensorId tensor, std::size_t instance, int memory) {
+        const auto family = static_cast<std::size_t>(layout_.versions[tensor].family);
+        return boxes_[family][instance][static_cast<std::size_t>(memory)];
+    }
+
+    void add_tile(const Operation& operation, const Tile& tile) {
+        const int memory = layout_.lanes.memory_of(tile.lane);
+        if (memory == 0) return;
+        for (const BoundAccess& access : operation.bound.reads) {
+            const TensorId tensor = operation.inputs[static_cast<std::size_t>(access.argument)];
+            const std::size_t instance = layout_.instance_for(tensor, rule_of(operation, access.argument));
+            Box& box = box_in(tensor, instance, memory);
+            box = bounding(box, touched_box(access, tile.box, graph_[tensor].shape));
+        }
+        if (!operation.kernel->is_fold()) add_writes(operation, tile.box, tile.lane);
+    }
+
+    void add_writes(const Operation& operation, const Box& points, int lane) {
+        const int memory = layout_.lanes.memory_of(lane);
+        if (memory == 0) return;
+        for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
+            const TensorId tensor = operation.outputs[i];
+            Box& box = box_in(tensor, 0, memory);
+            box = bounding(box, touched_box(operation.bound.writes[i], points, graph_[tensor].shape));
+        }
+    }
+
+    /// Elements inside the tensor that a clamped halo repeats.
+    void add_repeated(std::size_t family) {
+        const Shape& shape = graph_[layout_.versions.families[family].head].shape;
+        for (std::size_t instance = 0; instance < boxes_[family].size(); ++instance) {
+            const BoundaryRule& rule = layout_.instances[family][instance].rule;
+            if (rule.empty()) continue;
+            for (Box& box : boxes_[family][instance]) {
+                if (box.empty()) continue;
+                Box all = box;
+                for (const HaloPiece& piece : halo_pieces(box, shape, rule)) {
+                    if (piece.kind == HaloPiece::Kind::clamp) all = bounding(all, piece.source);
+                }
+                box = all;
+            }
+        }
+    }
+
+    const Graph& graph_;
+    const Layout& layout_;
+    DeviceBoxes boxes_;
+};
+
+}  // namespace
+
+DeviceBoxes find_device_boxes(const Graph& graph, const Layout& layout) {
+    return DeviceBoxFinder(graph, layout).find();
+}
+
+bool stays_on_a_gpu(const Graph& graph, const Plan& plan, const Layout& layout, int family) {
+    if (plan.ranks > 1 || layout.lanes.gpus.empty()) return false;
+    const auto leaves = [&](TensorId id) {
+        if (graph[id].kind != Tensor::Kind::computed || id == graph.until) return true;
+        const auto written = [&](const GraphOutput& out) { return out.tensor == id || out.after_carry == id; };
+        const auto copied = [&](const CarryCopy& copy) { return copy.input == id || copy.value == id; };
+        return std::any_of(graph.outputs.begin(), graph.outputs.end(), written) ||
+               std::any_of(layout.versions.copies.begin(), layout.versions.copies.end(), copied);
+    };
+    std::set<int> lanes;
+    const auto add_lanes = [&](OperationId id) {
+        for (const Tile& tile : layout.tiles[id.index()]) lanes.insert(tile.lane);
+        for (const FinishShare& share : layout.finishes[id.index()]) lanes.insert(share.lane);
+    };
+    for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
+        const TensorId id(i);
+        if (layout.versions[id].family != family) continue;
+        if (leaves(id)) return false;
+        add_lanes(graph[id].producer);
+        for (const OperationId reader : graph[id].readers) add_lanes(reader);
+    }
+    return lanes.size() == 1 && layout.lanes.memory_of(*lanes.begin()) > 0;
+}
+
+Box points_over_kept(const Operation& operation, const Box& kept) {
+    const int rank = static_cast<int>(operation.bound.indices.size());
+    Box points{Extents(rank, 0), Extents(rank, 1)};
+    const std::vector<int> indices = operation.bound.kept();
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+        points.lo[indices[i]] = kept.lo[static_cast<int>(i)];
+        points.hi[indices[i]] = kept.hi[static_cast<int>(i)];
+    }
+    return points;
+}
+
+Box kept_of_points(const Operation& operation, const Box& points) {
+    Box kept;
+    for (const int index : operation.bound.kept()) {
+        kept.lo.push_back(points.lo[index]);
+        kept.hi.push_back(points.hi[index]);
+    }
+    return kept;
+}
+
+}  // namespace maniple

@@ -1,0 +1,79 @@
+#include "program/emitter.hpp"
+
+namespace maniple {
+
+Emitter::Emitter(const Graph& graph, const Layout& layout, const BlockShape& shape)
+    : graph_(graph), layout_(layout), hazards_(layout.buffers.size()), computed_by_(graph.operations.size()) {
+    program_.rank = layout.rank;
+    program_.shape = shape;
+}
+
+void Emitter::begin_step(int step) {
+    step_ = step;
+    for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+        if (graph_.operations[i].in_loop) computed_by_[i].clear();
+    }
+}
+
+BufferId Emitter::buffer_of(TensorId tensor, std::size_t instance, std::int64_t step) const {
+    const int slot = layout_.versions.slot(tensor, program_.shape.phase + step);
+    return BufferId(layout_.instances_of(tensor)[instance].first.index() + static_cast<std::size_t>(slot));
+}
+
+/// `after:` orders what a rank computes; what it waits for from others follows from data alone.
+void Emitter::follow_controls(Instruction& instruction) {
+    if (!instruction.operation.valid()) return;
+    for (const OperationId other : graph_[instruction.operation].after) {
+        const std::vector<InstructionId>& earlier = computed_by_[other.index()];
+        instruction.after.insert(instruction.after.end(), earlier.begin(), earlier.end());
+    }
+    computed_by_[instruction.operation.index()].emplace_back(program_.instructions.size());
+}
+
+void Emitter::emit(Instruction instruction) {
+    instruction.step = step_;
+    follow_controls(instruction);
+    for (const Use& use : instruction.reads) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
+    for (const Use& use : instruction.writes) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
+    hazards_.order(instruction, InstructionId(program_.instructions.size()));
+    program_.instructions.push_back(std::move(instruction));
+}
+
+void Emitter::emit_on(int lane, Instruction instruction) {
+    instruction.lane = lane == LaneChoice::cpu_lane ? LaneKind::cpu : LaneKind::gpu;
+    instruction.gpu = lane == LaneChoice::cpu_lane ? -1 : lane;
+    emit(std::move(instruction));
+}
+
+void Emitter::emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box) {
+    Instruction send;
+    send.kind = InstructionKind::send;
+    send.lane = LaneKind::net;
+    send.tensor = tensor;
+    send.peer = to;
+    send.tag = sent_[to]++;
+    send.box = box;
+    send.reads.push_back({buffer, box});
+    ++program_.message_count;
+    program_.message_bytes += box.volume() * layout_[buffer].element_bytes;
+    emit(std::move(send));
+}
+
+void Emitter::emit_receive(Rank from, TensorId tensor, BufferId buffer, const Box& box) {
+    Instruction receive;
+    receive.kind = InstructionKind::receive;
+    receive.lane = LaneKind::net;
+    receive.tensor = tensor;
+    receive.peer = from;
+    receive.tag = received_[from]++;
+    receive.box = box;
+    receive.writes.push_back({buffer, box});
+    emit(std::move(receive));
+}
+
+Program Emitter::finish() {
+    program_.chunks = build_chunks(program_.instructions);
+    return std::move(program_);
+}
+
+}  // namespace maniple

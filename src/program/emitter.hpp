@@ -1,0 +1,52 @@
+// program/emitter.hpp: a program as it grows: instructions in a serial order that is right, each with its predecessors.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "program/hazards.hpp"
+#include "program/layout.hpp"
+
+namespace maniple {
+
+/// Borrows all it is given.
+class Emitter {
+public:
+    Emitter(const Graph& graph, const Layout& layout, const BlockShape& shape);
+
+    const BlockShape& shape() const { return program_.shape; }
+    int step() const { return step_; }
+    /// What follows belongs to `step`; the operations of the loop have not been computed in it yet.
+    void begin_step(int step);
+    /// What follows belongs to `step` again; -1: to the step before the block.
+    void return_to_step(int step) { step_ = step; }
+
+    /// The host buffer of `tensor`'s version in `step` of the block.
+    BufferId buffer_of(TensorId tensor, std::size_t instance, std::int64_t step) const;
+    BufferId buffer_of(TensorId tensor, std::size_t instance) const { return buffer_of(tensor, instance, step_); }
+
+    /// Adds an instruction with the lane that it names, or on the cpu or a gpu lane (LaneChoice).
+    void emit(Instruction instruction);
+    void emit_on(int lane, Instruction instruction);
+    void emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box);
+    void emit_receive(Rank from, TensorId tensor, BufferId buffer, const Box& box);
+    void add_flops(double flops) { program_.flops += flops; }
+    void set_verdict(BufferId buffer) { program_.verdict = buffer; }
+
+    /// Groups the instructions in chunks. The emitter is empty after.
+    Program finish();
+
+private:
+    void follow_controls(Instruction& instruction);
+
+    const Graph& graph_;
+    const Layout& layout_;
+    Program program_;
+    Hazards hazards_;
+    int step_ = 0;
+    std::vector<std::vector<InstructionId>> computed_by_;  ///< by OperationId: in this step, or before the first
+    std::map<Rank, int> sent_;
+    std::map<Rank, int> received_;
+};
+
+}  // namespace maniple

@@ -1,0 +1,180 @@
+#include "program/kernel_instructions.hpp"
+
+#include "program/device_boxes.hpp"
+
+namespace maniple {
+
+namespace {
+
+Box with_part(const Box& kept, std::int64_t part) {
+    Box result{Extents{part}, Extents{part + 1}};
+    for (int axis = 0; axis < kept.rank(); ++axis) {
+        result.lo.push_back(kept.lo[axis]);
+        result.hi.push_back(kept.hi[axis]);
+    }
+    result.absent = kept.absent;
+    return result;
+}
+
+void add_source(Instruction& merge, const Argument& source, const Box& kept) {
+    merge.arguments.push_back(source);
+    merge.reads.push_back({source.buffer, with_part(kept, source.part)});
+}
+
+}  // namespace
+
+void KernelInstructions::add(OperationId id) {
+    if (graph_[id].kernel->is_fold()) {
+        add_fold(id);
+    } else {
+        for (const Tile& tile : layout_.tiles[id.index()]) add_compute(id, tile);
+    }
+    const Box points = points_of(graph_, plan_, id, me_);
+    if (!points.empty()) emitter_.add_flops(graph_[id].kernel->flops_per_point * static_cast<double>(points.volume()));
+}
+
+Argument KernelInstructions::argument_for(const Operation& operation, std::size_t input, int memory) const {
+    const BoundaryRule rule = rule_of(operation, static_cast<int>(input));
+    const TensorId tensor = operation.inputs[input];
+    return {layout_.in_memory(emitter_.buffer_of(tensor, layout_.instance_for(tensor, rule)), memory)};
+}
+
+Instruction KernelInstructions::instruction(InstructionKind kind, OperationId id, const Box& points) const {
+    Instruction result;
+    result.kind = kind;
+    result.operation = id;
+    result.tensor = graph_[id].outputs[0];
+    result.box = points;
+    return result;
+}
+
+void KernelInstructions::add_inputs(OperationId id, const Box& points, int memory, Instruction& to) const {
+    const Operation& operation = graph_[id];
+    for (std::size_t i = 0; i < operation.inputs.size(); ++i)
+        to.arguments.push_back(argument_for(operation, i, memory));
+    for (const BoundAccess& access : operation.bound.reads) {
+        const auto argument = static_cast<std::size_t>(access.argument);
+        const Box box = touched_box(access, points, graph_[operation.inputs[argument]].shape);
+        to.reads.push_back({argument_for(operation, argument, memory).buffer, box});
+    }
+}
+
+void KernelInstructions::add_outputs(OperationId id, const Box& points, int memory, Instruction& to) const {
+    const Operation& operation = graph_[id];
+    for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
+        const TensorId output = operation.outputs[i];
+        const BufferId buffer = layout_.in_memory(emitter_.buffer_of(output, 0), memory);
+        to.writes.push_back({buffer, touched_box(operation.bound.writes[i], points, graph_[output].shape)});
+        to.arguments.push_back({buffer});
+    }
+}
+
+void KernelInstructions::add_compute(OperationId id, const Tile& tile) {
+    const int memory = layout_.lanes.memory_of(tile.lane);
+    Instruction compute = instruction(InstructionKind::compute, id, tile.box);
+    add_outputs(id, tile.box, memory, compute);
+    add_inputs(id, tile.box, memory, compute);
+    emitter_.emit_on(tile.lane, std::move(compute));
+}
+
+// --- Folds -----------------------------------------------------------------------------------------------------------
+
+void KernelInstructions::add_fold(OperationId id) {
+    const FoldBuffers& fold = layout_.folds[id.index()];
+    for (const BufferId states : {fold.tiles, fold.own, fold.gathered, fold.merged}) {
+        if (states.valid()) movement_.forget(states);
+    }
+    for (const Tile& tile : layout_.tiles[id.index()]) add_accumulate(id, tile);
+    if (fold.tiles.valid()) merge_tiles(id);
+    if (plan_[id].combines) {
+        combine_ranks(id);
+        return;
+    }
+    for (const FinishShare& share : layout_.finishes[id.index()]) {
+        const int memory = layout_.lanes.memory_of(share.lane);
+        movement_.place(memory, fold.own, with_part(share.kept, me_.value));
+        add_finish(id, share, {layout_.in_memory(fold.own, memory), me_.value});
+    }
+}
+
+void KernelInstructions::add_accumulate(OperationId id, const Tile& tile) {
+    const FoldBuffers& fold = layout_.folds[id.index()];
+    const int memory = layout_.lanes.memory_of(tile.lane);
+    const BufferId host = fold.tiles.valid() ? fold.tiles : fold.own;
+    const std::int64_t part = fold.tiles.valid() ? tile.contracted_part : me_.value;
+    const Box box = with_part(kept_of_points(graph_[id], tile.box), part);
+    const Argument state{layout_.in_memory(host, memory), part};
+    Instruction accumulate = instruction(InstructionKind::accumulate, id, tile.box);
+    accumulate.arguments.push_back(state);
+    accumulate.writes.push_back({state.buffer, box});
+    add_inputs(id, tile.box, memory, accumulate);
+    emitter_.emit_on(tile.lane, std::move(accumulate));
+    movement_.wrote(host, memory, box);
+}
+
+Instruction KernelInstructions::merge(OperationId id, const Box& kept, const Argument& target) const {
+    Instruction result = instruction(InstructionKind::merge, id, points_over_kept(graph_[id], kept));
+    result.arguments.push_back(target);
+    result.writes.push_back({target.buffer, with_part(kept, target.part)});
+    return result;
+}
+
+/// The states of tiles with the same kept coordinates, in their order; by the lane that made them all, or the cpu.
+void KernelInstructions::merge_tiles(OperationId id) {
+    const FoldBuffers& fold = layout_.folds[id.index()];
+    const std::vector<Tile>& tiles = layout_.tiles[id.index()];
+    for (std::size_t first = 0, end = 0; first < tiles.size(); first = end) {
+        const Box kept = kept_of_points(graph_[id], tiles[first].box);
+        while (end < tiles.size() && kept_of_points(graph_[id], tiles[end].box) == kept) ++end;
+        const bool alone = tiles[first].lane == tiles[end - 1].lane;
+        const int lane = alone ? tiles[first].lane : LaneChoice::cpu_lane;
+        const int memory = layout_.lanes.memory_of(lane);
+        const BufferId states = layout_.in_memory(fold.tiles, memory);
+        Instruction joined = merge(id, kept, {layout_.in_memory(fold.own, memory), me_.value});
+        for (std::size_t i = first; i < end; ++i) {
+            movement_.place(memory, fold.tiles, with_part(kept, tiles[i].contracted_part));
+            add_source(joined, {states, tiles[i].contracted_part}, kept);
+        }
+        emitter_.emit_on(lane, std::move(joined));
+        movement_.wrote(fold.own, memory, with_part(kept, me_.value));
+    }
+}
+
+/// States of several ranks: each finishing rank gathers the parts of its results and merges them by rank.
+void KernelInstructions::combine_ranks(OperationId id) {
+    const FoldBuffers& fold = layout_.folds[id.index()];
+    const TensorId tensor = graph_[id].outputs[0];
+    const bool contributes = !points_of(graph_, plan_, id, me_).empty();
+    for (int rank = 0; rank < plan_.ranks && contributes; ++rank) {
+        const Box results = results_of(graph_, plan_, id, Rank(rank));
+        if (rank == me_.value || results.empty()) continue;
+        movement_.place(0, fold.own, with_part(results, me_.value));
+        emitter_.emit_send(Rank(rank), tensor, fold.own, with_part(results, me_.value));
+    }
+    const Box results = results_of(graph_, plan_, id, me_);
+    if (results.empty()) return;
+    Instruction joined = merge(id, results, {fold.merged, 0});
+    for (int rank = 0; rank < plan_[id].points.parts; ++rank) {
+        if (points_of(graph_, plan_, id, Rank(rank)).empty()) continue;
+        if (rank == me_.value) {
+            movement_.place(0, fold.own, with_part(results, rank));
+            add_source(joined, {fold.own, rank}, results);
+            continue;
+        }
+        emitter_.emit_receive(Rank(rank), tensor, fold.gathered, with_part(results, rank));
+        add_source(joined, {fold.gathered, rank}, results);
+    }
+    emitter_.emit_on(LaneChoice::cpu_lane, std::move(joined));
+    add_finish(id, {LaneChoice::cpu_lane, results}, {fold.merged, 0});
+}
+
+void KernelInstructions::add_finish(OperationId id, const FinishShare& share, const Argument& state) {
+    const Box points = points_over_kept(graph_[id], share.kept);
+    Instruction finish = instruction(InstructionKind::finish, id, points);
+    add_outputs(id, points, layout_.lanes.memory_of(share.lane), finish);
+    finish.arguments.push_back(state);
+    finish.reads.push_back({state.buffer, with_part(share.kept, state.part)});
+    emitter_.emit_on(share.lane, std::move(finish));
+}
+
+}  // namespace maniple

@@ -1,0 +1,40 @@
+// program/kernel_instructions.hpp: an operation as instructions: its tiles, and of a fold the joining of their states.
+#pragma once
+
+#include "program/emitter.hpp"
+#include "program/movement.hpp"
+
+namespace maniple {
+
+/// Borrows all it is given.
+class KernelInstructions {
+public:
+    KernelInstructions(const Graph& graph, const Plan& plan, const Layout& layout, Emitter& emitter, Movement& movement)
+        : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), movement_(movement), me_(layout.rank) {}
+
+    /// Emits this rank's part of an operation. Requires: what it reads has been gathered.
+    void add(OperationId operation);
+
+private:
+    Argument argument_for(const Operation& operation, std::size_t input, int memory) const;
+    Instruction instruction(InstructionKind kind, OperationId id, const Box& points) const;
+    void add_inputs(OperationId id, const Box& points, int memory, Instruction& to) const;
+    void add_outputs(OperationId id, const Box& points, int memory, Instruction& to) const;
+    void add_compute(OperationId id, const Tile& tile);
+
+    void add_fold(OperationId id);
+    void add_accumulate(OperationId id, const Tile& tile);
+    void merge_tiles(OperationId id);
+    void combine_ranks(OperationId id);
+    void add_finish(OperationId id, const FinishShare& share, const Argument& state);
+    Instruction merge(OperationId id, const Box& kept, const Argument& target) const;
+
+    const Graph& graph_;
+    const Plan& plan_;
+    const Layout& layout_;
+    Emitter& emitter_;
+    Movement& movement_;
+    Rank me_;
+};
+
+}  // namespace maniple

@@ -1,0 +1,47 @@
+// program/lane_choice.hpp: which lanes of a rank compute which operation.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/machine.hpp"
+#include "graph/graph.hpp"
+
+namespace maniple {
+
+/// What `--lanes` asks for.
+enum class LaneUse {
+    automatic,  ///< gpus where they are real and the work is large
+    cpu,
+    gpu,   ///< whatever has a gpu variant
+    both,  ///< every operation that can be split gives every lane a box
+};
+
+/// Errors: UsageError for another word than auto, cpu, gpu and both.
+LaneUse parse_lane_use(std::string_view word);
+
+/// One rank's lanes. A lane is the number of a gpu lane, or `cpu_lane`.
+struct LaneChoice {
+    static constexpr int cpu_lane = -1;
+
+    std::vector<std::vector<int>> lanes;  ///< by OperationId; empty as a whole: the cpu computes everything
+    std::vector<GpuFacts> gpus;           ///< the rank's gpu lanes
+    std::vector<std::string> notes;       ///< what was asked for and does not apply, one line each
+
+    std::vector<int> of(OperationId id) const { return lanes.empty() ? std::vector<int>{cpu_lane} : lanes[id.index()]; }
+    /// Whether `lane` computes in the host's memory: the cpu, and the first gpu with unified memory.
+    bool uses_host_memory(int lane) const;
+    /// The memory that `lane` computes in: 0 the host's, 1 + k that of gpu lane k.
+    int memory_of(int lane) const { return uses_host_memory(lane) ? 0 : 1 + lane; }
+    int memory_count() const { return 1 + static_cast<int>(gpus.size()); }
+};
+
+/// Whether `gpu` can run `operation`: there is a shader for its types and the device has what that needs.
+bool can_run(const Operation& operation, const GpuFacts& gpu);
+
+/// Pure. Errors: UnavailableError where `use` or `place:` ask for a lane that the rank does not have, or for a gpu
+/// where the kernel has no variant for one.
+LaneChoice choose_lanes(const Graph& graph, const RankFacts& facts, LaneUse use);
+
+}  // namespace maniple

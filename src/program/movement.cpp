@@ -1,0 +1,399 @@
+#include "program/movement.hpp"
+
+#include <algorithm>
+
+#include "program/device_boxes.hpp"
+
+namespace maniple {
+
+namespace {
+
+/// Consecutive lines of staged bytes do not share a cache line, nor any alignment that a device asks for.
+constexpr std::int64_t staging_alignment = 256;
+
+/// The pieces of `box` of at most `most` elements, along its outermost axes.
+void cut_to(const Box& box, std::int64_t most, std::vector<Box>& pieces) {
+    if (box.empty()) return;
+    int axis = 0;
+    while (axis < box.rank() && box.extent(axis) == 1) ++axis;
+    if (box.volume() <= most || axis == box.rank()) {
+        pieces.push_back(box);
+        return;
+    }
+    const std::int64_t row = box.volume() / box.extent(axis);
+    const std::int64_t rows = std::max<std::int64_t>(1, most / row);
+    for (std::int64_t lo = box.lo[axis]; lo < box.hi[axis]; lo += rows) {
+        Box piece = box;
+        piece.lo[axis] = lo;
+        piece.hi[axis] = std::min(box.hi[axis], lo + rows);
+        cut_to(piece, most, pieces);
+    }
+}
+
+/// The part of `source` that stands for the part `piece` of `target`.
+Box matching(const Box& source, const Box& target, const Box& piece) {
+    Box result = source;
+    for (int axis = 0; axis < target.rank(); ++axis) {
+        result.lo[axis] = source.lo[axis] + piece.lo[axis] - target.lo[axis];
+        result.hi[axis] = result.lo[axis] + piece.extent(axis);
+    }
+    return result;
+}
+
+/// The part of `whole` along those axes that are not shifted or repeated and lie within `made`.
+void add_part(const Transfer& whole, const Box& made, std::vector<Transfer>& pieces) {
+    Transfer part = whole;
+    for (int axis = 0; axis < made.rank(); ++axis) {
+        if (whole.kind == HaloPiece::Kind::zero || whole.source.lo[axis] != whole.target.lo[axis] ||
+            whole.source.hi[axis] != whole.target.hi[axis]) {
+            continue;
+        }
+        part.source.lo[axis] = part.target.lo[axis] = std::max(whole.target.lo[axis], made.lo[axis]);
+        part.source.hi[axis] = part.target.hi[axis] = std::min(whole.target.hi[axis], made.hi[axis]);
+    }
+    const bool known =
+        std::any_of(pieces.begin(), pieces.end(), [&](const Transfer& other) { return other.target == part.target; });
+    if (!part.target.empty() && !known) pieces.push_back(part);
+}
+
+bool covers(const std::vector<Transfer>& pieces, const Transfer& whole) {
+    Region missing(whole.target);
+    for (const Transfer& piece : pieces) missing.subtract(piece.target);
+    return missing.empty();
+}
+
+}  // namespace
+
+Movement::Movement(const Graph& graph, const Plan& plan, const Layout& layout, Emitter& emitter)
+    : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), me_(layout.rank),
+      available_(layout.buffers.size()),
+      valid_(layout.buffers.size(), std::vector<Region>(static_cast<std::size_t>(layout.lanes.memory_count()))),
+      shares_(graph.operations.size()), staging_at_(layout.lanes.gpus.size(), 0) {
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        for (const Tile& tile : layout.tiles[i]) {
+            if (shares_[i].empty() || shares_[i].back().lane != tile.lane)
+                shares_[i].push_back({tile.lane, {tile.box}});
+            shares_[i].back().boxes[0] = bounding(shares_[i].back().boxes[0], tile.box);
+        }
+    }
+    for (std::size_t family = 0; family < layout.versions.families.size(); ++family) {
+        homes_.push_back(homes_of(static_cast<int>(family)));
+        if (emitter.shape().loads) continue;
+        const int slots = layout.versions.families[family].slots;
+        const std::size_t first = layout.instances[family][0].first.index();
+        for (int slot = 0; slot < slots; ++slot)
+            settle(BufferId(first + static_cast<std::size_t>(slot)), static_cast<int>(family));
+    }
+}
+
+// --- What is valid where ---------------------------------------------------------------------------------------------
+
+bool Movement::is_stationary(TensorId tensor) const {
+    return layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].stationary;
+}
+
+/// Where the lanes of this rank make the versions of a family: there they are when a block begins.
+std::vector<Movement::Home> Movement::homes_of(int number) const {
+    const TensorId head = layout_.versions.families[static_cast<std::size_t>(number)].head;
+    const Tensor& tensor = graph_[head];
+    if (tensor.kind != Tensor::Kind::computed) return {{0, owned_box(graph_, plan_, head, me_)}};
+    const Operation& operation = graph_[tensor.producer];
+    const auto output = static_cast<std::size_t>(std::find(operation.outputs.begin(), operation.outputs.end(), head) -
+                                                 operation.outputs.begin());
+    std::vector<Home> homes;
+    const auto add = [&](int lane, const Box& points) {
+        homes.push_back(
+            {layout_.lanes.memory_of(lane), touched_box(operation.bound.writes[output], points, tensor.shape)});
+    };
+    if (!operation.kernel->is_fold()) {
+        for (const LaneNeeds& share : shares_[tensor.producer.index()]) add(share.lane, share.boxes[0]);
+    } else if (plan_[tensor.producer].combines) {
+        homes.push_back({0, owned_box(graph_, plan_, head, me_)});
+    } else {
+        for (const FinishShare& share : layout_.finishes[tensor.producer.index()])
+            add(share.lane, points_over_kept(operation, share.kept));
+    }
+    return homes;
+}
+
+Region& Movement::valid(BufferId host, int memory) { return valid_[host.index()][static_cast<std::size_t>(memory)]; }
+
+void Movement::forget(BufferId host) {
+    for (Region& region : valid_[host.index()]) region = Region();
+}
+
+/// The version in `host` is where its family is made, and nowhere else.
+void Movement::settle(BufferId host, int family) {
+    forget(host);
+    for (const Home& home : homes_[static_cast<std::size_t>(family)]) valid(host, home.memory).add(home.box);
+}
+
+/// What every rank has of the version in `buffer`. Kept for a rank when it is first asked about.
+Region& Movement::available(BufferId buffer, std::size_t instance, TensorId tensor, Rank rank) {
+    std::map<Rank, Region>& ranks = available_[buffer.index()];
+    const auto found = ranks.find(rank);
+    if (found != ranks.end()) return found->second;
+    Region have;
+    if (instance == 0) have.add(owned_box(graph_, plan_, tensor, rank));
+    return ranks.emplace(rank, std::move(have)).first->second;
+}
+
+void Movement::made(TensorId tensor, std::int64_t step) {
+    for (std::size_t instance = 0; instance < layout_.instances_of(tensor).size(); ++instance) {
+        const BufferId buffer = emitter_.buffer_of(tensor, instance, step);
+        available_[buffer.index()].clear();
+        forget(buffer);
+    }
+    settle(emitter_.buffer_of(tensor, 0, step), layout_.versions[tensor].family);
+}
+
+void Movement::copied(TensorId input, std::int64_t step) { made(input, step); }
+
+void Movement::loaded(TensorId input) {
+    const BufferId buffer = emitter_.buffer_of(input, 0);
+    wrote(buffer, 0, owned_box(graph_, plan_, input, me_));
+    for (const Home& home : homes_[static_cast<std::size_t>(layout_.versions[input].family)])
+        place(home.memory, buffer, home.box);
+}
+
+// --- Between ranks ---------------------------------------------------------------------------------------------------
+
+void Movement::gather_inputs(OperationId id, bool stationary_only) {
+    const Operation& operation = graph_[id];
+    for (std::size_t argument = 0; argument < operation.inputs.size(); ++argument) {
+        const TensorId tensor = operation.inputs[argument];
+        if (is_stationary(tensor) ? !emitter_.shape().loads : stationary_only) continue;
+        const BoundaryRule rule = rule_of(operation, static_cast<int>(argument));
+        std::vector<LaneNeeds> lanes;
+        for (const LaneNeeds& share : shares_[id.index()]) {
+            lanes.push_back({share.lane, {}});
+            for (const BoundAccess& access : operation.bound.reads) {
+                const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
+                                     rule_of(operation, access.argument) == rule;
+                if (matches) lanes.back().boxes.push_back(touched_box(access, share.boxes[0], graph_[tensor].shape));
+            }
+        }
+        gather(
+            tensor, rule, [&](Rank rank) { return needs_of(graph_, plan_, id, tensor, rule, rank); }, lanes);
+    }
+}
+
+void Movement::gather_copy(const CarryCopy& copy) {
+    const auto needs = [&](Rank rank) { return std::vector<Box>{owned_box(graph_, plan_, copy.input, rank)}; };
+    gather(copy.value, {}, needs, {{LaneChoice::cpu_lane, needs(me_)}});
+}
+
+void Movement::gather_everywhere(TensorId tensor) {
+    const std::vector<Box> whole = {Box::whole(graph_[tensor].shape)};
+    gather(tensor, {}, [&](Rank) { return whole; }, {{LaneChoice::cpu_lane, whole}});
+}
+
+void Movement::gather(TensorId tensor, const BoundaryRule& rule, const Needs& needs,
+                      const std::vector<LaneNeeds>& lanes) {
+    exchange(tensor, rule, needs);
+    for (const LaneNeeds& lane : lanes) bring(tensor, rule, lane);
+}
+
+/// Messages: what this rank needs and others own comes into its host's memory, and the other way round.
+void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Needs& needs) {
+    const std::size_t instance = layout_.instance_for(tensor, rule);
+    const BufferId buffer = emitter_.buffer_of(tensor, instance);
+    const BufferId own = emitter_.buffer_of(tensor, 0);
+    TransferRequest request{&graph_, &plan_, tensor, rule, instance, {}, me_};
+    for (int rank = 0; rank < plan_.ranks; ++rank) {
+        request.rank = Rank(rank);
+        request.needs = needs(request.rank);
+        if (request.needs.empty()) continue;
+        if (request.rank != me_ && !concerns_me(request)) continue;
+        for (const Transfer& transfer : transfers_to(request, available(buffer, instance, tensor, request.rank))) {
+            if (transfer.kind != HaloPiece::Kind::move) continue;
+            if (request.rank == me_ && transfer.source_rank != me_) {
+                emitter_.emit_receive(transfer.source_rank, tensor, buffer, transfer.target);
+                wrote(buffer, 0, transfer.target);
+            } else if (request.rank != me_ && transfer.source_rank == me_) {
+                place(0, own, transfer.source);
+                emitter_.emit_send(request.rank, tensor, own, transfer.source);
+            }
+        }
+    }
+}
+
+/// Whether another rank's needs touch anything that this rank owns: most do not, and are not looked at further.
+bool Movement::concerns_me(const TransferRequest& request) const {
+    const Box owned = owned_box(graph_, plan_, request.tensor, me_);
+    if (owned.empty()) return false;
+    for (const Box& need : request.needs) {
+        for (const HaloPiece& piece : halo_pieces(need, graph_[request.tensor].shape, request.rule)) {
+            if (piece.kind == HaloPiece::Kind::move && overlap(piece.source, owned)) return true;
+        }
+    }
+    return false;
+}
+
+// --- Between the memories of this rank -------------------------------------------------------------------------------
+
+/// Makes what one lane needs valid in its memory, halos included.
+void Movement::bring(TensorId tensor, const BoundaryRule& rule, const LaneNeeds& needs) {
+    const std::size_t instance = layout_.instance_for(tensor, rule);
+    const BufferId buffer = emitter_.buffer_of(tensor, instance);
+    const int memory = layout_.lanes.memory_of(needs.lane);
+    Region have = valid(buffer, memory);
+    const TransferRequest request{&graph_, &plan_, tensor, rule, instance, needs.boxes, me_};
+    for (const Transfer& transfer : transfers_to(request, have)) {
+        for (const Transfer& piece : along_tiles(transfer, tensor)) arrive(piece, tensor, instance, needs.lane);
+    }
+}
+
+void Movement::arrive(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane) {
+    const int memory = layout_.lanes.memory_of(lane);
+    const BufferId buffer = emitter_.buffer_of(tensor, instance);
+    if (transfer.kind == HaloPiece::Kind::move) {
+        const bool received = transfer.source_rank != me_;
+        const bool in_place = instance == 0 && transfer.source == transfer.target;
+        if (received || in_place) {
+            place(memory, buffer, transfer.target);
+        } else {
+            move_within(transfer, tensor, instance, lane);
+        }
+        return;
+    }
+    const BufferId there = layout_.in_memory(buffer, memory);
+    Instruction move;
+    move.kind = InstructionKind::boundary;
+    move.tensor = tensor;
+    move.box = transfer.target;
+    if (transfer.kind == HaloPiece::Kind::clamp) {
+        place(memory, buffer, transfer.source);
+        move.reads.push_back({there, transfer.source});
+    }
+    move.writes.push_back({there, transfer.target});
+    emitter_.emit_on(lane, std::move(move));
+    wrote(buffer, memory, transfer.target);
+}
+
+/// From where a version is made into an instance of it, or around a periodic edge.
+void Movement::move_within(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane) {
+    const int memory = layout_.lanes.memory_of(lane);
+    const BufferId own = emitter_.buffer_of(tensor, 0);
+    const BufferId buffer = emitter_.buffer_of(tensor, instance);
+    const BufferId own_there = layout_.in_memory(own, memory);
+    const bool fits = own_there.valid() && layout_[own_there].box.contains(transfer.source);
+    if (!fits) {
+        place(0, own, transfer.source);
+        upload(memory, own, transfer.source, layout_.in_memory(buffer, memory), transfer.target);
+    } else {
+        place(memory, own, transfer.source);
+        Instruction move;
+        move.kind = InstructionKind::copy;
+        move.tensor = tensor;
+        move.box = transfer.target;
+        move.reads.push_back({own_there, transfer.source});
+        move.writes.push_back({layout_.in_memory(buffer, memory), transfer.target});
+        emitter_.emit_on(lane, std::move(move));
+    }
+    wrote(buffer, memory, transfer.target);
+}
+
+/// A local copy or boundary cut where the tiles that made its source are cut, so that the first parts of a halo are
+/// there before the last tile is done: else every step would wait for the whole one before. Messages stay whole.
+std::vector<Transfer> Movement::along_tiles(const Transfer& whole, TensorId tensor) const {
+    const TensorId head = layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].head;
+    if (whole.source_rank != me_ || graph_[head].kind != Tensor::Kind::computed) return {whole};
+    std::vector<Transfer> pieces;
+    const Operation& producer = graph_[graph_[head].producer];
+    if (producer.kernel->is_fold()) return {whole};
+    const auto output = std::find(producer.outputs.begin(), producer.outputs.end(), head) - producer.outputs.begin();
+    for (const Tile& tile : layout_.tiles[graph_[head].producer.index()]) {
+        const Box made =
+            touched_box(producer.bound.writes[static_cast<std::size_t>(output)], tile.box, graph_[head].shape);
+        add_part(whole, made, pieces);
+    }
+    return covers(pieces, whole) ? pieces : std::vector<Transfer>{whole};
+}
+
+void Movement::place(int memory, BufferId host, const Box& box) {
+    Region missing(box);
+    for (const Box& have : valid(host, memory).boxes()) missing.subtract(have);
+    const std::vector<Box> boxes = missing.boxes();
+    for (const Box& piece : boxes) {
+        if (memory > 0) {
+            place(0, host, piece);
+            upload(memory, host, piece, layout_.in_memory(host, memory), piece);
+        } else {
+            Region rest(piece);
+            for (int other = 1; other < layout_.lanes.memory_count(); ++other) {
+                Region part = rest;
+                Region there;
+                for (const Box& have : valid(host, other).boxes()) {
+                    Region common = part;
+                    common.intersect(have);
+                    for (const Box& found : common.boxes()) there.add(found);
+                }
+                for (const Box& found : there.boxes()) {
+                    download(other, host, found);
+                    rest.subtract(found);
+                }
+            }
+            MANIPLE_CHECK(rest.empty(), "no memory holds " + to_string(piece) + " of " + layout_[host].name);
+        }
+        wrote(host, memory, piece);
+    }
+}
+
+/// The next bytes of a gpu lane's staging buffer. Who used them before is waited for as any other hazard.
+Box Movement::staged(int gpu, std::int64_t bytes) {
+    std::int64_t& at = staging_at_[static_cast<std::size_t>(gpu)];
+    const std::int64_t size = layout_[layout_.staging[static_cast<std::size_t>(gpu)]].box.hi[0];
+    if (at + bytes > size) at = 0;
+    const Box box(Extents{at}, Extents{at + bytes});
+    at += (bytes + staging_alignment - 1) / staging_alignment * staging_alignment;
+    return box;
+}
+
+void Movement::upload(int memory, BufferId from, const Box& source, BufferId to, const Box& target) {
+    const int gpu = memory - 1;
+    const BufferId staging = layout_.staging[static_cast<std::size_t>(gpu)];
+    const std::int64_t element_bytes = layout_[from].element_bytes;
+    std::vector<Box> pieces;
+    cut_to(target, std::max<std::int64_t>(1, layout_[staging].box.hi[0] / 4 / element_bytes), pieces);
+    for (const Box& piece : pieces) {
+        const Box bytes = staged(gpu, piece.volume() * element_bytes);
+        Instruction pack;
+        pack.kind = InstructionKind::pack;
+        pack.box = piece;
+        pack.reads.push_back({from, matching(source, target, piece)});
+        pack.writes.push_back({staging, bytes});
+        emitter_.emit_on(LaneChoice::cpu_lane, std::move(pack));
+        Instruction load;
+        load.kind = InstructionKind::upload;
+        load.box = piece;
+        load.reads.push_back({staging, bytes});
+        load.writes.push_back({to, piece});
+        emitter_.emit_on(gpu, std::move(load));
+    }
+}
+
+void Movement::download(int memory, BufferId host, const Box& box) {
+    const int gpu = memory - 1;
+    const BufferId staging = layout_.staging[static_cast<std::size_t>(gpu)];
+    const std::int64_t element_bytes = layout_[host].element_bytes;
+    std::vector<Box> pieces;
+    cut_to(box, std::max<std::int64_t>(1, layout_[staging].box.hi[0] / 4 / element_bytes), pieces);
+    for (const Box& piece : pieces) {
+        const Box bytes = staged(gpu, piece.volume() * element_bytes);
+        Instruction fetch;
+        fetch.kind = InstructionKind::download;
+        fetch.box = piece;
+        fetch.reads.push_back({layout_.in_memory(host, memory), piece});
+        fetch.writes.push_back({staging, bytes});
+        emitter_.emit_on(gpu, std::move(fetch));
+        Instruction unpack;
+        unpack.kind = InstructionKind::unpack;
+        unpack.box = piece;
+        unpack.reads.push_back({staging, bytes});
+        unpack.writes.push_back({host, piece});
+        emitter_.emit_on(LaneChoice::cpu_lane, std::move(unpack));
+    }
+}
+
+}  // namespace maniple

@@ -1,0 +1,83 @@
+// program/movement.hpp: the one rule for moving data: what a lane needs and does not have is brought to it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "program/emitter.hpp"
+#include "program/transfers.hpp"
+
+namespace maniple {
+
+/// Keeps what is valid where: on every rank (its halos), and on this one in every memory. Borrows all it is given.
+class Movement {
+public:
+    Movement(const Graph& graph, const Plan& plan, const Layout& layout, Emitter& emitter);
+
+    /// Makes what an operation reads available on every rank and lane that computes a part of it, as far as this rank is
+    /// concerned: of stationary tensors only in a block that loads; `stationary_only` leaves out all others.
+    void gather_inputs(OperationId operation, bool stationary_only);
+    /// The same for the value of a carry that is copied, in the host's memory.
+    void gather_copy(const CarryCopy& copy);
+    /// The same for a whole tensor on every rank.
+    void gather_everywhere(TensorId tensor);
+
+    /// A new version of a computed tensor in its slot at `step`: halos and copies of an older one are stale; it is valid
+    /// where its operation's lanes make it.
+    void made(TensorId tensor, std::int64_t step);
+    /// A new version of an input by a copy in the host's memory.
+    void copied(TensorId input, std::int64_t step);
+    /// An input has been loaded into the host's memory: brings it where its later versions are made.
+    void loaded(TensorId input);
+
+    /// States are about to be written: what is in their buffers is stale.
+    void forget(BufferId host);
+    /// `box` of a host buffer's counterpart in `memory` is valid from now on.
+    void wrote(BufferId host, int memory, const Box& box) { valid(host, memory).add(box); }
+    /// Makes `box` valid in `memory`, by copies from where it is. Requires: it is valid in some memory.
+    void place(int memory, BufferId host, const Box& box);
+
+    /// A rank's part of a tensor, made by one lane.
+    struct Home {
+        int memory = 0;
+        Box box;
+    };
+
+private:
+    using Needs = std::function<std::vector<Box>(Rank)>;
+    /// What a lane of this rank needs.
+    struct LaneNeeds {
+        int lane = LaneChoice::cpu_lane;
+        std::vector<Box> boxes;
+    };
+
+    void gather(TensorId tensor, const BoundaryRule& rule, const Needs& needs, const std::vector<LaneNeeds>& lanes);
+    void exchange(TensorId tensor, const BoundaryRule& rule, const Needs& needs);
+    void bring(TensorId tensor, const BoundaryRule& rule, const LaneNeeds& needs);
+    void arrive(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane);
+    void move_within(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane);
+    bool concerns_me(const TransferRequest& request) const;
+    std::vector<Transfer> along_tiles(const Transfer& whole, TensorId tensor) const;
+    void upload(int memory, BufferId from, const Box& source, BufferId to, const Box& target);
+    void download(int memory, BufferId host, const Box& box);
+    Box staged(int gpu, std::int64_t bytes);
+    Region& available(BufferId buffer, std::size_t instance, TensorId tensor, Rank rank);
+    Region& valid(BufferId host, int memory);
+    void settle(BufferId host, int family);
+    std::vector<Home> homes_of(int family) const;
+    bool is_stationary(TensorId tensor) const;
+
+    const Graph& graph_;
+    const Plan& plan_;
+    const Layout& layout_;
+    Emitter& emitter_;
+    Rank me_;
+    std::vector<std::map<Rank, Region>> available_;  ///< by host buffer: on a rank, in some memory of it
+    std::vector<std::vector<Region>> valid_;         ///< by host buffer and memory: on this rank
+    std::vector<std::vector<Home>> homes_;           ///< by family
+    std::vector<std::vector<LaneNeeds>> shares_;     ///< by OperationId: the points of each lane, in boxes[0]
+    std::vector<std::int64_t> staging_at_;           ///< by gpu lane: the next byte of its staging buffer
+};
+
+}  // namespace maniple
