@@ -43,8 +43,9 @@ TEST(PrepareModule, TakesEveryShaderOfTheStandardKernels) {
             for (const maniple_shader* shader :
                  {&variant->compute, &variant->accumulate, &variant->merge, &variant->finish}) {
                 if (shader->words == nullptr) continue;
-                EXPECT_EQ(prepare_module(*shader, {}, kernel.name), words_of(*shader));
-                EXPECT_GT(prepare_module(*shader, keeps, kernel.name).size(), static_cast<std::size_t>(shader->count));
+                EXPECT_EQ(prepare_module(*shader, MANIPLE_MAX_GPU_TENSORS, {}, kernel.name), words_of(*shader));
+                EXPECT_GT(prepare_module(*shader, MANIPLE_MAX_GPU_TENSORS, keeps, kernel.name).size(),
+                          static_cast<std::size_t>(shader->count));
                 ++count;
             }
         }
@@ -57,7 +58,7 @@ TEST(PrepareModule, RefusesADamagedOneByTheKernelsName) {
     maniple_shader shader = first_variant(registry, "heat_step").compute;
     shader.hash ^= 1;
     try {
-        prepare_module(shader, {}, "heat_step");
+        prepare_module(shader, 2, {}, "heat_step");
         FAIL();
     } catch (const KernelError& error) { EXPECT_STREQ(error.what(), "the gpu code of heat_step is damaged"); }
 }
@@ -87,7 +88,8 @@ bool give_to_driver(const std::vector<std::uint32_t>& words) {
     const vk::DescriptorSetLayout set_layout = *set;
     const vk::raii::PipelineLayout layout(device, vk::PipelineLayoutCreateInfo({}, set_layout));
     try {
-        const std::vector<std::uint32_t> prepared = prepare_module(shader_of(words), instance.devices()[0], "flipped");
+        const std::vector<std::uint32_t> prepared =
+            prepare_module(shader_of(words), 2, instance.devices()[0], "flipped");
         vk::ShaderModuleCreateInfo info;
         info.setCode(prepared);
         const vk::raii::ShaderModule module(device, info);
@@ -118,12 +120,12 @@ TEST(PrepareModule, LetsNoFlippedBitCrashTheProcess) {
     if (status_apart([&] { return give_to_driver(whole) ? 0 : 1; }) != 0) GTEST_SKIP() << "no device";
     std::mt19937 random(11);
     int refused = 0;
-    for (int turn = 0; turn < 100; ++turn) {
+    for (int turn = 0; turn < 400; ++turn) {
         std::vector<std::uint32_t> words = whole;
         words[random() % words.size()] ^= 1u << random() % 32;
-        if (!validate_module(words).empty()) {
+        if (!validate_module(words).empty() || !check_bindings(words, 2).empty()) {
             ++refused;
-            EXPECT_THROW(prepare_module(shader_of(words), {}, "flipped"), KernelError);
+            EXPECT_THROW(prepare_module(shader_of(words), 2, {}, "flipped"), KernelError);
         } else {
             EXPECT_EQ(status_apart([&] { return give_to_driver(words) ? 0 : 1; }), 0) << "turn " << turn;
         }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <memory>
 
 #include "base/error.hpp"
@@ -19,6 +20,12 @@ constexpr std::uint32_t op_extension = 10;
 constexpr std::uint32_t op_entry_point = 15;
 constexpr std::uint32_t op_execution_mode = 16;
 constexpr std::uint32_t op_capability = 17;
+constexpr std::uint32_t op_variable = 59;
+constexpr std::uint32_t op_decorate = 71;
+constexpr std::uint32_t decoration_binding = 33;
+constexpr std::uint32_t decoration_set = 34;
+constexpr std::uint32_t class_uniform = 2;
+constexpr std::uint32_t class_storage_buffer = 12;
 constexpr std::uint32_t capability_float64 = 10;
 constexpr std::uint32_t capability_denorm_preserve = 4464;
 constexpr std::uint32_t mode_denorm_preserve = 4459;
@@ -120,14 +127,38 @@ std::string validate_module(const std::vector<std::uint32_t>& words) {
     return message;
 }
 
-std::vector<std::uint32_t> prepare_module(const maniple_shader& shader, const DeviceDescription& device,
-                                          const std::string& name) {
+std::string check_bindings(const std::vector<std::uint32_t>& words, std::size_t tensors) {
+    std::map<std::uint32_t, std::uint32_t> sets;
+    std::map<std::uint32_t, std::uint32_t> bindings;
+    std::string problem;
+    for_each_instruction(words, [&](std::size_t at) {
+        // Decorations stand before all variables.
+        if (opcode_of(words[at]) == op_decorate && length_of(words[at]) == 4) {
+            if (words[at + 2] == decoration_set) sets[words[at + 1]] = words[at + 3];
+            if (words[at + 2] == decoration_binding) bindings[words[at + 1]] = words[at + 3];
+        }
+        if (opcode_of(words[at]) != op_variable || length_of(words[at]) < 4) return;
+        const std::uint32_t storage_class = words[at + 3];
+        if (storage_class != class_uniform && storage_class != class_storage_buffer) return;
+        const std::uint32_t binding = bindings[words[at + 2]];
+        const bool in_place = storage_class == class_uniform ? binding == 0 : binding >= 1 && binding <= tensors;
+        if (sets[words[at + 2]] != 0 || !in_place) {
+            problem = "a variable is at set " + std::to_string(sets[words[at + 2]]) + ", binding " +
+                      std::to_string(binding) + ", where its kind does not stand";
+        }
+    });
+    return problem;
+}
+
+std::vector<std::uint32_t> prepare_module(const maniple_shader& shader, std::size_t tensors,
+                                          const DeviceDescription& device, const std::string& name) {
     const std::string subject = "the gpu code of " + name;
     if (shader.words == nullptr || shader.count <= static_cast<std::int64_t>(header_words))
         throw KernelError(subject + " is missing");
     if (hash_of(shader.words, shader.count) != shader.hash) throw KernelError(subject + " is damaged");
     const std::vector<std::uint32_t> words(shader.words, shader.words + shader.count);
     std::string message = validate_module(words);
+    if (message.empty()) message = check_bindings(words, tensors);
     if (!message.empty()) throw KernelError(subject + " is not valid: " + message);
     std::vector<std::uint32_t> prepared = with_denormals(words, widths_to_keep(words, device));
     message = validate_module(prepared);

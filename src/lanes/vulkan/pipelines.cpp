@@ -70,7 +70,7 @@ PipelineRef PipelineStore::kernel(const maniple_shader& shader, std::size_t tens
     const Layout& where = layout(tensors);
     auto known = pipelines_.find(shader.words);
     if (known == pipelines_.end()) {
-        const std::vector<std::uint32_t> words = prepare_module(shader, device_.description(), kernel);
+        const std::vector<std::uint32_t> words = prepare_module(shader, tensors, device_.description(), kernel);
         vk::ShaderModuleCreateInfo module_info;
         module_info.setCode(words);
         const vk::raii::ShaderModule module(device_.device(), module_info);
