@@ -28,15 +28,6 @@ bool needs_a_gpu(const GpuRequest& request) {
            request.validate;
 }
 
-/// Real devices, or software ones where there is no other.
-std::vector<int> usable_devices(const std::vector<DeviceDescription>& devices) {
-    std::vector<int> real, software;
-    for (const DeviceDescription& device : devices) {
-        if (device.usable) (device.software ? software : real).push_back(device.number);
-    }
-    return real.empty() ? software : real;
-}
-
 const DeviceDescription& usable_device(const VulkanInstance& instance, int number) {
     const auto count = static_cast<int>(instance.devices().size());
     if (number >= count) {
@@ -71,6 +62,14 @@ void take_share(const GpuRequest& request, GpuChoice& choice) {
 }
 
 }  // namespace
+
+std::vector<int> usable_devices(const std::vector<DeviceDescription>& devices) {
+    std::vector<int> real, software;
+    for (const DeviceDescription& device : devices) {
+        if (device.usable) (device.software ? software : real).push_back(device.number);
+    }
+    return real.empty() ? software : real;
+}
 
 std::vector<GpuFacts> GpuChoice::facts() const {
     std::vector<GpuFacts> facts;

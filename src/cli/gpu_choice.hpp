@@ -31,6 +31,9 @@ struct GpuChoice {
     std::vector<GpuFacts> facts() const;
 };
 
+/// The numbers of the real devices that can be used, or of the software ones where there is no other.
+std::vector<int> usable_devices(const std::vector<DeviceDescription>& devices);
+
 /// The numbers of a list "0,0,2". Errors: UsageError naming `written`.
 std::vector<int> parse_gpu_list(const std::string& list, const std::string& written);
 

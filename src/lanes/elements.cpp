@@ -31,6 +31,10 @@ double smallest(DType type) {
 
 double epsilon(DType type) { return type == DType::f64 ? 0x1p-52 : type == DType::f32 ? 0x1p-23 : 0x1p-10; }
 
+bool is_subnormal(DType type, const std::byte* at) {
+    return is_floating(type) && std::abs(value_of(type, at)) < smallest(type) / epsilon(type);
+}
+
 bool same_bits(DType type, const std::byte* a, const std::byte* b) {
     return std::memcmp(a, b, size_of(type)) == 0 || (is_nan(type, a) && is_nan(type, b));
 }

@@ -18,6 +18,8 @@ bool nearly_same(DType type, const std::byte* a, const std::byte* b, double scal
 double value_of(DType type, const std::byte* at);
 std::string element_text(DType type, const std::byte* at);
 
+/// Whether it is a real below the smallest normal one, zero included.
+bool is_subnormal(DType type, const std::byte* at);
 /// The smallest positive real of the type, and the distance from 1 to the next: their quotient is the smallest normal.
 double smallest(DType type);
 double epsilon(DType type);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstring>
 #include <variant>
 
@@ -63,13 +62,11 @@ struct CompareWork {
     void run() const {
         const DType type = tensor->dtype;
         const double tolerance = operation->kernel->types[operation->types].tolerance;
-        const double subnormal = smallest(type) / epsilon(type);
         for_each_coordinate(box, [&](const Extents& at) {
             const std::byte* a = first.at(at);
             const std::byte* b = second.at(at);
             if (std::memcmp(a, b, first.element_bytes) == 0 || nearly_same(type, a, b, 0, tolerance)) return;
-            if (is_floating(type) && std::abs(value_of(type, a)) < subnormal && std::abs(value_of(type, b)) < subnormal)
-                return;
+            if (is_subnormal(type, a) && is_subnormal(type, b)) return;
             throw KernelError(tensor->place,
                               fmt::format("{} gives {} on one lane and {} on another at {} of '{}', more than {} eps "
                                           "apart (--validate)",
