@@ -16,8 +16,9 @@ declare -A packages=(
     [look]="hdf5-tools netcdf-bin"
     # to build and run the tests
     # (clang and its run-time library: the fuzz tests need libFuzzer, whatever compiles the rest)
+    # (libvulkan, and Mesa for its software device, on which shaders are compared with C++)
     [test]="libgtest-dev librapidcheck-dev python3 python3-numpy python3-h5py hdf5-tools netcdf-bin util-linux
-            clang libclang-rt-dev"
+            clang libclang-rt-dev libvulkan-dev mesa-vulkan-drivers"
     # for the preset clang
     [clang]="clang libomp-dev libclang-rt-dev"
     # to test on a Slurm cluster of two virtual nodes (root only)
