@@ -69,6 +69,15 @@ TEST(Glsl, BuffersSayWhetherTheyAreReadOrWritten) {
     EXPECT_TRUE(has(finish, "binding = 2) readonly buffer Buffer1 { State t1[]; }"));
 }
 
+TEST(Glsl, NeighbouringInvocationsAreSegmentsOrKeptPoints) {
+    // Either gives the same results, so that no run can tell.
+    const Described k("signature: \"x[i, k] -> y[i] : max(k)\"\ntypes: {T: [i32]}\n");
+    const std::string& text = k.text(FunctionKind::accumulate);
+    EXPECT_TRUE(has(text, "const bool across = call.segments_first != 0u;"));
+    EXPECT_TRUE(has(text, "const uint segment = across ? n % call.segments : n / kept;"));
+    EXPECT_TRUE(has(text, "uint rest = across ? n / call.segments : n % kept;"));
+}
+
 TEST(Glsl, SubscriptsNeedNo64Bits) {
     const Described k(
         "signature: \"x[i±r, *] -> y[i]\"\nparameters: {r: {type: integer, doc: reach}}\ntypes: {real: [f32]}\n"
