@@ -55,10 +55,10 @@ int check(const std::vector<std::string>& arguments) {
     } else {
         for (const Kernel& kernel : registry.all()) kernels.push_back(&kernel);
     }
-    std::vector<std::unique_ptr<KernelRunner>> runners = cpu_runners();
     InstanceOptions options = InstanceOptions::from_environment();
     options.software_threads = 1;
-    VulkanInstance instance(options);
+    VulkanInstance instance(options);  // outlives the runners on its devices
+    std::vector<std::unique_ptr<KernelRunner>> runners = cpu_runners();
     for (const int device : usable_devices(instance.devices())) runners.push_back(gpu_runner(instance, device));
     std::vector<KernelCheck> checks;
     bool good = true;
