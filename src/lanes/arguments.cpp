@@ -74,8 +74,6 @@ maniple_tensor state_view(const Operation& operation, const Block& block, std::i
         for (std::size_t i = 0; i < kept.size(); ++i) axis_of_index.push_back(static_cast<int>(i) + 1);
     }
     maniple_tensor view = loop_axes(operation, block, axis_of_index);
-    // Named indices: the axes are the output's, whose indices come first; the contracted ones are none of them.
-    if (!operation.bound.ellipsis) view.rank = static_cast<int>(kept.size());
     view.offset += part * block.strides()[0];
     return view;
 }

@@ -1,30 +1,11 @@
 #include "lanes/vulkan/pipelines.hpp"
 
+#include "lanes/vulkan/box_copy.hpp"
 #include "lanes/vulkan/module.hpp"
 
 namespace maniple {
 
 namespace {
-
-constexpr std::uint32_t box_copy_8[] = {
-#include "box_copy_1.inc"
-};
-constexpr std::uint32_t box_copy_16[] = {
-#include "box_copy_2.inc"
-};
-constexpr std::uint32_t box_copy_32[] = {
-#include "box_copy_4.inc"
-};
-
-template <std::size_t count>
-maniple_shader own_shader(const std::uint32_t (&words)[count]) {
-    return {words, static_cast<std::int64_t>(count), hash_of(words, static_cast<std::int64_t>(count))};
-}
-
-const maniple_shader& box_copy_shader(int unit_bytes) {
-    static const maniple_shader shaders[] = {own_shader(box_copy_8), own_shader(box_copy_16), own_shader(box_copy_32)};
-    return shaders[unit_bytes == 1 ? 0 : unit_bytes == 2 ? 1 : 2];
-}
 
 /// "pipelines-10005-0-0011….bin": vendor, device and the driver's own name of its format.
 std::string file_name(const vk::raii::PhysicalDevice& physical) {
