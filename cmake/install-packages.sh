@@ -16,6 +16,7 @@ declare -A packages=(
     [look]="hdf5-tools netcdf-bin"
     # to build and run the tests
     # (clang and its run-time library: the fuzz tests need libFuzzer, whatever compiles the rest)
+    # (Mesa for its software device, on which the gpu lane is tested)
     [test]="libgtest-dev librapidcheck-dev python3 python3-numpy python3-h5py hdf5-tools netcdf-bin util-linux
             clang libclang-rt-dev mesa-vulkan-drivers vulkan-validationlayers"
     # for the preset clang

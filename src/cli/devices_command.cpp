@@ -1,7 +1,7 @@
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
@@ -63,9 +63,9 @@ int devices_command(const std::vector<std::string>& arguments) {
         std::fputs((all.dump(2) + "\n").c_str(), stdout);
         return 0;
     }
-    std::string text = fmt::format("cpu    {} {} of {}, memory {}\n", topology.cores(),
-                                   topology.cores() == 1 ? "core" : "cores", host_name(),
-                                   format_bytes(topology.memory_bytes()));
+    std::string text =
+        fmt::format("cpu    {} {} of {}, memory {}\n", topology.cores(), topology.cores() == 1 ? "core" : "cores",
+                    host_name(), format_bytes(topology.memory_bytes()));
     for (const DeviceDescription& device : instance.devices()) text += device_text(device);
     if (instance.devices().empty()) text += "no gpu: " + instance.reason() + "\n";
     std::fputs(text.c_str(), stdout);

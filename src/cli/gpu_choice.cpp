@@ -24,16 +24,8 @@ bool shows_a_gpu() {
 bool is_list(const GpuRequest& request) { return request.gpus != "all" && request.gpus != "none"; }
 
 bool needs_a_gpu(const GpuRequest& request) {
-    return request.use == LaneUse::gpu || request.use == LaneUse::both || request.pinned;
-}
-
-/// Real devices, or software ones where there is no other.
-std::vector<int> usable_devices(const std::vector<DeviceDescription>& devices) {
-    std::vector<int> real, software;
-    for (const DeviceDescription& device : devices) {
-        if (device.usable) (device.software ? software : real).push_back(device.number);
-    }
-    return real.empty() ? software : real;
+    return request.use == LaneUse::gpu || request.use == LaneUse::both || request.pinned.has_value() ||
+           request.validate;
 }
 
 const DeviceDescription& usable_device(const VulkanInstance& instance, int number) {
@@ -53,8 +45,8 @@ const DeviceDescription& usable_device(const VulkanInstance& instance, int numbe
 void take_share(const GpuRequest& request, GpuChoice& choice) {
     const std::vector<int> usable = usable_devices(choice.instance->devices());
     if (usable.empty()) {
-        choice.note = choice.instance->devices().empty() ? choice.instance->reason()
-                                                         : choice.instance->devices().front().reason;
+        choice.note =
+            choice.instance->devices().empty() ? choice.instance->reason() : choice.instance->devices().front().reason;
         return;
     }
     const bool software = choice.instance->devices()[static_cast<std::size_t>(usable[0])].software;
@@ -71,10 +63,17 @@ void take_share(const GpuRequest& request, GpuChoice& choice) {
 
 }  // namespace
 
+std::vector<int> usable_devices(const std::vector<DeviceDescription>& devices) {
+    std::vector<int> real, software;
+    for (const DeviceDescription& device : devices) {
+        if (device.usable) (device.software ? software : real).push_back(device.number);
+    }
+    return real.empty() ? software : real;
+}
+
 std::vector<GpuFacts> GpuChoice::facts() const {
     std::vector<GpuFacts> facts;
-    for (const int device : devices)
-        facts.push_back(facts_of(instance->devices()[static_cast<std::size_t>(device)]));
+    for (const int device : devices) facts.push_back(facts_of(instance->devices()[static_cast<std::size_t>(device)]));
     return facts;
 }
 
@@ -101,7 +100,7 @@ std::vector<int> share_of(const std::vector<int>& usable, int local_rank, int lo
 
 GpuChoice choose_gpus(const GpuRequest& request) {
     GpuChoice choice;
-    const bool wanted = request.gpus != "none" && request.use != LaneUse::cpu;
+    const bool wanted = request.gpus != "none" && (request.use != LaneUse::cpu || needs_a_gpu(request));
     if (!is_list(request) && (!wanted || (!needs_a_gpu(request) && !shows_a_gpu()))) {
         choice.note = wanted ? "this node shows none" : "";
     } else {
@@ -116,11 +115,14 @@ GpuChoice choose_gpus(const GpuRequest& request) {
         }
     }
     if (needs_a_gpu(request) && choice.devices.empty()) {
-        const std::string what = request.pinned && request.use == LaneUse::automatic ? "place: gpu"
-                                 : request.use == LaneUse::gpu                       ? "lanes: gpu"
-                                                                                     : "lanes: both";
-        throw UnavailableError(what + " needs a gpu, and there is none" +
-                               (request.gpus == "none" ? ": --gpus none" : choice.note.empty() ? "" : ": " + choice.note));
+        const std::string why = request.gpus == "none" ? ": --gpus none"
+                                : choice.note.empty()  ? ""
+                                                       : ": " + choice.note;
+        const std::string none = " needs a gpu, and there is none" + why;
+        if (request.use == LaneUse::gpu) throw UnavailableError("lanes: gpu" + none);
+        if (request.use == LaneUse::both) throw UnavailableError("lanes: both" + none);
+        if (request.pinned) throw UnavailableError(*request.pinned, "place: gpu" + none);
+        throw UnavailableError("--validate" + none);
     }
     return choice;
 }

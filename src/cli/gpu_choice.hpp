@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,9 @@ namespace maniple {
 struct GpuRequest {
     std::string gpus = "all";  ///< all, none or a list of numbers
     LaneUse use = LaneUse::automatic;
-    bool pinned = false;  ///< `place:` names a gpu
-    int local_rank = 0;   ///< among the ranks of the node
+    std::optional<Place> pinned;  ///< where `place:` names a gpu
+    bool validate = false;
+    int local_rank = 0;  ///< among the ranks of the node
     int local_ranks = 1;
     int threads = 1;  ///< compute threads of the rank
 };
@@ -28,6 +30,9 @@ struct GpuChoice {
 
     std::vector<GpuFacts> facts() const;
 };
+
+/// The numbers of the real devices that can be used, or of the software ones where there is no other.
+std::vector<int> usable_devices(const std::vector<DeviceDescription>& devices);
 
 /// The numbers of a list "0,0,2". Errors: UsageError naming `written`.
 std::vector<int> parse_gpu_list(const std::string& list, const std::string& written);

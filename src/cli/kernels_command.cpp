@@ -6,9 +6,11 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/gpu_choice.hpp"
 #include "cli/kernels_text.hpp"
 #include "cli/messages.hpp"
 #include "kernel/pack_file.hpp"
+#include "lanes/vulkan/gpu_runner.hpp"
 
 namespace maniple {
 
@@ -53,7 +55,11 @@ int check(const std::vector<std::string>& arguments) {
     } else {
         for (const Kernel& kernel : registry.all()) kernels.push_back(&kernel);
     }
-    const std::vector<std::unique_ptr<KernelRunner>> runners = cpu_runners();
+    std::vector<std::unique_ptr<KernelRunner>> runners = cpu_runners();
+    InstanceOptions options = InstanceOptions::from_environment();
+    options.software_threads = 1;
+    VulkanInstance instance(options);
+    for (const int device : usable_devices(instance.devices())) runners.push_back(gpu_runner(instance, device));
     std::vector<KernelCheck> checks;
     bool good = true;
     for (const Kernel* kernel : kernels) {

@@ -35,7 +35,8 @@ int dispatch(int argc, char** argv) {
     for (const std::string& word : later) {
         if (command == word) throw UnavailableError("maniple " + command + " is not built in yet");
     }
-    const std::vector<std::string> known = {"run", "check", "plan", "devices", "kernels", "inspect", "--version", "--help"};
+    const std::vector<std::string> known = {"run",     "check",   "plan",      "devices",
+                                            "kernels", "inspect", "--version", "--help"};
     throw UsageError(Place{}, "unknown command '" + command + "', expected one of " + join(known, ", "),
                      nearest_word(command, known));
 }

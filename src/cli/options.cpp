@@ -84,12 +84,12 @@ const std::vector<Option>& run_options() {
         flag("no-report", "write no report"),
         local(flag("dry-run", "validate everything, read no data, run nothing")),
         value("stall", "TIME", "no progress for so long ends the run (default: 60s)"),
+        flag("validate", "run each operation on another lane, too, and compare"),
         flag("quiet", "print errors only"),
         flag("verbose", "print also every option, its value and where it came from"),
         help_option(),
         later(flag("resume", "")),
         later(flag("reproducible", "")),
-        later(flag("validate", "")),
         later(flag("no-fallback", "")),
         later(flag("no-history", "")),
         later(flag("check", "")),
@@ -130,6 +130,7 @@ RunOptions parse_run_options(const std::vector<std::string>& arguments) {
     options.quiet = settings.has("quiet");
     options.verbose = settings.has("verbose");
     options.dry_run = settings.has("dry-run");
+    options.validate = settings.has("validate");
     if (options.no_report && !options.report.empty()) throw UsageError("--report and --no-report exclude each other");
     if (options.quiet && options.verbose) throw UsageError("--quiet and --verbose exclude each other");
     for (const Option& option : run_options()) {

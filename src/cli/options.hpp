@@ -24,6 +24,7 @@ struct RunOptions {
     bool quiet = false;
     bool verbose = false;
     bool dry_run = false;
+    bool validate = false;
     std::vector<std::pair<std::string, Setting>> given;  ///< for --verbose: what was set, in the order of the help
 };
 

@@ -14,6 +14,7 @@
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
 #include "cli/stages.hpp"
+#include "graph/twins.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
 #include "lanes/cpu/topology.hpp"
 #include "lanes/file/file_lane.hpp"
@@ -110,6 +111,7 @@ private:
 
     void make_graph_and_plan() {
         graph_ = build_graph(job_, catalogue_, *registry_);
+        if (options_.validate) graph_ = with_twins(std::move(graph_));
         if (world_.is_root() && !options_.quiet) print_messages(graph_.warnings);
         together(world_, [&] {
             instruction_set_ = choose_instruction_set(registry_->all().front().instruction_sets);
@@ -140,9 +142,11 @@ private:
             GpuRequest request;
             request.gpus = options_.gpus;
             request.use = parse_lane_use(job_.plan.lanes.empty() ? "auto" : job_.plan.lanes);
-            request.pinned = std::any_of(graph_.operations.begin(), graph_.operations.end(), [](const Operation& one) {
-                return one.pin.lane == LanePin::Lane::gpu;
-            });
+            const auto pinned =
+                std::find_if(graph_.operations.begin(), graph_.operations.end(),
+                             [](const Operation& operation) { return operation.pin.lane == LanePin::Lane::gpu; });
+            if (pinned != graph_.operations.end()) request.pinned = pinned->pin.place;
+            request.validate = options_.validate;
             request.local_rank = place.rank;
             request.local_ranks = place.ranks;
             request.threads = threads_;
@@ -291,8 +295,8 @@ private:
     void make_memory() {
         const std::size_t used = layout_.lanes.gpus.size();
         for (std::size_t i = 0; i < used; ++i) {
-            gpu_lanes_.push_back(std::make_unique<GpuLane>(*gpus_.instance, gpus_.devices[i], static_cast<int>(i),
-                                                           graph_, layout_));
+            gpu_lanes_.push_back(
+                std::make_unique<GpuLane>(*gpus_.instance, gpus_.devices[i], static_cast<int>(i), graph_, layout_));
         }
         arena_ = std::make_unique<Arena>(layout_, [&](BufferId buffer) {
             return gpu_lanes_[static_cast<std::size_t>(layout_[buffer].memory.gpu)]->mapped(buffer);

@@ -23,11 +23,10 @@ std::string glsl_word(const std::string& array, std::size_t number);
 
 /// Prints a body. Its names: v_x a value; u_x the lower 32 bits of an index, a loop variable or an integer parameter,
 /// for addresses; m_x a member of the state, o_x of `other`; t1[] the elements of tensor 1; a1 where the element of an
-/// ellipsis is, else offset_1 and stride_1_0. Borrows the function and the file.
+/// ellipsis is, else offset_1 and stride_1_0. Borrows the function.
 class GlslPrinter {
 public:
-    GlslPrinter(const LoweredFunction& function, const KernelFile& file)
-        : function_(function), file_(file), widths_(function.function.body) {}
+    explicit GlslPrinter(const LoweredFunction& function) : function_(function), widths_(function.function.body) {}
 
     void print(const Body& body, Lines& lines) const;
 
@@ -50,7 +49,6 @@ private:
     std::string extent(const Expression& expression, bool low) const;
 
     const LoweredFunction& function_;
-    const KernelFile& file_;
     const Widths widths_;
 };
 

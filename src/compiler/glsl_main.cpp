@@ -299,7 +299,7 @@ private:
 
     void print_body(FunctionKind body) {
         const LoweredFunction lowered = lower(*variant_.function(body), file_);
-        GlslPrinter(lowered, file_).print(lowered.function.body, code_);
+        GlslPrinter(lowered).print(lowered.function.body, code_);
     }
 
     void print_scope(FunctionKind body) {

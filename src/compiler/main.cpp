@@ -34,7 +34,10 @@ std::string read_file(const std::string& path) {
     return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
+/// Leaves a file alone that has this text, so that a changed compiler need not mean that all kernels are built again.
 void write_file(const std::string& path, const std::string& text) {
+    std::ifstream present(path, std::ios::binary);
+    if (present && std::string(std::istreambuf_iterator<char>(present), {}) == text) return;
     std::ofstream stream(path, std::ios::binary);
     stream << text;
     stream.close();

@@ -122,6 +122,7 @@ struct Operation {
     bool in_loop = false;                       ///< to be computed in every step, else once
     std::vector<OperationId> after;             ///< to be computed on a rank after its part of these (`after:`)
     LanePin pin;
+    OperationId twin_of;  ///< the one that this repeats on another lane, for the results to be compared
     Place place;
 
     /// Floating-point operations of one execution, from the signature.

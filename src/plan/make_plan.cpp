@@ -150,6 +150,10 @@ Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& re
     if (request.max_ranks > 0) ranks = std::min(ranks, request.max_ranks);
     Plan plan = DataPlanner(graph, ranks).plan();
     plan.ranks = machine.size();
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        const OperationId original = graph.operations[i].twin_of;
+        if (original.valid()) plan.operations[i] = plan.operations[original.index()];
+    }
     return plan;
 }
 

@@ -73,6 +73,10 @@ private:
             if (!result[i]) continue;
             for (const TensorId input : operation.inputs) needed[input.index()] = true;
         }
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+            const OperationId original = graph_.operations[i].twin_of;
+            if (original.valid()) result[i] = result[original.index()];
+        }
         return result;
     }
 
@@ -127,6 +131,29 @@ private:
         movement_.gather_inputs(id, false);
         kernels_.add(id);
         for (const TensorId output : graph_[id].outputs) movement_.made(output, emitter_.step());
+        if (graph_[id].twin_of.valid()) compare(id);
+    }
+
+    /// A twin's results with those of its original, in the host's memory.
+    void compare(OperationId id) {
+        const Operation& original = graph_[graph_[id].twin_of];
+        for (std::size_t i = 0; i < original.outputs.size(); ++i) {
+            const TensorId tensor = original.outputs[i];
+            const BufferId first = emitter_.buffer_of(tensor, 0);
+            const BufferId second = emitter_.buffer_of(graph_[id].outputs[i], 0);
+            const Box owned = owned_box(graph_, plan_, tensor, me_);
+            for (const Box& piece : pieces_of(owned, static_cast<std::int64_t>(size_of(graph_[tensor].dtype)))) {
+                movement_.place(0, first, piece);
+                movement_.place(0, second, piece);
+                Instruction check;
+                check.kind = InstructionKind::compare;
+                check.tensor = tensor;
+                check.box = piece;
+                check.reads.push_back({first, piece});
+                check.reads.push_back({second, piece});
+                emitter_.emit_on(LaneChoice::cpu_lane, std::move(check));
+            }
+        }
     }
 
     /// A carry whose value has its storage elsewhere.

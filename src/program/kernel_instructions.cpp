@@ -30,7 +30,9 @@ void KernelInstructions::add(OperationId id) {
         for (const Tile& tile : layout_.tiles[id.index()]) add_compute(id, tile);
     }
     const Box points = points_of(graph_, plan_, id, me_);
-    if (!points.empty()) emitter_.add_flops(graph_[id].kernel->flops_per_point * static_cast<double>(points.volume()));
+    const bool redundant = graph_[id].twin_of.valid();
+    if (!points.empty() && !redundant)
+        emitter_.add_flops(graph_[id].kernel->flops_per_point * static_cast<double>(points.volume()));
 }
 
 Argument KernelInstructions::argument_for(const Operation& operation, std::size_t input, int memory) const {

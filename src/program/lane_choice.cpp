@@ -40,7 +40,7 @@ public:
         }
         bool all_cpu = true;
         for (const Operation& operation : graph_.operations) {
-            choice_.lanes.push_back(operation.pin.lane == LanePin::Lane::none ? by_use(operation) : pinned(operation));
+            choice_.lanes.push_back(lanes_of(operation));
             all_cpu = all_cpu && choice_.lanes.back() == std::vector<int>{LaneChoice::cpu_lane};
         }
         if (all_cpu) {
@@ -53,6 +53,23 @@ public:
     }
 
 private:
+    std::vector<int> lanes_of(const Operation& operation) {
+        if (operation.twin_of.valid()) return others(operation, choice_.lanes[operation.twin_of.index()]);
+        return operation.pin.lane == LanePin::Lane::none ? by_use(operation) : pinned(operation);
+    }
+
+    /// Lanes on which every part of the operation is computed by another one than in `lanes`.
+    std::vector<int> others(const Operation& operation, std::vector<int> lanes) const {
+        if (lanes.size() > 1) {
+            std::rotate(lanes.begin(), lanes.begin() + 1, lanes.end());
+            return lanes;
+        }
+        for (int gpu = 0; gpu < static_cast<int>(choice_.gpus.size()) && lanes[0] == LaneChoice::cpu_lane; ++gpu) {
+            if (can_run(operation, choice_.gpus[static_cast<std::size_t>(gpu)])) return {gpu};
+        }
+        return {LaneChoice::cpu_lane};
+    }
+
     std::vector<int> by_use(const Operation& operation) {
         const std::vector<int> cpu = {LaneChoice::cpu_lane};
         if (use_ == LaneUse::cpu || choice_.gpus.empty()) return cpu;

@@ -14,9 +14,9 @@ std::string_view name_of(LaneKind lane) {
 }
 
 std::string_view name_of(InstructionKind kind) {
-    constexpr std::string_view names[] = {"read",    "fill",    "copy",       "boundary", "send",
-                                          "receive", "compute", "accumulate", "merge",    "finish",
-                                          "write",   "pack",    "unpack",     "upload",   "download"};
+    constexpr std::string_view names[] = {"read",    "fill",       "copy",     "boundary", "send",  "receive",
+                                          "compute", "accumulate", "merge",    "finish",   "write", "pack",
+                                          "unpack",  "upload",     "download", "compare"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -74,6 +74,9 @@ std::string what(const Graph& graph, const Layout& layout, const Instruction& in
         case InstructionKind::receive:
             return fmt::format("receive  {} from rank {}", version(instruction.writes[0].buffer),
                                instruction.peer.value);
+        case InstructionKind::compare:
+            return fmt::format("compare  {} with {}", version(instruction.reads[0].buffer),
+                               version(instruction.reads[1].buffer));
         case InstructionKind::write: return fmt::format("write    {}", version(instruction.reads[0].buffer));
         default: break;
     }

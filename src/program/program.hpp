@@ -33,6 +33,7 @@ enum class InstructionKind : std::uint8_t {
     unpack,      ///< cpu: the other way
     upload,      ///< gpu: consecutive bytes of its staging buffer into a box of a buffer in its memory
     download,    ///< gpu: the other way
+    compare,     ///< cpu: fails where a box of two buffers differs by more than the kernel's tolerance
 };
 std::string_view name_of(InstructionKind kind);
 

@@ -82,6 +82,22 @@ Box shifted(const Box& box, const Extents& by);
 /// "[0:270, 0:1081]"; an axis with one coordinate prints as that: "[269, 0:1081]".
 std::string to_string(const Box& box);
 
+/// Calls `visit` with every coordinate of `box`, row-major.
+template <class Visit>
+void for_each_coordinate(const Box& box, Visit&& visit) {
+    if (box.empty()) return;
+    Extents at = box.lo;
+    for (;;) {
+        visit(at);
+        int axis = box.rank() - 1;
+        for (; axis >= 0; --axis) {
+            if (++at[axis] < box.hi[axis]) break;
+            at[axis] = box.lo[axis];
+        }
+        if (axis < 0) return;
+    }
+}
+
 /// A set of coordinates, kept as disjoint non-empty boxes in the order in which they came.
 class Region {
 public:

@@ -51,16 +51,31 @@ private:
         for (int number = 0; number < settings_.cases; ++number) {
             Random random(seed + static_cast<std::uint64_t>(number));
             const Sample sample = make_sample(kernel_, types, number, random);
-            SampleCheck check(sample, reference, random.next());
-            if (auto found = check.prepare()) {
-                result_.failures.push_back(std::move(*found));
-                return;
-            }
-            for (std::size_t i = 0; i < runners_.size(); ++i) {
-                if (failed[i] || !runners_[i]->can_run(kernel_, types)) continue;
-                failed[i] = !check_on(*runners_[i], check);
-            }
+            const std::uint64_t draws = random.next();
+            if (!check_sample(sample, reference, draws, true, failed)) return;
+            if (!check_sample(without_subnormals(sample), reference, draws, false, failed)) return;
         }
+    }
+
+    /// On the runners that compute with subnormal numbers, or on the others. False if the sample cannot be used.
+    bool check_sample(const Sample& sample, KernelRunner& reference, std::uint64_t draws, bool subnormals,
+                      std::vector<bool>& failed) {
+        const std::size_t types = sample.operation.types;
+        const auto takes_part = [&](std::size_t i) {
+            return !failed[i] && runners_[i]->keeps_subnormals() == subnormals && runners_[i]->can_run(kernel_, types);
+        };
+        std::vector<std::size_t> numbers;
+        for (std::size_t i = 0; i < runners_.size(); ++i) {
+            if (takes_part(i)) numbers.push_back(i);
+        }
+        if (numbers.empty() && !subnormals) return true;
+        SampleCheck check(sample, reference, draws, subnormals);
+        if (auto found = check.prepare()) {
+            result_.failures.push_back(std::move(*found));
+            return false;
+        }
+        for (const std::size_t i : numbers) failed[i] = !check_on(*runners_[i], check);
+        return true;
     }
 
     bool check_on(KernelRunner& runner, SampleCheck& check) {

@@ -51,20 +51,4 @@ private:
     std::vector<std::byte> before_;
 };
 
-/// Calls `visit` with every coordinate of `box`, row-major.
-template <class Visit>
-void for_each_coordinate(const Box& box, Visit&& visit) {
-    if (box.empty()) return;
-    Extents at = box.lo;
-    for (;;) {
-        visit(at);
-        int axis = box.rank() - 1;
-        for (; axis >= 0; --axis) {
-            if (++at[axis] < box.hi[axis]) break;
-            at[axis] = box.lo[axis];
-        }
-        if (axis < 0) return;
-    }
-}
-
 }  // namespace maniple

@@ -45,6 +45,9 @@ public:
     /// indices alone, agree bit for bit, in folds that are not exact too.
     virtual bool keeps_order() const = 0;
 
+    /// Whether it computes with subnormal reals; else it may take them for zeros and give zeros for them.
+    virtual bool keeps_subnormals() const { return true; }
+
     /// Carries out `tasks` one after the other; all that they write is in the blocks when it returns. Else what failed.
     virtual std::optional<std::string> run(const Operation& operation, std::span<const KernelTask> tasks) = 0;
 };

@@ -314,4 +314,14 @@ Sample make_sample(const Kernel& kernel, std::size_t types, int number, Random& 
     return SampleMaker(kernel, types, number, random).make();
 }
 
+Sample without_subnormals(Sample sample) {
+    for (Field& field : sample.values) {
+        const std::size_t size = size_of(field.dtype);
+        for (std::size_t at = 0; at < field.bytes.size(); at += size) {
+            if (is_subnormal(field.dtype, field.bytes.data() + at)) std::memset(field.bytes.data() + at, 0, size);
+        }
+    }
+    return sample;
+}
+
 }  // namespace maniple

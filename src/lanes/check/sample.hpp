@@ -26,4 +26,7 @@ struct Sample {
 /// boundary rule; odd ones have infinities, NaN and the ends of the type among their numbers, where these may be.
 Sample make_sample(const Kernel& kernel, std::size_t types, int number, Random& random);
 
+/// The same with zeros for subnormal reals.
+Sample without_subnormals(Sample sample);
+
 }  // namespace maniple

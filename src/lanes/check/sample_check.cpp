@@ -29,9 +29,9 @@ std::string box_text(const Sample& sample, const Cut& cut) {
 
 }  // namespace
 
-SampleCheck::SampleCheck(const Sample& sample, KernelRunner& reference, std::uint64_t seed)
+SampleCheck::SampleCheck(const Sample& sample, KernelRunner& reference, std::uint64_t seed, bool subnormals)
     : sample_(sample), types_(sample.operation.kernel->types[sample.operation.types]), reference_(reference),
-      seed_(seed) {}
+      seed_(seed), subnormals_(subnormals) {}
 
 std::optional<CheckFailure> SampleCheck::prepare() {
     if (const auto error = compute_reference(sample_.values, expected_)) {
@@ -176,6 +176,7 @@ void SampleCheck::measure_scales() {
 bool SampleCheck::agrees(Agreement agreement, std::size_t output, const std::byte* found, const std::byte* expected,
                          std::size_t element) const {
     const DType type = types_.outputs[output];
+    if (!subnormals_ && is_subnormal(type, found) && is_subnormal(type, expected)) return true;
     if (agreement == Agreement::bits) return same_bits(type, found, expected);
     if (agreement == Agreement::value) return same_value(type, found, expected);
     return nearly_same(type, found, expected, scales_[output][element], types_.tolerance);

@@ -15,7 +15,8 @@ namespace maniple {
 /// Borrows the sample and the runner of the reference.
 class SampleCheck {
 public:
-    SampleCheck(const Sample& sample, KernelRunner& reference, std::uint64_t seed);
+    /// Without `subnormals` results below the smallest normal number are equal.
+    SampleCheck(const Sample& sample, KernelRunner& reference, std::uint64_t seed, bool subnormals = true);
 
     /// Computes what the others are compared with.
     std::optional<CheckFailure> prepare();
@@ -50,6 +51,7 @@ private:
     const KernelTypes& types_;
     KernelRunner& reference_;
     std::uint64_t seed_;
+    bool subnormals_;
     std::vector<Field> expected_;  ///< by the reference
     std::vector<Field> ordered_;   ///< by the first runner that keeps the order of folds
     std::string ordered_name_;

@@ -1,7 +1,5 @@
 #include "lanes/check/values.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -14,13 +12,6 @@ namespace maniple {
 namespace {
 
 template <class T>
-T load(const std::byte* at) {
-    T value;
-    std::memcpy(&value, at, sizeof value);
-    return value;
-}
-
-template <class T>
 void store(std::byte* to, T value) {
     std::memcpy(to, &value, sizeof value);
 }
@@ -31,17 +22,10 @@ void store_real(DType type, double value, std::byte* to) {
     store(to, half_of(value));
 }
 
-double smallest(DType type) {
-    if (type == DType::f64) return std::numeric_limits<double>::denorm_min();
-    return type == DType::f32 ? std::numeric_limits<float>::denorm_min() : 0x1p-24;
-}
-
 double largest(DType type) {
     if (type == DType::f64) return std::numeric_limits<double>::max();
     return type == DType::f32 ? std::numeric_limits<float>::max() : 65504.0;
 }
-
-double epsilon(DType type) { return type == DType::f64 ? 0x1p-52 : type == DType::f32 ? 0x1p-23 : 0x1p-10; }
 
 double wild_real(DType type, Random& random) {
     const double sign = random.chance(50) ? 1 : -1;
@@ -62,8 +46,6 @@ std::int64_t random_integer(Spread spread, Random& random) {
     if (random.chance(70)) return random.below(41) - 20;
     return static_cast<std::int64_t>(random.next());
 }
-
-bool is_nan(DType type, const std::byte* at) { return is_floating(type) && std::isnan(value_of(type, at)); }
 
 }  // namespace
 
@@ -100,42 +82,6 @@ void store_random(DType type, Spread spread, Random& random, std::byte* to) {
     if (!is_floating(type)) return store_integer(type, random_integer(spread, random), to);
     const bool special = spread == Spread::wild && random.chance(15);
     store_real(type, special ? wild_real(type, random) : 16 * random.unit() - 8, to);
-}
-
-bool same_bits(DType type, const std::byte* a, const std::byte* b) {
-    return std::memcmp(a, b, size_of(type)) == 0 || (is_nan(type, a) && is_nan(type, b));
-}
-
-bool same_value(DType type, const std::byte* a, const std::byte* b) {
-    return same_bits(type, a, b) || (is_floating(type) && value_of(type, a) == value_of(type, b));
-}
-
-bool nearly_same(DType type, const std::byte* a, const std::byte* b, double scale, double tolerance) {
-    if (same_value(type, a, b)) return true;
-    const double x = value_of(type, a);
-    const double y = value_of(type, b);
-    if (!is_floating(type) || !std::isfinite(x) || !std::isfinite(y)) return false;
-    const double size = std::max({std::abs(x), std::abs(y), scale});
-    return std::abs(x - y) <= tolerance * std::max(epsilon(type) * size, smallest(type));
-}
-
-double value_of(DType type, const std::byte* at) {
-    switch (type) {
-        case DType::f32: return static_cast<double>(load<float>(at));
-        case DType::f64: return load<double>(at);
-        case DType::f16: return static_cast<double>(float_of_half(load<std::uint16_t>(at)));
-        case DType::i32: return load<std::int32_t>(at);
-        case DType::i64: return static_cast<double>(load<std::int64_t>(at));
-        case DType::u32: return load<std::uint32_t>(at);
-        default: return load<std::uint8_t>(at);
-    }
-}
-
-std::string element_text(DType type, const std::byte* at) {
-    if (is_nan(type, at)) return "NaN";
-    if (type == DType::i64) return fmt::format("{}", load<std::int64_t>(at));
-    if (type == DType::f32) return fmt::format("{}", load<float>(at));
-    return fmt::format("{}", value_of(type, at));
 }
 
 void perturb(DType type, int kind, Random& random, std::byte* at) {

@@ -1,4 +1,4 @@
-// lanes/check/values.hpp: elements of every type: random ones, and how two are compared.
+// lanes/check/values.hpp: random elements of every type.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lanes/elements.hpp"
 #include "tensor/box.hpp"
 #include "tensor/buffer.hpp"
 #include "tensor/dtype.hpp"
@@ -49,16 +50,6 @@ struct Field {
     Block block() { return {bytes.data(), size_of(dtype), box}; }
     ConstBlock block() const { return {bytes.data(), size_of(dtype), box}; }
 };
-
-/// Equal bits; any NaN equals any other.
-bool same_bits(DType type, const std::byte* a, const std::byte* b);
-/// Equal bits but for the sign of a zero: max and min of zeros of both signs give the one or the other.
-bool same_value(DType type, const std::byte* a, const std::byte* b);
-/// `tolerance` eps of the type apart, relative to the largest of |a|, |b| and `scale`; an integer must be equal.
-bool nearly_same(DType type, const std::byte* a, const std::byte* b, double scale, double tolerance);
-
-double value_of(DType type, const std::byte* at);
-std::string element_text(DType type, const std::byte* at);
 
 /// Makes an element |x| for `kind` 0; for the others, in turns, a real of a random sign, or perhaps 0: with the same
 /// magnitudes as before, but other cancellations.

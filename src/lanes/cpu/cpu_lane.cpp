@@ -1,8 +1,12 @@
 #include "lanes/cpu/cpu_lane.hpp"
 
+#include <fmt/format.h>
+
+#include <cstring>
 #include <variant>
 
 #include "lanes/arguments.hpp"
+#include "lanes/elements.hpp"
 #include "lanes/generate.hpp"
 
 namespace maniple {
@@ -45,7 +49,34 @@ struct FillWork {
     Box target;
 };
 
-using Work = std::variant<KernelWork, MoveWork, FillWork>;
+/// The same results of two lanes.
+struct CompareWork {
+    const Operation* operation = nullptr;
+    const Tensor* tensor = nullptr;
+    ConstBlock first;
+    ConstBlock second;
+    Box box;
+
+    /// Errors: KernelError at the first element that differs by more than the kernel's tolerance. Subnormal numbers may
+    /// have been flushed to zero.
+    void run() const {
+        const DType type = tensor->dtype;
+        const double tolerance = operation->kernel->types[operation->types].tolerance;
+        for_each_coordinate(box, [&](const Extents& at) {
+            const std::byte* a = first.at(at);
+            const std::byte* b = second.at(at);
+            if (std::memcmp(a, b, first.element_bytes) == 0 || nearly_same(type, a, b, 0, tolerance)) return;
+            if (is_subnormal(type, a) && is_subnormal(type, b)) return;
+            throw KernelError(tensor->place,
+                              fmt::format("{} gives {} on one lane and {} on another at {} of '{}', more than {} eps "
+                                          "apart (--validate)",
+                                          operation->kernel->name, element_text(type, a), element_text(type, b),
+                                          to_string(at), tensor->name, tolerance));
+        });
+    }
+};
+
+using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork>;
 
 }  // namespace
 
@@ -84,6 +115,7 @@ private:
             case InstructionKind::upload:
             case InstructionKind::download: return resolve_packing(instruction);
             case InstructionKind::fill: return resolve_fill(instruction);
+            case InstructionKind::compare: return resolve_compare(instruction);
             case InstructionKind::compute: return resolve_compute(instruction);
             case InstructionKind::accumulate: return resolve_accumulate(instruction);
             case InstructionKind::merge: return resolve_merge(instruction);
@@ -127,6 +159,13 @@ private:
         fill.target = instruction.writes[0].box;
         fill.tensor = &tensor;
         return fill;
+    }
+
+    Work resolve_compare(const Instruction& instruction) {
+        const Tensor& tensor = lane_.graph_[instruction.tensor];
+        return CompareWork{&lane_.graph_[tensor.producer], &tensor,
+                           read_only(lane_.arena_.block(instruction.reads[0].buffer)),
+                           read_only(lane_.arena_.block(instruction.reads[1].buffer)), instruction.box};
     }
 
     const Operation& operation_of(const Instruction& instruction) const { return lane_.graph_[instruction.operation]; }
@@ -217,6 +256,8 @@ private:
             } else {
                 copy_box(move->from, move->source, move->to, move->target);
             }
+        } else if (const CompareWork* compare = std::get_if<CompareWork>(&work)) {
+            compare->run();
         } else {
             const FillWork& fill = std::get<FillWork>(work);
             generate(*fill.tensor, fill.target, fill.to);

@@ -39,21 +39,6 @@ bool resolve(Extents& at, const Shape& shape, const BoundaryRule& rule) {
     return true;
 }
 
-template <class Visit>
-void for_each_point(const Box& box, Visit&& visit) {
-    if (box.empty()) return;
-    Extents at = box.lo;
-    for (;;) {
-        visit(at);
-        int axis = box.rank() - 1;
-        while (axis >= 0 && ++at[axis] == box.hi[axis]) {
-            at[axis] = box.lo[axis];
-            --axis;
-        }
-        if (axis < 0) return;
-    }
-}
-
 class ReferenceRun {
 public:
     ReferenceRun(const Graph& graph, const InputLoader& load)
@@ -90,7 +75,7 @@ private:
         }
         Field& whole = fields_[id.index()];
         Field result(reach, whole.element_bytes);
-        for_each_point(reach, [&](const Extents& at) {
+        for_each_coordinate(reach, [&](const Extents& at) {
             Extents source = at;
             std::byte* target = result.block().at(at);
             if (resolve(source, tensor.shape, operation.boundary)) {

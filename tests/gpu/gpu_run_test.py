@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Jobs on gpu lanes through the real program: the main job on 1 and 2 ranks, one lane and two on one device, alone and
+beside the cpu; devices that pretend to be less comfortable; a machine without a device; place:; --validate.
+
+gpu_run_test.py MANIPLE MPIEXEC SOURCE_DIR
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy
+
+maniple, mpiexec, source = sys.argv[1:4]
+environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+failures = []
+
+
+def expect(condition, what):
+    print(("good  " if condition else "BAD   ") + what, flush=True)
+    if not condition:
+        failures.append(what)
+
+
+def run(ranks, job, *options, pretend="", icd=""):
+    extended = dict(environment)
+    if pretend:
+        extended["MANIPLE_VULKAN_PRETEND"] = pretend
+    if icd:
+        extended["VK_ICD_FILENAMES"] = icd
+    words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "250", "-n", str(ranks)]
+    return subprocess.run(words + [maniple, "run", job, "--threads", "1", *options], env=extended, capture_output=True, text=True)
+
+
+def has_device():
+    found = subprocess.run([maniple, "devices", "--json"], capture_output=True, text=True)
+    expect(found.returncode == 0, "maniple devices exits 0")
+    return any(device["usable"] for device in json.loads(found.stdout)["gpus"])
+
+
+class Folder:
+    def __init__(self, text):
+        self.path = tempfile.mkdtemp(prefix="maniple-gpu-")
+        os.symlink(os.path.join(source, "jobs", "data"), os.path.join(self.path, "data"))
+        self.job = os.path.join(self.path, "job.yaml")
+        with open(self.job, "w") as job:
+            job.write(text)
+
+    def data(self, file, name):
+        with h5py.File(os.path.join(self.path, file)) as opened:
+            return opened[name][()]
+
+    def summary(self, name):
+        return json.load(open(os.path.join(self.path, name + ".report", "summary.json")))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        shutil.rmtree(self.path)
+
+
+def terrain_text(steps):
+    return open(os.path.join(source, "jobs", "terrain.yaml")).read().replace("steps: 200", "steps: %d" % steps)
+
+
+def expect_gpu_lanes(summary, ranks, lanes, what):
+    gpus = [lane for lane in summary["lanes"] if lane["lane"] == "gpu"]
+    expect(len(gpus) == ranks * lanes, "%s: %d gpu lanes in the summary" % (what, ranks * lanes))
+    expect(all(lane["operations"] > 0 and lane["chunks"] > 0 and lane["busy_seconds"] > 0 and lane["device"] == 0 for lane in gpus),
+           what + ": every gpu lane has computed")
+    expect(summary["fallbacks"] == 0, what + ": no fallbacks")
+
+
+def test_terrain():
+    with Folder(terrain_text(40)) as folder:
+        results = {}
+        ways = [("cpu", "none", 1, ""), ("gpu", "0", 1, ""), ("gpu", "0,0", 1, ""), ("both", "0", 1, ""), ("both", "0,0", 1, ""),
+                ("gpu", "0", 2, ""), ("gpu", "0,0", 2, ""), ("both", "0", 2, ""), ("both", "0,0", 2, ""),
+                ("gpu", "0", 1, "not-unified"), ("both", "0,0", 2, "not-unified,not-coherent"), ("both", "0", 1, "small-windows")]
+        for lanes, gpus, ranks, pretend in ways:
+            what = "terrain --lanes %s --gpus %s on %d ranks %s" % (lanes, gpus, ranks, pretend)
+            result = run(ranks, folder.job, "--lanes", lanes, "--gpus", gpus, pretend=pretend)
+            expect(result.returncode == 0, what + " exits 0" + (": " + result.stderr[-400:] if result.returncode else ""))
+            if result.returncode != 0:
+                continue
+            found = {name: folder.data("terrain.h5", name) for name in ("relief", "slope", "total")}
+            results.setdefault("cpu", found)
+            want = results["cpu"]
+            expect(found["relief"].tobytes() == want["relief"].tobytes(), what + ": an exact stencil is bit-equal")
+            for name in ("slope", "total"):
+                scale = numpy.abs(want[name]).max()
+                expect(numpy.abs(found[name].astype("f8") - want[name]).max() <= 1e-5 * scale, what + ": " + name)
+            if gpus != "none":
+                expect_gpu_lanes(folder.summary("terrain"), ranks, len(gpus.split(",")), what)
+
+
+def test_no_device():
+    with Folder(terrain_text(2)) as folder:
+        nowhere = "/nonexistent.json"
+        result = run(1, folder.job, icd=nowhere)
+        lines = [line for line in result.stderr.splitlines() if "no gpu" in line]
+        expect(result.returncode == 0 and len(lines) == 1, "without a device a job runs on the cpu, with one line: " + str(lines))
+        for options in (["--gpus", "0"], ["--lanes", "gpu"], ["--lanes", "both"], ["--validate"]):
+            result = run(2, folder.job, *options, "--overwrite", icd=nowhere)
+            errors = [line for line in result.stderr.splitlines() if "error" in line]
+            expect(result.returncode == 69 and len(errors) == 1, "%s without a device is 69: %s" % (options, errors))
+        found = subprocess.run([maniple, "devices"], env=dict(environment, VK_ICD_FILENAMES=nowhere), capture_output=True, text=True)
+        expect(found.returncode == 0 and "no gpu" in found.stdout, "maniple devices says that there is none")
+
+
+def test_wrong_devices():
+    with Folder(terrain_text(2)) as folder:
+        for gpus, code in (("99", 69), ("0,99", 69), ("0,", 64), ("x", 64), ("-1", 64)):
+            result = run(1, folder.job, "--gpus=" + gpus)
+            expect(result.returncode == code, "--gpus %s is %d, got %d" % (gpus, code, result.returncode))
+
+
+PLACED = """maniple: 1
+name: placed
+inputs: {a: {shape: [300, 40], fill: uniform(seed=1)}}
+graph:
+  b: a*a + 1
+  c: b + a
+  d: sum(c, axis=0)
+place: {b: gpu, c: cpu, d: "gpu:1"}
+outputs: {b: placed.h5:/b, c: placed.h5:/c, d: placed.h5:/d}
+"""
+
+
+def test_place():
+    with Folder(PLACED) as folder:
+        result = run(1, folder.job, "--gpus", "0,0")
+        expect(result.returncode == 0, "place: exits 0: " + result.stderr[-300:])
+        b, c, d = (folder.data("placed.h5", name) for name in "bcd")
+        expect(numpy.allclose(d, c.sum(axis=0, dtype="f8"), rtol=1e-6), "place: the numbers are right")
+        operations = {(lane["lane"], i): lane["operations"] for i, lane in enumerate(folder.summary("placed")["lanes"])}
+        counts = [count for (lane, _), count in operations.items() if lane in ("cpu", "gpu")]
+        expect(len(counts) == 3 and all(counts), "place: every lane has computed: " + str(counts))
+        result = run(1, folder.job, "--gpus", "0")
+        place = "job.yaml:8:"
+        expect(result.returncode == 69 and place in result.stderr, "place: gpu:1 with one gpu lane is 69 at its line: " + result.stderr[-200:])
+
+
+def test_validate():
+    text = PLACED.replace('place: {b: gpu, c: cpu, d: "gpu:1"}\n', "")
+    with Folder(text) as folder:
+        for ranks, options in ((1, ()), (2, ()), (1, ("--lanes", "gpu", "--gpus", "0,0")), (1, ("--lanes", "both", "--gpus", "0"))):
+            result = run(ranks, folder.job, "--validate", *options)
+            expect(result.returncode == 0, "--validate %s on %d ranks exits 0: %s" % (options, ranks, result.stderr[-300:]))
+            if result.returncode == 0:
+                lanes = [lane for lane in folder.summary("placed")["lanes"] if lane["lane"] in ("cpu", "gpu")]
+                expect(all(lane["operations"] > 0 for lane in lanes), "--validate %s: every lane has computed" % (options,))
+    with Folder(terrain_text(10)) as folder:
+        result = run(2, folder.job, "--validate")
+        expect(result.returncode == 0, "terrain --validate exits 0: " + result.stderr[-300:])
+
+
+LARGE = """maniple: 1
+name: large
+inputs: {a: {shape: [52428800], fill: uniform(seed=3)}}
+graph: {b: a + a, t: max(b)}
+outputs: {t: large.h5:/t}
+"""
+
+
+def test_large():
+    """200 MiB: more than one storage-buffer window of many devices."""
+    with Folder(LARGE) as folder:
+        result = run(1, folder.job, "--lanes", "cpu")
+        want = folder.data("large.h5", "t")
+        result = run(1, folder.job, "--lanes", "gpu", "--gpus", "0")
+        expect(result.returncode == 0, "a tensor of 200 MiB on a gpu exits 0: " + result.stderr[-300:])
+        expect(folder.data("large.h5", "t") == want, "a tensor of 200 MiB on a gpu is right")
+
+
+if not has_device():
+    print("SKIPPED: no Vulkan device")
+    sys.exit(77)
+test_terrain()
+test_no_device()
+test_wrong_devices()
+test_place()
+test_validate()
+test_large()
+print("%d failures" % len(failures))
+sys.exit(1 if failures else 0)
