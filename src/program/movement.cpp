@@ -350,26 +350,31 @@ Box Movement::staged(int gpu, std::int64_t bytes) {
     return box;
 }
 
+/// `box` in pieces that leave room in the staging buffer for others.
+std::vector<Box> Movement::staged_pieces(int gpu, const Box& box, std::int64_t element_bytes) const {
+    const std::int64_t size = layout_[layout_.staging[static_cast<std::size_t>(gpu)]].box.hi[0];
+    std::vector<Box> pieces;
+    cut_to(box, std::max<std::int64_t>(1, size / 4 / element_bytes), pieces);
+    return pieces;
+}
+
+void Movement::emit_move(int lane, InstructionKind kind, const Use& from, const Use& to, const Box& box) {
+    Instruction move;
+    move.kind = kind;
+    move.box = box;
+    move.reads.push_back(from);
+    move.writes.push_back(to);
+    emitter_.emit_on(lane, std::move(move));
+}
+
 void Movement::upload(int memory, BufferId from, const Box& source, BufferId to, const Box& target) {
     const int gpu = memory - 1;
     const BufferId staging = layout_.staging[static_cast<std::size_t>(gpu)];
     const std::int64_t element_bytes = layout_[from].element_bytes;
-    std::vector<Box> pieces;
-    cut_to(target, std::max<std::int64_t>(1, layout_[staging].box.hi[0] / 4 / element_bytes), pieces);
-    for (const Box& piece : pieces) {
-        const Box bytes = staged(gpu, piece.volume() * element_bytes);
-        Instruction pack;
-        pack.kind = InstructionKind::pack;
-        pack.box = piece;
-        pack.reads.push_back({from, matching(source, target, piece)});
-        pack.writes.push_back({staging, bytes});
-        emitter_.emit_on(LaneChoice::cpu_lane, std::move(pack));
-        Instruction load;
-        load.kind = InstructionKind::upload;
-        load.box = piece;
-        load.reads.push_back({staging, bytes});
-        load.writes.push_back({to, piece});
-        emitter_.emit_on(gpu, std::move(load));
+    for (const Box& piece : staged_pieces(gpu, target, element_bytes)) {
+        const Use bytes{staging, staged(gpu, piece.volume() * element_bytes)};
+        emit_move(LaneChoice::cpu_lane, InstructionKind::pack, {from, matching(source, target, piece)}, bytes, piece);
+        emit_move(gpu, InstructionKind::upload, bytes, {to, piece}, piece);
     }
 }
 
@@ -377,22 +382,10 @@ void Movement::download(int memory, BufferId host, const Box& box) {
     const int gpu = memory - 1;
     const BufferId staging = layout_.staging[static_cast<std::size_t>(gpu)];
     const std::int64_t element_bytes = layout_[host].element_bytes;
-    std::vector<Box> pieces;
-    cut_to(box, std::max<std::int64_t>(1, layout_[staging].box.hi[0] / 4 / element_bytes), pieces);
-    for (const Box& piece : pieces) {
-        const Box bytes = staged(gpu, piece.volume() * element_bytes);
-        Instruction fetch;
-        fetch.kind = InstructionKind::download;
-        fetch.box = piece;
-        fetch.reads.push_back({layout_.in_memory(host, memory), piece});
-        fetch.writes.push_back({staging, bytes});
-        emitter_.emit_on(gpu, std::move(fetch));
-        Instruction unpack;
-        unpack.kind = InstructionKind::unpack;
-        unpack.box = piece;
-        unpack.reads.push_back({staging, bytes});
-        unpack.writes.push_back({host, piece});
-        emitter_.emit_on(LaneChoice::cpu_lane, std::move(unpack));
+    for (const Box& piece : staged_pieces(gpu, box, element_bytes)) {
+        const Use bytes{staging, staged(gpu, piece.volume() * element_bytes)};
+        emit_move(gpu, InstructionKind::download, {layout_.in_memory(host, memory), piece}, bytes, piece);
+        emit_move(LaneChoice::cpu_lane, InstructionKind::unpack, bytes, {host, piece}, piece);
     }
 }
 

@@ -62,6 +62,8 @@ private:
     void upload(int memory, BufferId from, const Box& source, BufferId to, const Box& target);
     void download(int memory, BufferId host, const Box& box);
     Box staged(int gpu, std::int64_t bytes);
+    std::vector<Box> staged_pieces(int gpu, const Box& box, std::int64_t element_bytes) const;
+    void emit_move(int lane, InstructionKind kind, const Use& from, const Use& to, const Box& box);
     Region& available(BufferId buffer, std::size_t instance, TensorId tensor, Rank rank);
     Region& valid(BufferId host, int memory);
     void settle(BufferId host, int family);
