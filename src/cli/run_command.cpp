@@ -13,6 +13,7 @@
 #include "cli/job_loading.hpp"
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
+#include "cli/print_options.hpp"
 #include "cli/stages.hpp"
 #include "graph/twins.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
@@ -39,11 +40,6 @@ void together(const World& world, Stage&& stage) {
     } catch (...) { error = std::current_exception(); }
     world.agree(error);
 }
-
-struct ThreadCount {
-    int threads = 1;
-    std::string origin;
-};
 
 /// MANIPLE_THREADS and OMP_NUM_THREADS (its first number) may lower the number of cores; --threads stands above both.
 ThreadCount choose_threads(const RunOptions& options, const Topology& topology) {
@@ -78,7 +74,10 @@ public:
         });
         load_job();
         make_graph_and_plan();
-        if (options_.verbose && world_.is_root()) print_options();
+        if (options_.verbose && world_.is_root()) {
+            const std::string report = options_.no_report ? "none" : report_folder(options_, job_);
+            print_run_options(options_, job_, {threads_, threads_origin_}, report);
+        }
         check_report();
         execute();
         finish();
@@ -168,59 +167,6 @@ private:
         // The driver's part of the memory does not hold all of it: the gpu gets what it computes, by copies.
         for (GpuFacts& gpu : mine.gpus) gpu.unified = false;
         layout_ = build_layout(graph_, plan_, world_.rank(), choose_lanes(graph_, mine, lane_use_));
-    }
-
-    /// Every option with its value and where it came from.
-    void print_options() const {
-        const auto line = [](const std::string& name, const std::string& value, const std::string& origin) {
-            std::fprintf(stderr, "  %-14s %-20s %s\n", name.c_str(), value.c_str(), origin.c_str());
-        };
-        std::fprintf(stderr, "maniple %s: options of this run\n", version_number().c_str());
-        for (const Option& option : run_options()) {
-            if (!option.built_in || option.name == "help" || option.name == "set") continue;
-            const auto given = std::find_if(options_.given.begin(), options_.given.end(),
-                                            [&](const auto& item) { return item.first == option.name; });
-            if (given != options_.given.end()) {
-                line(option.name, given->second.value, given->second.origin);
-            } else if (option.name == "threads") {
-                line(option.name, std::to_string(threads_), threads_origin_);
-            } else if (const auto [value, origin] = job_value(option.name); !origin.empty()) {
-                line(option.name, value, origin);
-            } else {
-                line(option.name, default_value(option), "default");
-            }
-        }
-        for (const auto& [name, number] : job_.constants) print_constant(line, name, number);
-    }
-
-    template <class Line>
-    void print_constant(const Line& line, const std::string& name, const Number& number) const {
-        const bool overridden = std::any_of(options_.overrides.set.begin(), options_.overrides.set.end(),
-                                            [&](const auto& setting) { return setting.first == name; });
-        const auto place = job_.constant_places.find(name);
-        const std::string origin = overridden || place == job_.constant_places.end()
-                                       ? "command line"
-                                       : fmt::format("{}:{}", place->second.file, place->second.line);
-        line("set " + name, number.is_integer ? std::to_string(number.integer) : fmt::format("{}", number.real),
-             origin);
-    }
-
-    /// What the job file says of an option, and where; empty where it says nothing.
-    std::pair<std::string, std::string> job_value(const std::string& option) const {
-        const std::string key = option == "plan" ? "strategy" : option;
-        const auto place = job_.plan.key_places.find(key);
-        if (place == job_.plan.key_places.end()) return {};
-        const std::string value = key == "strategy" ? job_.plan.strategy : key == "lanes" ? job_.plan.lanes : "";
-        if (value.empty()) return {};
-        return {value, fmt::format("{}:{}", place->second.file, place->second.line)};
-    }
-
-    std::string default_value(const Option& option) const {
-        if (option.name == "plan" || option.name == "lanes") return "auto";
-        if (option.name == "gpus") return options_.gpus;
-        if (option.name == "stall") return "60s";
-        if (option.name == "report") return options_.no_report ? "none" : report_folder(options_, job_);
-        return "off";
     }
 
     /// Before anything is computed, so that hours of work do not end with a folder that cannot be made.
