@@ -65,7 +65,7 @@ private:
         const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
         const bool usable =
             !loop.whole && loop.extent > 1 && ranks_ > 1 && (!loop.contracted || operation.kernel->is_fold());
-        if (!usable) return false;
+        if (!usable || (loop.contracted && !keeps_order(operation, operation.bound.index_space(), index))) return false;
         placement.points = {index, static_cast<int>(std::min<std::int64_t>(ranks_, loop.extent))};
         placement.combines = loop.contracted;
         if (loop.contracted) placement.result = result_split(operation);

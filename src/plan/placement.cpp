@@ -85,6 +85,14 @@ Box read_box(const Graph& graph, const Plan& plan, TensorId id, Rank rank) {
 
 }  // namespace
 
+bool keeps_order(const Operation& operation, const Box& box, int index) {
+    if (operation.kernel->signature.fold != "fold") return true;
+    for (int outer = 0; outer < index; ++outer) {
+        if (operation.bound.indices[static_cast<std::size_t>(outer)].contracted && box.extent(outer) > 1) return false;
+    }
+    return true;
+}
+
 Box Split::block(const Box& space, Rank rank) const {
     if (rank.value < 0 || rank.value >= parts) return Box::nothing(space.rank());
     Box box = space;

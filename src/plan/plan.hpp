@@ -39,6 +39,10 @@ struct Plan {
     const OperationPlacement& operator[](OperationId id) const { return operations[id.index()]; }
 };
 
+/// Whether a contracted index of a fold may be cut without the order of its elements being lost: always of sum, max and
+/// min; of a fold that is written out only the outermost that has more than one point in `box`.
+bool keeps_order(const Operation& operation, const Box& box, int index);
+
 /// The box of the index space of `operation` that `rank` computes.
 Box points_of(const Graph& graph, const Plan& plan, OperationId operation, Rank rank);
 

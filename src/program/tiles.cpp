@@ -51,6 +51,7 @@ public:
             int index = -1;
             for (int i = 0; i < box.rank(); ++i) {
                 if (!allows(i) || is_contracted(i) != contracted || box.extent(i) < 2) continue;
+                if (contracted && !keeps_order(operation_, box, i)) continue;
                 if (index >= 0 && box.extent(i) <= box.extent(index)) continue;
                 index = i;
                 if (box.extent(i) >= lanes) break;
@@ -76,6 +77,7 @@ private:
         for (int index = 0; index < box.rank(); ++index) {
             if (operation_.bound.indices[static_cast<std::size_t>(index)].whole || (!both && !allows(index))) continue;
             if (is_contracted(index) && kept_volume_ > large_state) continue;
+            if (is_contracted(index) && !keeps_order(operation_, box, index)) continue;
             if (box.extent(index) >= 8) return index;
             if (largest < 0 || box.extent(index) > box.extent(largest)) largest = index;
         }
@@ -174,6 +176,29 @@ void cut_stretch(const Share& share, int index, std::int64_t lo, std::int64_t hi
     }
 }
 
+/// A part of a fold cut into its rows along short outer contracted indices, in the order of its elements, so that what
+/// is left to cut is long.
+std::vector<Share> rows_of(const Operation& operation, const Cuttable& cuttable, const Share& share) {
+    constexpr std::int64_t short_extent = 8;
+    const int index = cuttable.tile_index(share.box);
+    if (share.lane != LaneChoice::cpu_lane || index < 0 || !cuttable.contracted()) return {share};
+    bool more = false;
+    for (int inner = index + 1; inner < share.box.rank(); ++inner) {
+        const bool contracted = operation.bound.indices[static_cast<std::size_t>(inner)].contracted;
+        const bool lost = contracted && !keeps_order(operation, share.box, inner);
+        more = more || (lost && share.box.extent(inner) >= short_extent);
+    }
+    if (!more || share.box.extent(index) >= short_extent || share.box.extent(index) < 2) return {share};
+    std::vector<Share> rows;
+    for (std::int64_t at = share.box.lo[index]; at < share.box.hi[index]; ++at) {
+        Share row = share;
+        row.box.lo[index] = at;
+        row.box.hi[index] = at + 1;
+        for (const Share& part : rows_of(operation, cuttable, row)) rows.push_back(part);
+    }
+    return rows;
+}
+
 /// The most coordinates along `index` that a tile of `share` has. A gpu takes all of its share at once.
 std::int64_t tile_extent(const Graph& graph, const Operation& operation, const Share& share, int index) {
     const std::int64_t extent = share.box.extent(index);
@@ -191,8 +216,11 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     const Box box = points_of(graph, plan, id, rank);
     if (box.empty()) return {};
     const Cuttable cuttable(operation, box, lanes.size());
-    std::vector<Share> shares;
-    share_box(box, cuttable, lanes, shares);
+    std::vector<Share> of_lanes, shares;
+    share_box(box, cuttable, lanes, of_lanes);
+    for (const Share& share : of_lanes) {
+        for (const Share& row : rows_of(operation, cuttable, share)) shares.push_back(row);
+    }
     std::vector<Tile> tiles;
     for (const Share& share : shares) {
         const int index = cuttable.tile_index(share.box);

@@ -131,7 +131,8 @@ graph: {all: digits(x), rows: "digits(x, axis=1)", columns: "digits(x, axis=0)"}
 outputs: {rows: o.h5:/rows, columns: o.h5:/columns)yaml";
     expect(maniple_pack_test, text + ", all: o.h5:/all}\n", inputs({{"x", {311, 297}, DType::i32}}));
     expect(maniple_pack_test, text + ", all: o.h5:/all}\n", inputs({{"x", {60001, 3}, DType::i32}}));
-    expect(maniple_pack_test, text + "}\n", inputs({{"x", {3, 60001}, DType::i32}}));
+    expect(maniple_pack_test, text + ", all: o.h5:/all}\n", inputs({{"x", {3, 60001}, DType::i32}}));
+    expect(maniple_pack_test, text + ", all: o.h5:/all}\n", inputs({{"x", {1, 2, 30001}, DType::i32}}));
 }
 
 TEST_P(Jobs, FoldsThatLookAtPositions) {
