@@ -1,12 +1,16 @@
-# maniple_mpi_test(NAME RANKS 1 2 3 SOURCES … LINK …): one GoogleTest program over MPI, run once for each number of
+# maniple_mpi_test(NAME RANKS 1 2 3 [SECONDS 110] SOURCES … LINK …): one GoogleTest program over MPI, run once for each number of
 # ranks as the tests NAME_1, NAME_2, ….
-# maniple_mpi_command(VARIABLE RANKS): the beginning of a command that runs a program on so many ranks.
+# maniple_mpi_command(VARIABLE RANKS [SECONDS]): the beginning of a command that runs a program on so many ranks.
 # maniple_mpi_environment(TEST): what Open MPI and the sanitizers need in the environment of a test.
 include_guard(GLOBAL)
 
 function(maniple_mpi_command variable ranks)
-  set(${variable} ${MPIEXEC_EXECUTABLE} --quiet --oversubscribe --bind-to none --timeout 110 ${MPIEXEC_NUMPROC_FLAG}
-                  ${ranks} PARENT_SCOPE)
+  set(seconds 110)
+  if(ARGC GREATER 2)
+    set(seconds ${ARGV2})
+  endif()
+  set(${variable} ${MPIEXEC_EXECUTABLE} --quiet --oversubscribe --bind-to none --timeout ${seconds}
+                  ${MPIEXEC_NUMPROC_FLAG} ${ranks} PARENT_SCOPE)
 endfunction()
 
 function(maniple_mpi_environment test)
@@ -16,7 +20,11 @@ function(maniple_mpi_environment test)
 endfunction()
 
 function(maniple_mpi_test name)
-  cmake_parse_arguments(TEST "" "" "RANKS;SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(TEST "" "SECONDS" "RANKS;SOURCES;LINK" ${ARGN})
+  if(NOT TEST_SECONDS)
+    set(TEST_SECONDS 110)
+  endif()
+  math(EXPR timeout "${TEST_SECONDS} + 10")
   set(sanitizer_sources)
   if(MANIPLE_SANITIZE)
     set(sanitizer_sources ${PROJECT_SOURCE_DIR}/tests/sanitizers/keep_modules.cpp)
@@ -26,9 +34,9 @@ function(maniple_mpi_test name)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_compile_definitions(${name}_test PRIVATE MANIPLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   foreach(ranks ${TEST_RANKS})
-    maniple_mpi_command(command ${ranks})
+    maniple_mpi_command(command ${ranks} ${TEST_SECONDS})
     add_test(NAME ${name}_${ranks} COMMAND ${command} $<TARGET_FILE:${name}_test>)
-    set_tests_properties(${name}_${ranks} PROPERTIES TIMEOUT 120 PROCESSORS ${ranks})
+    set_tests_properties(${name}_${ranks} PROPERTIES TIMEOUT ${timeout} PROCESSORS ${ranks})
     maniple_mpi_environment(${name}_${ranks})
   endforeach()
 endfunction()

@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "lanes/file/files.hpp"
 #include "lanes/net/world.hpp"
+#include "lanes/vulkan/instance.hpp"
 #include "run/team.hpp"
 
 namespace maniple {
@@ -17,8 +18,8 @@ std::string version_text() {
 #endif
     return fmt::format(
         "maniple {}\n  compiler        {} ({})\n  team            {}\n  MPI             {}\n  HDF5            {}\n"
-        "  Vulkan headers  not built in\n  BLAS            not built in\n",
-        version_number(), compiler, MANIPLE_BUILD_TYPE, team_kind(), mpi_version(), hdf5_version());
+        "  Vulkan headers  {}\n  BLAS            not built in\n",
+        version_number(), compiler, MANIPLE_BUILD_TYPE, team_kind(), mpi_version(), hdf5_version(), vulkan_headers_version());
 }
 
 }  // namespace maniple

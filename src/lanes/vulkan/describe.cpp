@@ -128,6 +128,8 @@ bool has_extension(const vk::raii::PhysicalDevice& device, const char* name) {
     });
 }
 
+std::string vulkan_headers_version() { return version_text(VK_HEADER_VERSION_COMPLETE); }
+
 DeviceDescription describe(const vk::raii::PhysicalDevice& device, int number, const Pretend& pretend) {
     const vk::PhysicalDeviceProperties properties = device.getProperties();
     DeviceDescription description;

@@ -50,6 +50,9 @@ struct DeviceDescription {
 /// "f64, i64, 8-bit storage, 16-bit storage" of MANIPLE_GPU_*; "none" for 0.
 std::string features_text(std::uint32_t features);
 
+/// "1.3.239": of the headers that this was built with.
+std::string vulkan_headers_version();
+
 /// The part of a description that plans are made from.
 GpuFacts facts_of(const DeviceDescription& description);
 
