@@ -60,7 +60,8 @@ private:
 
     /// Lanes on which every part of the operation is computed by another one than in `lanes`.
     std::vector<int> others(const Operation& operation, std::vector<int> lanes) const {
-        if (lanes.size() > 1) {
+        const bool beside_cpu = std::find(lanes.begin(), lanes.end(), LaneChoice::cpu_lane) != lanes.end();
+        if (lanes.size() > 1 && beside_cpu) {
             std::rotate(lanes.begin(), lanes.begin() + 1, lanes.end());
             return lanes;
         }
