@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/error.hpp"
@@ -102,7 +103,7 @@ GpuChoice choose_gpus(const GpuRequest& request) {
     GpuChoice choice;
     const bool wanted = request.gpus != "none" && (request.use != LaneUse::cpu || needs_a_gpu(request));
     if (!is_list(request) && (!wanted || (!needs_a_gpu(request) && !shows_a_gpu()))) {
-        choice.note = wanted ? "this node shows none" : "";
+        choice.note = wanted ? "this node shows no hardware (a software device is used where it is asked for)" : "";
     } else {
         InstanceOptions options = InstanceOptions::from_environment();
         options.software_threads = request.threads;
@@ -110,6 +111,10 @@ GpuChoice choose_gpus(const GpuRequest& request) {
         if (is_list(request)) {
             for (const int number : parse_gpu_list(request.gpus, "--gpus"))
                 choice.devices.push_back(usable_device(*choice.instance, number).number);
+            const std::vector<GpuFacts> facts = choice.facts();
+            const bool idle = request.use == LaneUse::automatic && !needs_a_gpu(request) &&
+                              std::all_of(facts.begin(), facts.end(), [](const GpuFacts& gpu) { return gpu.software; });
+            if (idle) choice.note = "a software device computes with --lanes gpu or both only: it has nothing to do";
         } else {
             take_share(request, choice);
         }

@@ -16,7 +16,12 @@ GpuLane::GpuLane(VulkanInstance& instance, int device, int number, const Graph& 
                                      [&] { return std::make_unique<Device>(instance, device, number, graph, layout); });
 }
 
-GpuLane::~GpuLane() = default;
+GpuLane::~GpuLane() {
+    // A device that hangs is waited for by nobody, and what it uses goes with the process.
+    if (!device_->waiter.is_hung()) return;
+    device_->instance_hung = true;
+    static_cast<void>(device_.release());
+}
 
 std::byte* GpuLane::mapped(BufferId buffer) const { return device_->mapped(buffer); }
 

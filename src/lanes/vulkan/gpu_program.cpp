@@ -36,7 +36,18 @@ GpuProgram::GpuProgram(GpuLane::Device& device, const Program& program)
     device.pipelines.save();
 }
 
-GpuProgram::~GpuProgram() = default;
+GpuProgram::~GpuProgram() {
+    if (!device_.waiter.is_hung()) return;
+    // The device may still read these; they go with the process.
+    struct Kept {
+        std::vector<DeviceBuffer> scratch;
+        std::unique_ptr<CommandWriter> writer;
+        vk::raii::CommandPool pool;
+        vk::raii::QueryPool queries;
+        std::vector<vk::raii::CommandBuffer> buffers;
+    };
+    new Kept{std::move(scratch_), std::move(writer_), std::move(pool_), std::move(queries_), std::move(buffers_)};
+}
 
 const DeviceBuffer& GpuProgram::storage(StorageId id) const {
     const std::size_t own = device_.storages.size();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
@@ -15,6 +16,7 @@ namespace {
 
 /// The check's blocks are small.
 constexpr std::int64_t slot_bytes = std::int64_t{16} << 20;
+constexpr std::chrono::seconds patience{30};
 constexpr std::size_t slots = 24;
 
 /// Waits for one chunk.
@@ -26,10 +28,12 @@ public:
         done_ = true;
         changed_.notify_one();
     }
-    void wait() {
+    /// False if it took too long.
+    bool wait(std::chrono::seconds at_most) {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return done_; });
+        if (!changed_.wait_for(lock, at_most, [&] { return done_; })) return false;
         if (error_) std::rethrow_exception(error_);
+        return true;
     }
 
 private:
@@ -79,7 +83,10 @@ public:
             for (std::size_t i = 0; i < program.chunks.size(); ++i) {
                 OneChunk done;
                 part->submit(ChunkId(i), {}, done);
-                done.wait();
+                if (done.wait(patience)) continue;
+                lane_->cancel();  // the lane then reports every chunk within ten seconds
+                done.wait(std::chrono::hours(1));
+                return name_ + " did not end its work within " + std::to_string(patience.count()) + " seconds";
             }
         } catch (const Error& error) { return std::string(error.what()); }
         for (std::size_t i = 0; i < blocks_.size(); ++i)

@@ -3,6 +3,7 @@
 
 #include <vulkan/vulkan_raii.hpp>
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct VulkanInstance::Handles {
     std::unique_ptr<vk::raii::Instance> instance;
     std::unique_ptr<vk::raii::DebugUtilsMessengerEXT> messenger;
     std::vector<vk::raii::PhysicalDevice> devices;
+    std::atomic<bool> hung{false};  ///< a device still uses what it was given: nothing of it may be destroyed
 };
 
 /// What the driver says, as the switches of `pretend` let it look.

@@ -120,7 +120,9 @@ VulkanInstance::VulkanInstance(const InstanceOptions& options)
     }
 }
 
-VulkanInstance::~VulkanInstance() = default;
+VulkanInstance::~VulkanInstance() {
+    if (handles_->hung) static_cast<void>(handles_.release());
+}
 
 std::vector<std::string> VulkanInstance::validation_messages() const {
     const std::lock_guard lock(handles_->log.mutex);

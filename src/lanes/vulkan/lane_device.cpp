@@ -22,13 +22,14 @@ GpuLane::Device::Device(VulkanInstance& instance, int device, int lane_number, c
                         const Layout& lane_layout)
     : graph(lane_graph), layout(lane_layout), number(lane_number),
       pretends_not_coherent(instance.options().pretend.not_coherent), vulkan(instance, device), pipelines(vulkan),
-      storages(lane_layout.buffers.size()), shadows(lane_layout.buffers.size()), waiter(vulkan) {
+      storages(lane_layout.buffers.size()), shadows(lane_layout.buffers.size()), waiter(vulkan),
+      instance_hung(instance.handles().hung) {
     allocate();
     zero();
 }
 
 GpuLane::Device::~Device() {
-    // What was given up may still run; its buffers must not go before.
+    // Nothing is in flight: a device that hangs is never destroyed (GpuLane). Drivers want to be told all the same.
     try {
         const std::lock_guard lock(vulkan.queue_mutex());
         vulkan.device().waitIdle();

@@ -102,6 +102,7 @@ void Waiter::wait_for(std::uint64_t value) {
         if (device_.device().waitSemaphores(info, wait_step_ns) == vk::Result::eSuccess) {
             end_until(semaphore_.getCounterValue());
         } else if (out_of_time()) {
+            hung_.store(true, std::memory_order_release);  // before anyone hears of the end
             throw DeviceError(device_.description().name + " did not end its work within ten seconds");
         }
     } catch (...) { give_up(translated("waiting for " + device_.description().name)); }

@@ -1,6 +1,7 @@
 // lanes/vulkan/waiter.hpp: the timeline of a queue, and the one thread that waits on it.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -35,6 +36,9 @@ public:
     /// From now on nothing is submitted, and what is in flight has ten seconds to end.
     void cancel();
 
+    /// Whether something in flight did not end in time: the device may still use its memory and handles.
+    bool is_hung() const { return hung_.load(std::memory_order_acquire); }  // partner: wait_for()
+
 private:
     struct InFlight {
         std::uint64_t value = 0;
@@ -55,6 +59,7 @@ private:
     std::uint64_t last_value_ = 0;     ///< under the queue's mutex
     std::exception_ptr failure_;
     bool cancelled_ = false;
+    std::atomic<bool> hung_{false};
     std::int64_t deadline_ns_ = 0;
     bool stop_ = false;
     std::size_t expected_ = 0;
