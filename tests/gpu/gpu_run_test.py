@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import h5py
 import numpy
@@ -159,6 +160,15 @@ def test_validate():
         expect(result.returncode == 0, "terrain --validate exits 0: " + result.stderr[-300:])
 
 
+def test_hang():
+    with Folder(terrain_text(2)) as folder:
+        begin = time.time()
+        result = run(1, folder.job, "--lanes", "gpu", "--gpus", "0", "--stall", "3s", pretend="hangs")
+        expect(result.returncode == 76 and time.time() - begin < 40, "a gpu that hangs ends the run with 76: %d after %.0f s: %s" %
+               (result.returncode, time.time() - begin, result.stderr[-200:]))
+        expect(not os.path.exists(os.path.join(folder.path, "terrain.h5")), "a gpu that hangs leaves no result")
+
+
 LARGE = """maniple: 1
 name: large
 inputs: {a: {shape: [52428800], fill: uniform(seed=3)}}
@@ -185,6 +195,7 @@ test_no_device()
 test_wrong_devices()
 test_place()
 test_validate()
+test_hang()
 test_large()
 print("%d failures" % len(failures))
 sys.exit(1 if failures else 0)

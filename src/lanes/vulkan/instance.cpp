@@ -61,9 +61,11 @@ Pretend Pretend::parse(const std::string& words) {
             pretend.not_unified = pretend.not_coherent = true;
         } else if (word == "small-windows") {
             pretend.small_windows = true;
+        } else if (word == "hangs") {
+            pretend.hangs = true;
         } else if (!word.empty()) {
             throw UsageError("MANIPLE_VULKAN_PRETEND: no such word: '" + word +
-                             "' (there are: not-unified, not-coherent, small-windows)");
+                             "' (there are: not-unified, not-coherent, small-windows, hangs)");
         }
     }
     return pretend;

@@ -16,6 +16,7 @@ struct Pretend {
     bool not_unified = false;    ///< the host's memory is not its own: staging and copies
     bool not_coherent = false;   ///< staging memory has to be flushed and invalidated (implies not_unified)
     bool small_windows = false;  ///< storage buffers are seen through windows of 64 KiB
+    bool hangs = false;          ///< nothing that is submitted is ever seen to end
 
     /// Reads a list of words with commas between: "not-unified,small-windows". Errors: UsageError for an unknown one.
     static Pretend parse(const std::string& words);

@@ -22,8 +22,8 @@ GpuLane::Device::Device(VulkanInstance& instance, int device, int lane_number, c
                         const Layout& lane_layout)
     : graph(lane_graph), layout(lane_layout), number(lane_number),
       pretends_not_coherent(instance.options().pretend.not_coherent), vulkan(instance, device), pipelines(vulkan),
-      storages(lane_layout.buffers.size()), shadows(lane_layout.buffers.size()), waiter(vulkan),
-      instance_hung(instance.handles().hung) {
+      storages(lane_layout.buffers.size()), shadows(lane_layout.buffers.size()),
+      waiter(vulkan, instance.options().pretend.hangs), instance_hung(instance.handles().hung) {
     allocate();
     zero();
 }

@@ -20,8 +20,8 @@ vk::raii::Semaphore make_timeline(const vk::raii::Device& device) {
 
 }  // namespace
 
-Waiter::Waiter(VulkanDevice& device)
-    : device_(device), semaphore_(make_timeline(device.device())), thread_([this] { run(); }) {}
+Waiter::Waiter(VulkanDevice& device, bool hangs)
+    : device_(device), hangs_(hangs), semaphore_(make_timeline(device.device())), thread_([this] { run(); }) {}
 
 Waiter::~Waiter() {
     {
@@ -99,7 +99,8 @@ void Waiter::wait_for(std::uint64_t value) {
     try {
         const vk::Semaphore semaphore = *semaphore_;
         const vk::SemaphoreWaitInfo info({}, semaphore, value);
-        if (device_.device().waitSemaphores(info, wait_step_ns) == vk::Result::eSuccess) {
+        if (hangs_) std::this_thread::sleep_for(std::chrono::nanoseconds(wait_step_ns));
+        if (!hangs_ && device_.device().waitSemaphores(info, wait_step_ns) == vk::Result::eSuccess) {
             end_until(semaphore_.getCounterValue());
         } else if (out_of_time()) {
             hung_.store(true, std::memory_order_release);  // before anyone hears of the end

@@ -24,7 +24,8 @@ public:
 /// Owns the semaphore, whose values only grow, and the thread. Borrows the device. Threads: any.
 class Waiter {
 public:
-    explicit Waiter(VulkanDevice& device);
+    /// `hangs`: for tests, as a device that never ends anything.
+    Waiter(VulkanDevice& device, bool hangs);
     ~Waiter();  ///< Waits for what is in flight, after cancel() for ten seconds at most.
 
     /// Room for so many more submissions at a time, so that submit() allocates nothing.
@@ -52,6 +53,7 @@ private:
     bool out_of_time() const;
 
     VulkanDevice& device_;
+    const bool hangs_;
     vk::raii::Semaphore semaphore_;
     mutable std::mutex mutex_;  ///< of all below; taken inside the queue's mutex, never around it
     std::condition_variable wake_;
