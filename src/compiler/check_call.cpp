@@ -25,7 +25,7 @@ struct Known {
 constexpr Known functions[] = {
     {"abs", 1, Rule::same},   {"min", 2, Rule::same},  {"max", 2, Rule::same},   {"sqrt", 1, Rule::real},
     {"exp", 1, Rule::real},   {"log", 1, Rule::real},  {"sin", 1, Rule::real},   {"cos", 1, Rule::real},
-    {"tanh", 1, Rule::real},  {"erf", 1, Rule::real},  {"pow", 2, Rule::real},   {"fma", 3, Rule::real},
+    {"tanh", 1, Rule::real},  {"erf", 1, Rule::real},  {"erfc", 1, Rule::real},  {"pow", 2, Rule::real},   {"fma", 3, Rule::real},
     {"floor", 1, Rule::real}, {"ceil", 1, Rule::real}, {"isnan", 1, Rule::test}, {"isinf", 1, Rule::test},
 };
 
