@@ -28,14 +28,18 @@ struct GpuCall {
 
     GpuCall(const RandomCall& source, const Box& box, const Kernel& kernel, int real_bytes) {
         call.rank = static_cast<std::uint32_t>(box.rank());
-        call.contracted = source.contracted;
         call.points = 1;
-        for (int k = 0; k < box.rank(); ++k) {
-            set_words(call.lo[k], call.lo_high[k], box.lo[k]);
-            set_words(call.extent[k], call.extent_high[k], source.extent[k]);
-            call.size[k] = static_cast<std::uint32_t>(box.extent(k));
-            if (!(source.fixed >> k & 1u)) call.points *= call.size[k];
+        for (int index = 0; index < box.rank(); ++index) {
+            // An ellipsis before names stands behind them, from coordinate 0 on.
+            const bool leads = index < source.leading;
+            const int k = leads ? box.rank() - source.leading + index : index - source.leading;
+            set_words(call.lo[k], call.lo_high[k], leads ? 0 : box.lo[index]);
+            set_words(call.extent[k], call.extent_high[k], source.extent[index]);
+            call.size[k] = static_cast<std::uint32_t>(box.extent(index));
+            if (source.contracted >> index & 1u) call.contracted |= 1u << k;
+            if (!(source.fixed >> index & 1u)) call.points *= call.size[k];
         }
+        for (int index = 0; index < source.leading; ++index) leading_lo_.push_back(box.lo[index]);
         for (std::size_t i = 0; i < source.parameters.size(); ++i) {
             std::int64_t value = source.parameters[i].integer;
             if (kernel.parameters[i].type == KernelParameter::Type::real && real_bytes == 4) {
@@ -49,12 +53,20 @@ struct GpuCall {
         maniple_gpu_tensor& tensor = call.tensors[windows.size()];
         tensor.offset = static_cast<std::uint32_t>(view.tensor.offset);
         tensor.part_stride = static_cast<std::uint32_t>(part_stride);
+        const int leading = static_cast<int>(leading_lo_.size());
         for (int axis = 0; axis < view.tensor.rank; ++axis) {
-            tensor.stride[axis] = static_cast<std::uint32_t>(view.tensor.stride[axis]);
-            tensor.extent[axis] = static_cast<std::uint32_t>(view.tensor.hi[axis] - view.tensor.lo[axis]);
+            const int to = axis < leading ? view.tensor.rank - leading + axis : axis - leading;
+            const auto stride = static_cast<std::uint32_t>(view.tensor.stride[axis]);
+            tensor.stride[to] = stride;
+            tensor.extent[to] = static_cast<std::uint32_t>(view.tensor.hi[axis] - view.tensor.lo[axis]);
+            if (axis < leading)
+                tensor.offset += static_cast<std::uint32_t>(leading_lo_[static_cast<std::size_t>(axis)]) * stride;
         }
         windows.push_back(view.bytes);
     }
+
+private:
+    std::vector<std::int64_t> leading_lo_;
 };
 
 /// Whether two numbers are one but for the roundings of another order and of functions.
