@@ -1,6 +1,8 @@
 // Kernels with an ellipsis before names, in every instruction set, against plain loops.
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "kernel_call.hpp"
 
 extern "C" const maniple_pack maniple_pack_test;
@@ -106,7 +108,7 @@ TEST(Ellipsis, RowsOfATable) {
 }
 
 TEST(Ellipsis, IndicesThatTheBodyLoopsOver) {
-    const std::vector<Case> sets = cases(maniple_pack_test, "rotate_rows", "f64->f64");
+    const std::vector<Case> sets = cases(maniple_pack_test, "reverse_rows", "f64->f64");
     ASSERT_FALSE(sets.empty());
     for (const Case& it : sets) {
         SCOPED_TRACE(it.set);
@@ -117,10 +119,7 @@ TEST(Ellipsis, IndicesThatTheBodyLoopsOver) {
         const Box box(Extents{1, 0, 0}, Extents{4, 7, 2});
         EXPECT_EQ(call(it.variant->compute, box, shape, {y.tensor(), x.tensor()}), 0);
         for_each_point(box, [&](const Extents& at) {
-            double t = 0;
-            for (std::int64_t m = 0; m < 7; ++m)
-                t = t + x({at[0], m, at[2]}) * static_cast<double>(at[1] - m) + x({at[0], at[1], 0});
-            EXPECT_EQ(y(at), t + 2);
+            EXPECT_EQ(y(at), x({at[0], 6 - at[1], at[2]}) * static_cast<double>(at[1]) + x({at[0], at[1], 0}) + 2);
         });
         EXPECT_EQ(y({0, 3, 1}), 0);
         EXPECT_EQ(y({4, 0, 0}), 0);

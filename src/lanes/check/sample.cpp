@@ -163,9 +163,9 @@ private:
     }
 
     /// How long an axis must be for the points of `space`: no coordinate passes its end, but by a halo.
+    /// A whole axis may have any length: -1.
     std::int64_t extent_of(const Subscript& subscript, const std::vector<std::string>& names, const Shape& space) {
-        if (subscript.kind == Subscript::Kind::whole)
-            return number_ == single_points || number_ == no_points ? 1 : 1 + random_.below(12);
+        if (subscript.kind == Subscript::Kind::whole) return -1;
         std::int64_t last = subscript.offset;
         for (const Subscript::Term& term : subscript.terms) {
             const auto index = std::find(names.begin(), names.end(), term.index) - names.begin();
@@ -174,6 +174,10 @@ private:
             if (subscript.terms.size() == 1 && term.coefficient == 1 && subscript.offset == 0) return most + 1;
         }
         return std::max<std::int64_t>(last + 1, 0);
+    }
+
+    std::int64_t draw_whole_extent() {
+        return number_ == single_points || number_ == no_points ? 1 : 1 + random_.below(12);
     }
 
     void draw_named_shapes() {
@@ -193,6 +197,9 @@ private:
                 for (const Subscript& subscript : access.named()) needed.push_back(extent_of(subscript, names, space));
                 if (shape.rank() == 0) shape = needed;
                 for (int axis = 0; axis < shape.rank(); ++axis) shape[axis] = std::max(shape[axis], needed[axis]);
+            }
+            for (int axis = 0; axis < shape.rank(); ++axis) {
+                if (shape[axis] < 0) shape[axis] = draw_whole_extent();
             }
             Shape whole = leads ? draw_broadcast(leading) : Shape{};
             for (const std::int64_t extent : shape) whole.push_back(extent);
