@@ -103,8 +103,9 @@ void Checker::check_extent(Expression& call) {
     if (tensor < 0) fail(what.spot, "extent(…, axis) takes an input");
     if (axis.kind != Expression::Kind::integer) fail(start_of(axis), "the axis must be a number");
     for (const Access& access : file_.signature.inputs) {
-        if (access.tensor != what.name || axis.integer >= static_cast<std::int64_t>(access.subscripts.size())) continue;
-        if (access.subscripts[static_cast<std::size_t>(axis.integer)].kind != Subscript::Kind::whole) continue;
+        const std::vector<Subscript> subscripts = access.named();
+        if (access.tensor != what.name || axis.integer >= static_cast<std::int64_t>(subscripts.size())) continue;
+        if (subscripts[static_cast<std::size_t>(axis.integer)].kind != Subscript::Kind::whole) continue;
         call.role = Role::tensor;
         call.number = tensor;
         return;
