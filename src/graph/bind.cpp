@@ -310,6 +310,7 @@ private:
 }  // namespace
 
 Binding bind_signature(const BindRequest& request) {
+    if (request.kernel->signature.rearrangement != Rearrangement::none) return bind_rearranged(request);
     const bool ellipses = request.kernel->signature.only_ellipses();
     return ellipses ? bind_ellipsis(request) : NamedBinder(request).bind();
 }
