@@ -13,6 +13,7 @@ struct Described {
     bool required = true;
     std::string default_value = "{0}";
     std::string documentation;
+    std::string value = "nullptr";
 };
 
 std::string real_text(double real) {
@@ -26,7 +27,8 @@ std::string real_text(double real) {
 std::vector<Described> described_parameters(const KernelFile& file) {
     std::vector<Described> result;
     for (const ParameterDeclaration& parameter : file.parameters) {
-        Described described{parameter.name, "real", parameter.required, "", parameter.documentation};
+        Described described{parameter.name, "real", parameter.required, "", parameter.documentation, "nullptr"};
+        if (parameter.value) described.value = c_string(parameter.value->text);
         if (parameter.type == ParameterDeclaration::Type::real) {
             described.default_value = real_text(parameter.real);
         } else {
@@ -35,13 +37,15 @@ std::vector<Described> described_parameters(const KernelFile& file) {
         }
         result.push_back(described);
     }
-    if (file.dtype) result.push_back({file.dtype->name, "dtype", true, "{0}", file.dtype->documentation});
-    if (file.signature.has_halo()) {
-        result.push_back({"boundary", "boundary", false, "{0}", "what lies beyond the edge: clamp, zero or periodic"});
+    if (file.dtype) result.push_back({file.dtype->name, "dtype", true, "{0}", file.dtype->documentation, "nullptr"});
+    if (file.signature.may_leave() && !file.rules.boundary) {
+        result.push_back(
+            {"boundary", "boundary", false, "{0}", "what lies beyond the edge: clamp, zero or periodic", "nullptr"});
     }
     if (file.signature.contracted_by_axis) {
-        result.push_back({"axis", "axes", false, "{0}", "the axes to reduce; all where it is absent"});
-        result.push_back({"keepdims", "boolean", false, "{.integer = 0}", "keep the reduced axes with extent 1"});
+        result.push_back({"axis", "axes", false, "{0}", "the axes to reduce; all where it is absent", "nullptr"});
+        result.push_back(
+            {"keepdims", "boolean", false, "{.integer = 0}", "keep the reduced axes with extent 1", "nullptr"});
     }
     return result;
 }
@@ -51,16 +55,34 @@ void print_parameter_table(const KernelFile& file, Lines& lines) {
     for (const Described& parameter : described_parameters(file)) {
         lines.add("{" + c_string(parameter.name) + ", " + c_string(parameter.type) + ", " +
                   (parameter.required ? "1" : "0") + ", " + parameter.default_value + ", " +
-                  c_string(parameter.documentation) + "},");
+                  c_string(parameter.documentation) + ", " + parameter.value + "},");
     }
     // C++ has no empty arrays.
-    lines.add("{nullptr, nullptr, 0, {0}, nullptr},");
+    lines.add("{nullptr, nullptr, 0, {0}, nullptr, nullptr},");
     lines.add("};");
+}
+
+/// The rules as maniple_rule; their number.
+std::size_t print_rules(const KernelFile& file, Lines& lines) {
+    std::size_t count = 0;
+    const auto add = [&](const std::string& kind, const std::string& subject, const std::string& text) {
+        lines.add("{" + c_string(kind) + ", " + c_string(subject) + ", " + c_string(text) + "},");
+        ++count;
+    };
+    lines.add("const maniple_rule rules_" + file.name + "[] = {");
+    for (const KernelRules::Extent& extent : file.rules.extents) add("extent", extent.index, extent.formula.text);
+    for (const Condition& condition : file.rules.requirements) add("require", "", condition.text);
+    for (const KernelRules::Domain& domain : file.rules.domains) add("domain", domain.tensor, domain.range.text);
+    if (file.rules.boundary) add("boundary", "", std::string(name_of(*file.rules.boundary)));
+    lines.add("{nullptr, nullptr, nullptr},");
+    lines.add("};");
+    return count;
 }
 
 void print_description(const TypedKernel& kernel, const std::vector<std::string>& sets, Lines& lines) {
     const KernelFile& file = *kernel.file;
     print_parameter_table(file, lines);
+    const std::size_t rules = print_rules(file, lines);
     lines.add("const maniple_kernel_table* const tables_" + file.name + "[] = {");
     for (const std::string& set : sets) lines.add("&maniple_kernel_" + file.name + "_" + set + ",");
     lines.add("};");
@@ -72,7 +94,8 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
               std::to_string(kernel.counted_flops_per_point.value_or(-1)) + ", " +
               std::to_string(file.tolerance.value_or(-1)) + ", " + (kernel.exact ? "1" : "0") + ",");
     lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name + ", &maniple_kernel_" +
-              file.name + "_gpu");
+              file.name + "_gpu,");
+    lines.add(std::to_string(rules) + ", rules_" + file.name);
     lines.add("};");
     lines.add("");
 }

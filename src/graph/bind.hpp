@@ -18,8 +18,9 @@ struct BindRequest {
     std::vector<std::int64_t> axes;        ///< of a fold by axis; as written, may be negative
     bool all_axes = true;                  ///< `axis` is absent: every axis is contracted
     bool keepdims = false;
-    std::vector<std::pair<std::string, std::int64_t>> integers;  ///< integer parameters, for `±radius`
-    std::vector<std::pair<std::string, std::int64_t>> extents;   ///< of indices, where no input gives them
+    std::vector<std::pair<std::string, std::int64_t>> integers;   ///< integer parameters
+    std::vector<std::pair<std::string, Place>> parameter_places;  ///< of the parameters that the call gives
+    std::vector<std::pair<std::string, std::int64_t>> extents;    ///< of indices, where neither input nor rule does
     Place kernel_place;
     std::vector<Place> axes_places;  ///< of each of `axes`
 };
@@ -27,10 +28,12 @@ struct BindRequest {
 struct Binding {
     BoundSignature signature;
     std::vector<Shape> outputs;
+    std::vector<ElementDomain> domains;
 };
 
 /// Errors: JobError at the argument concerned: a wrong rank, an index with two sizes, shapes that do not broadcast,
-/// an axis out of range, a maximum over nothing.
+/// an axis out of range, a maximum over nothing, a rule of the description that does not hold, an access that leaves
+/// its tensor without a boundary rule.
 Binding bind_signature(const BindRequest& request);
 
 }  // namespace maniple

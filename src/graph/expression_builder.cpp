@@ -131,6 +131,7 @@ std::vector<ExpressionValue> ExpressionBuilder::add_operation(const Expression& 
     }
     const Binding binding = bind_signature(bind_request(expression, parameters, operation));
     operation.bound = binding.signature;
+    operation.domains = binding.domains;
     operation.boundary = boundary_rule(parameters, operation);
     return finish_operation(std::move(operation), binding.outputs);
 }
@@ -213,14 +214,22 @@ BindRequest ExpressionBuilder::bind_request(const Expression& expression, const 
     request.all_axes = parameters.all_axes;
     request.keepdims = parameters.keepdims;
     request.integers = parameters.integers;
+    request.parameter_places = parameters.places;
     request.kernel_place = expression.place;
     request.axes_places = parameters.axes_places;
     return request;
 }
 
 BoundaryRule ExpressionBuilder::boundary_rule(const CallParameters& parameters, const Operation& operation) const {
-    if (!operation.kernel->signature.has_halo()) return {};
-    const int rank = graph_[operation.inputs[0]].shape.rank();
+    if (!operation.kernel->signature.may_leave()) return {};
+    int rank = graph_[operation.inputs[0]].shape.rank();
+    for (const BoundAccess& read : operation.bound.reads) {
+        const bool leaves =
+            std::any_of(read.axes.begin(), read.axes.end(), [](const AxisMap& map) { return map.leaves; });
+        if (leaves) rank = std::max(rank, static_cast<int>(read.axes.size()));
+    }
+    if (const std::optional<Boundary> fixed = operation.kernel->rules.boundary)
+        return BoundaryRule(static_cast<std::size_t>(rank), *fixed);
     if (!parameters.boundary_by_axis) return BoundaryRule(static_cast<std::size_t>(rank), parameters.boundary[0]);
     if (static_cast<int>(parameters.boundary.size()) != rank) {
         throw JobError(parameters.boundary_place, "boundary has " + std::to_string(parameters.boundary.size()) +

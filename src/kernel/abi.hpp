@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define MANIPLE_ABI_VERSION 3
+#define MANIPLE_ABI_VERSION 4
 #define MANIPLE_MAX_RANK 8
 #define MANIPLE_MAX_GPU_TENSORS 8
 #define MANIPLE_MAX_GPU_PARAMETERS 16
@@ -164,7 +164,19 @@ typedef struct maniple_parameter_description {
     int32_t required; /* else default_value holds */
     maniple_parameter default_value;
     const char* documentation;
+    const char* value; /* a formula over the parameters before it, computed in f64: no call gives it; else null */
 } maniple_parameter_description;
+
+/* What a description says of every call, in the language of kernel/formula.hpp:
+ *   "extent"    index, formula      the extent of an index that no input gives alone
+ *   "require"   "", condition       what must hold
+ *   "domain"    input, range        what its elements, integers, may be
+ *   "boundary"  "", word            the boundary rule of every call: there is no parameter */
+typedef struct maniple_rule {
+    const char* kind;
+    const char* subject;
+    const char* text;
+} maniple_rule;
 
 typedef struct maniple_kernel_description {
     int32_t abi_version;
@@ -183,6 +195,8 @@ typedef struct maniple_kernel_description {
     const char* const* instruction_sets;       /* "checked", "v2", "v3", "v4" or "checked", "base" */
     const maniple_kernel_table* const* tables; /* as many as instruction_sets */
     const maniple_gpu_table* gpu;              /* null where the pack was built without shaders */
+    int32_t rule_count;
+    const maniple_rule* rules;
 } maniple_kernel_description;
 
 /* What maniple_add_kernels(NAME …) links together: exported as `maniple_pack_NAME`. */

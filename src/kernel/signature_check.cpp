@@ -44,9 +44,7 @@ void check_inputs(const Signature& signature, const SignaturePlaces& places, con
 void check_output_subscript(const Signature& signature, const Subscript& subscript, std::size_t place, Names& seen,
                             const SignatureFail& fail) {
     if (subscript.kind == Subscript::Kind::ellipsis) return;
-    if (subscript.kind == Subscript::Kind::whole || subscript.terms.size() != 1 ||
-        subscript.terms[0].coefficient != 1 || subscript.offset != 0 || subscript.halo != 0 ||
-        !subscript.halo_parameter.empty()) {
+    if (subscript.index_alone().empty() || subscript.has_halo()) {
         fail(place, "an output's subscript is one index alone, so that every element is written once");
     }
     const std::string& index = subscript.terms[0].index;

@@ -121,13 +121,13 @@ TEST(KernelRegistry, RefusesDescriptionsThatContradictThemselves) {
 
 TEST(KernelRegistry, RefusesAParameterOfTypeDtypeWithADefault) {
     ChangedPack pack;
-    maniple_parameter_description parameter{"dtype", "dtype", 1, {0}, "d"};
+    maniple_parameter_description parameter{"dtype", "dtype", 1, {0}, "d", nullptr};
     pack.description.parameters = &parameter;
     pack.description.parameter_count = 1;
     EXPECT_NO_THROW(KernelRegistry{pack.pack()});
     parameter.required = 0;
     EXPECT_THROW(KernelRegistry{pack.pack()}, UnavailableError);
-    parameter = {"dtype", "type", 1, {0}, "d"};
+    parameter = {"dtype", "type", 1, {0}, "d", nullptr};
     EXPECT_THROW(KernelRegistry{pack.pack()}, UnavailableError);
 }
 

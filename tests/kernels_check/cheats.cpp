@@ -138,6 +138,8 @@ struct Cheat {
                                                                                            sets,
                                                                                            instruction_sets,
                                                                                            tables,
+                                                                                           nullptr,
+                                                                                           0,
                                                                                            nullptr} {}
     Cheat(const Cheat&) = delete;
     Cheat& operator=(const Cheat&) = delete;
