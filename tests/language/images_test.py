@@ -67,6 +67,8 @@ class Cases:
         for _ in range(6):
             self.add_correlation()
             self.add_pools()
+        for _ in range(3):
+            self.add_chain()
         self.add_mandelbrot()
         self.add_forces(33, 0.125, False)
         self.add_forces(20, 0.0, True)
@@ -110,7 +112,24 @@ class Cases:
                   windows(whole, size, stride).max(axis=(4, 5)))
         mean = cut.astype(np.float64).mean(axis=(4, 5))
         self.call("avg_pool2d(%s, size=%d, stride=%d)" % (name, size, stride), mean.astype(dtype),
-                  np.finfo(dtype).eps * (abs(mean) + np.finfo(dtype).tiny))
+                  size * size * np.finfo(dtype).eps * abs(cut.astype(np.float64)).mean(axis=(4, 5)))
+
+    def whole_numbers(self, *shape):
+        """Numbers whose products and sums are exact."""
+        return self.rng.integers(-2, 3, shape).astype(np.float32)
+
+    def add_chain(self):
+        """What one rank or lane makes is read with strides and edges by others."""
+        pick = self.choice.randint
+        x, first = self.whole_numbers(pick(1, 2), 2, pick(9, 20), pick(9, 20)), self.whole_numbers(3, 2, 3, 3)
+        second = self.whole_numbers(2, 3, pick(1, 3), pick(1, 3))
+        pads, strides, size = [pick(0, 2), pick(0, 2)], [pick(1, 2), pick(1, 2)], pick(1, 2)
+        names = [self.input(array) for array in (x, first, second)]
+        text = "cross_correlation2d(cross_correlation2d(abs(%s), %s, pad=%d, stride=%d), %s, pad=%d, stride=%d)" % (
+            names[0], names[1], pads[0], strides[0], names[2], pads[1], strides[1])
+        middle = correlate(abs(x), first, strides[0], pads[0])
+        expected = windows(correlate(middle, second, strides[1], pads[1]), size, 1).max(axis=(4, 5))
+        self.call("max_pool2d(%s, size=%d, stride=1)" % (text, size), expected.astype(np.float32))
 
     def add_mandelbrot(self):
         for width, height, iterations in ((61, 40, 300), (1, 1, 0), (7, 0, 5)):
@@ -146,6 +165,32 @@ class Cases:
         return "\n".join(lines + ["outputs:"] + ["  %s: out.h5:/%s" % (name, name) for name in self.graph]) + "\n"
 
 
+LOOP = """maniple: 1
+name: again
+inputs: {u: data.h5:/u, w: data.h5:/w}
+graph: {next: "cross_correlation2d(u, w, pad=1)"}
+loop: {steps: 4, carry: {u: next}}
+outputs: {next: out.h5:/next}
+"""
+
+
+def check_loop(ranks, lanes):
+    rng = np.random.default_rng(ranks)
+    u, w = rng.integers(-1, 2, (1, 2, 11, 12)).astype(np.float32), rng.integers(-1, 2, (2, 2, 3, 3)).astype(np.float32)
+    with runner.Folder(LOOP) as folder:
+        with h5py.File(folder.file("data.h5"), "w") as file:
+            file["u"], file["w"] = u, w
+        run = folder.run(ranks, "--lanes", lanes)
+        expected = u
+        for _ in range(4):
+            expected = correlate(expected, w, 1, 1)
+        good = run.returncode == 0
+        if good:
+            with h5py.File(folder.file("out.h5")) as file:
+                good = np.array_equal(file["next"][()], expected)
+        runner.expect(good, "a loop on %d ranks, --lanes %s: %s" % (ranks, lanes, run.stderr))
+
+
 def close(found, expected, bound):
     if found.shape != expected.shape:
         return False
@@ -171,6 +216,7 @@ def main():
             with h5py.File(folder.file("data.h5"), "w") as file:
                 for name, array in cases.inputs.items():
                     file[name] = array
+            check_loop(ranks, lanes)
             where = "seed %d on %d ranks, --lanes %s" % (100 * seed + number, ranks, lanes)
             run = folder.run(ranks, "--lanes", lanes)
             runner.expect(run.returncode == 0, "%s ends with %d: %s" % (where, run.returncode, run.stderr))
