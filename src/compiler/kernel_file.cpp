@@ -187,7 +187,7 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
     file.root = std::make_unique<YamlNode>(compose_yaml(text, path));
     const YamlNode& root = *file.root;
     std::vector<std::string> keys = {"kernel", "doc",       "signature", "parameters", "types",
-                                     "flops",  "tolerance", "body",      "fold"};
+                                     "flops",  "tolerance", "body",      "fold",       "empty"};
     keys.insert(keys.end(), rule_keys.begin(), rule_keys.end());
     check_keys(root, keys, "the description");
     read_name(file, root, path);
@@ -206,6 +206,12 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
         file.tolerance = real_number(*tolerance, "tolerance");
         if (*file.tolerance < 0) fail(Spot{tolerance}, "a tolerance is at least 0");
     }
+    if (const YamlNode* const empty = root.find("empty")) {
+        if (scalar(*empty, "empty") != "refused" || !file.is_fold())
+            fail(Spot{empty}, "empty: refused is what a fold may say: there is no result without elements");
+        file.needs_elements = true;
+    }
+    if (file.signature.fold == "max" || file.signature.fold == "min") file.needs_elements = true;
     read_body(file, root);
     return file;
 }

@@ -13,7 +13,6 @@ struct Described {
     bool required = true;
     std::string default_value = "{0}";
     std::string documentation;
-    std::string value = "nullptr";
 };
 
 std::string real_text(double real) {
@@ -22,13 +21,26 @@ std::string real_text(double real) {
     return number;
 }
 
+/// The rules of every call as entries behind the parameters (kernel/README.md).
+void add_rules(const KernelFile& file, std::vector<Described>& result) {
+    const auto add = [&](const std::string& subject, const std::string& kind, const std::string& text) {
+        result.push_back({subject, kind, false, "{0}", text});
+    };
+    for (const ParameterDeclaration& parameter : file.parameters) {
+        if (parameter.value) add(parameter.name, "value", parameter.value->text);
+    }
+    for (const KernelRules::Extent& extent : file.rules.extents) add(extent.index, "extent", extent.formula.text);
+    for (const Condition& condition : file.rules.requirements) add("", "require", condition.text);
+    for (const KernelRules::Domain& domain : file.rules.domains) add(domain.tensor, "domain", domain.range.text);
+    if (file.rules.boundary) add("", "fixed boundary", std::string(name_of(*file.rules.boundary)));
+}
+
 /// The declared parameters first, so that their numbers are those of maniple_call::parameters; then the one of type
-/// dtype, and what the signature implies.
+/// dtype, what the signature implies, and the rules.
 std::vector<Described> described_parameters(const KernelFile& file) {
     std::vector<Described> result;
     for (const ParameterDeclaration& parameter : file.parameters) {
-        Described described{parameter.name, "real", parameter.required, "", parameter.documentation, "nullptr"};
-        if (parameter.value) described.value = c_string(parameter.value->text);
+        Described described{parameter.name, "real", parameter.required, "", parameter.documentation};
         if (parameter.type == ParameterDeclaration::Type::real) {
             described.default_value = real_text(parameter.real);
         } else {
@@ -37,16 +49,15 @@ std::vector<Described> described_parameters(const KernelFile& file) {
         }
         result.push_back(described);
     }
-    if (file.dtype) result.push_back({file.dtype->name, "dtype", true, "{0}", file.dtype->documentation, "nullptr"});
+    if (file.dtype) result.push_back({file.dtype->name, "dtype", true, "{0}", file.dtype->documentation});
     if (file.signature.may_leave() && !file.rules.boundary) {
-        result.push_back(
-            {"boundary", "boundary", false, "{0}", "what lies beyond the edge: clamp, zero or periodic", "nullptr"});
+        result.push_back({"boundary", "boundary", false, "{0}", "what lies beyond the edge: clamp, zero or periodic"});
     }
     if (file.signature.contracted_by_axis) {
-        result.push_back({"axis", "axes", false, "{0}", "the axes to reduce; all where it is absent", "nullptr"});
-        result.push_back(
-            {"keepdims", "boolean", false, "{.integer = 0}", "keep the reduced axes with extent 1", "nullptr"});
+        result.push_back({"axis", "axes", false, "{0}", "the axes to reduce; all where it is absent"});
+        result.push_back({"keepdims", "boolean", false, "{.integer = 0}", "keep the reduced axes with extent 1"});
     }
+    add_rules(file, result);
     return result;
 }
 
@@ -55,34 +66,16 @@ void print_parameter_table(const KernelFile& file, Lines& lines) {
     for (const Described& parameter : described_parameters(file)) {
         lines.add("{" + c_string(parameter.name) + ", " + c_string(parameter.type) + ", " +
                   (parameter.required ? "1" : "0") + ", " + parameter.default_value + ", " +
-                  c_string(parameter.documentation) + ", " + parameter.value + "},");
+                  c_string(parameter.documentation) + "},");
     }
     // C++ has no empty arrays.
-    lines.add("{nullptr, nullptr, 0, {0}, nullptr, nullptr},");
+    lines.add("{nullptr, nullptr, 0, {0}, nullptr},");
     lines.add("};");
-}
-
-/// The rules as maniple_rule; their number.
-std::size_t print_rules(const KernelFile& file, Lines& lines) {
-    std::size_t count = 0;
-    const auto add = [&](const std::string& kind, const std::string& subject, const std::string& text) {
-        lines.add("{" + c_string(kind) + ", " + c_string(subject) + ", " + c_string(text) + "},");
-        ++count;
-    };
-    lines.add("const maniple_rule rules_" + file.name + "[] = {");
-    for (const KernelRules::Extent& extent : file.rules.extents) add("extent", extent.index, extent.formula.text);
-    for (const Condition& condition : file.rules.requirements) add("require", "", condition.text);
-    for (const KernelRules::Domain& domain : file.rules.domains) add("domain", domain.tensor, domain.range.text);
-    if (file.rules.boundary) add("boundary", "", std::string(name_of(*file.rules.boundary)));
-    lines.add("{nullptr, nullptr, nullptr},");
-    lines.add("};");
-    return count;
 }
 
 void print_description(const TypedKernel& kernel, const std::vector<std::string>& sets, Lines& lines) {
     const KernelFile& file = *kernel.file;
     print_parameter_table(file, lines);
-    const std::size_t rules = print_rules(file, lines);
     lines.add("const maniple_kernel_table* const tables_" + file.name + "[] = {");
     for (const std::string& set : sets) lines.add("&maniple_kernel_" + file.name + "_" + set + ",");
     lines.add("};");
@@ -92,10 +85,10 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
     lines.add(std::to_string(described_parameters(file).size()) + ", parameters_" + file.name + ",");
     lines.add(std::to_string(kernel.flops_per_point) + ", " +
               std::to_string(kernel.counted_flops_per_point.value_or(-1)) + ", " +
-              std::to_string(file.tolerance.value_or(-1)) + ", " + (kernel.exact ? "1" : "0") + ",");
+              std::to_string(file.tolerance.value_or(-1)) + ", " + (file.needs_elements ? "1, " : "0, ") +
+              (kernel.exact ? "1" : "0") + ",");
     lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name + ", &maniple_kernel_" +
-              file.name + "_gpu,");
-    lines.add(std::to_string(rules) + ", rules_" + file.name);
+              file.name + "_gpu");
     lines.add("};");
     lines.add("");
 }
@@ -103,7 +96,7 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
 }  // namespace
 
 std::string print_pack(const std::string& name, const std::vector<TypedKernel>& kernels,
-                       const std::vector<std::string>& sets) {
+                       const std::vector<CompositeFile>& composites, const std::vector<std::string>& sets) {
     Lines lines;
     for (const TypedKernel& kernel : kernels) {
         for (const std::string& set : sets) {
@@ -123,10 +116,16 @@ std::string print_pack(const std::string& name, const std::vector<TypedKernel>& 
     for (const TypedKernel& kernel : kernels) lines.add("&description_" + kernel.file->name + ",");
     lines.add("};");
     lines.add("");
+    lines.add("const maniple_composite composites[] = {");
+    for (const CompositeFile& each : composites)
+        lines.add("{" + c_string(each.name) + ", " + c_string(each.text) + "},");
+    lines.add("{nullptr, nullptr},");  // C++ has no empty arrays
+    lines.add("};");
+    lines.add("");
     lines.add("}  // namespace");
     lines.add("");
     lines.add("extern \"C\" const maniple_pack maniple_pack_" + name + " = {MANIPLE_ABI_VERSION, " +
-              std::to_string(kernels.size()) + ", kernels};");
+              std::to_string(kernels.size()) + ", kernels, " + std::to_string(composites.size()) + ", composites};");
     return "// Made by maniple-kernelc.\n" + std::string(abi_text) + lines.text();
 }
 

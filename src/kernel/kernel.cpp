@@ -113,19 +113,31 @@ Boundary parse_boundary(const std::string& kernel, std::string_view word) {
     refuse(kernel, "it has the unknown boundary rule '" + std::string(word) + "'");
 }
 
-void read_rule(const maniple_rule& rule, Kernel& kernel) {
-    const std::string_view kind = rule.kind;
-    if (kind == "extent") {
-        kernel.rules.extents.push_back({rule.subject, parsed(kernel.name, rule.text, parse_formula)});
-    } else if (kind == "require") {
-        kernel.rules.requirements.push_back(parsed(kernel.name, rule.text, parse_condition));
-    } else if (kind == "domain") {
-        kernel.rules.domains.push_back({rule.subject, parsed(kernel.name, rule.text, parse_formula_range)});
-    } else if (kind == "boundary") {
-        kernel.rules.boundary = parse_boundary(kernel.name, rule.text);
-    } else {
-        refuse(kernel.name, "it has a rule of the unknown kind '" + std::string(kind) + "'");
+/// The value of a parameter that no call gives.
+void read_value(const maniple_parameter_description& entry, Kernel& kernel) {
+    for (KernelParameter& parameter : kernel.parameters) {
+        if (parameter.name == entry.name) parameter.value = parsed(kernel.name, entry.documentation, parse_formula);
     }
+}
+
+/// False if `entry` is no rule but a parameter.
+bool read_rule(const maniple_parameter_description& entry, Kernel& kernel) {
+    const std::string_view kind = entry.type;
+    const char* const text = entry.documentation;
+    if (kind == "value") {
+        read_value(entry, kernel);
+    } else if (kind == "extent") {
+        kernel.rules.extents.push_back({entry.name, parsed(kernel.name, text, parse_formula)});
+    } else if (kind == "require") {
+        kernel.rules.requirements.push_back(parsed(kernel.name, text, parse_condition));
+    } else if (kind == "domain") {
+        kernel.rules.domains.push_back({entry.name, parsed(kernel.name, text, parse_formula_range)});
+    } else if (kind == "fixed boundary") {
+        kernel.rules.boundary = parse_boundary(kernel.name, text);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 Signature parse_description_signature(const std::string& kernel, const char* text) {
@@ -147,19 +159,18 @@ Kernel read_description(const maniple_kernel_description& description) {
     kernel.signature = parse_description_signature(kernel.name, description.signature);
     for (std::int32_t i = 0; i < description.parameter_count; ++i) {
         const maniple_parameter_description& parameter = description.parameters[i];
-        kernel.parameters.push_back({parameter.name,
-                                     parse_parameter_type(kernel.name, parameter.type),
-                                     parameter.required != 0,
-                                     parameter.default_value,
-                                     parameter.documentation,
-                                     {}});
-        if (parameter.value != nullptr)
-            kernel.parameters.back().value = parsed(kernel.name, parameter.value, parse_formula);
+        if (read_rule(parameter, kernel)) continue;
+        KernelParameter& read = kernel.parameters.emplace_back();
+        read.name = parameter.name;
+        read.type = parse_parameter_type(kernel.name, parameter.type);
+        read.required = parameter.required != 0;
+        read.default_value = parameter.default_value;
+        read.documentation = parameter.documentation;
     }
-    for (std::int32_t i = 0; i < description.rule_count; ++i) read_rule(description.rules[i], kernel);
     check_dtype_parameter(kernel);
     kernel.flops_per_point = description.flops_per_point;
     kernel.counted_flops_per_point = description.counted_flops_per_point;
+    kernel.needs_elements = description.needs_elements != 0;
     kernel.exact = description.exact != 0;
     if (description.table_count < 1) refuse(kernel.name, "it has no code");
     for (std::int32_t i = 0; i < description.table_count; ++i) {
@@ -239,6 +250,14 @@ KernelRegistry::KernelRegistry(const maniple_pack& pack) {
     for (std::size_t i = 1; i < kernels_.size(); ++i) {
         if (kernels_[i - 1].name == kernels_[i].name) refuse(kernels_[i].name, "the pack has it twice");
     }
+    for (std::int32_t i = 0; i < pack.composite_count; ++i)
+        composites_.push_back({pack.composites[i].name, pack.composites[i].text});
+    std::sort(composites_.begin(), composites_.end(),
+              [](const CompositeText& a, const CompositeText& b) { return a.name < b.name; });
+    for (std::size_t i = 0; i < composites_.size(); ++i) {
+        if (find(composites_[i].name) != nullptr || (i > 0 && composites_[i - 1].name == composites_[i].name))
+            refuse(composites_[i].name, "the pack has it twice");
+    }
 }
 
 const Kernel* KernelRegistry::find(std::string_view name) const {
@@ -248,9 +267,17 @@ const Kernel* KernelRegistry::find(std::string_view name) const {
     return found != kernels_.end() && found->name == name ? &*found : nullptr;
 }
 
+const CompositeText* KernelRegistry::find_composite(std::string_view name) const {
+    const auto found = std::find_if(composites_.begin(), composites_.end(),
+                                    [&](const CompositeText& composite) { return composite.name == name; });
+    return found == composites_.end() ? nullptr : &*found;
+}
+
 std::vector<std::string> KernelRegistry::names() const {
     std::vector<std::string> result;
     for (const Kernel& kernel : kernels_) result.push_back(kernel.name);
+    for (const CompositeText& composite : composites_) result.push_back(composite.name);
+    std::sort(result.begin(), result.end());
     return result;
 }
 

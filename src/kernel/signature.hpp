@@ -16,7 +16,7 @@ struct Subscript {
     enum class Kind {
         affine,    ///< sum of coefficient × index, plus offsets, plus or minus a halo
         whole,     ///< `*`: the whole axis
-        ellipsis,  ///< `...`: any number of axes, broadcast as NumPy does; stands alone in its access
+        ellipsis,  ///< `...`: any number of axes, broadcast as NumPy does; stands first in its access
     };
     /// coefficient × parameter × index.
     struct Term {
@@ -48,6 +48,7 @@ struct Access {
     std::string tensor;
     std::vector<Subscript> subscripts;
     bool has_ellipsis() const;
+    std::vector<Subscript> named() const;  ///< without the ellipsis
 };
 
 /// `inputs -> outputs : qualifiers`, as it was written.
@@ -56,11 +57,13 @@ struct Access {
 ///   access     := NAME '[' [subscript {',' subscript}] ']'
 ///   subscript  := '...' | '*' | term {('+'|'-') term} ['±' (NUMBER | NAME)]
 ///   term       := factor {'*' factor}, factor := NUMBER | NAME
-///   qualifier  := ('sum'|'max'|'min'|'fold') '(' names ')' | 'whole' '(' names ')' | 'irregular'
+///   qualifier  := ('sum'|'max'|'min'|'fold') '(' ['...' ','] names ')' | 'whole' '(' names ')' | 'irregular'
 ///
+/// `...` are leading axes: those of all inputs, broadcast. An input without it is read for each of their points; outputs
+/// have it, all of them, or none: then they are contracted, `fold(...)`.
 /// A term has at most one index, and may have one integer parameter. A name in an input's subscript is an index if an
 /// output has it or a qualifier names it; a name beside an index may be a parameter else.
-/// The names of a fold are contracted indices, or the one word `axis`: then the accesses are ellipses and
+/// The names of a fold are contracted indices, or the one word `axis`: then the accesses are ellipses alone and
 /// the indices contracted are those that the parameter `axis` selects. '+-' may be written for '±'.
 struct Signature {
     std::string text;
@@ -69,6 +72,7 @@ struct Signature {
     std::string fold;             ///< "", "sum", "max", "min" or "fold"
     std::vector<std::string> contracted;
     bool contracted_by_axis = false;  ///< `sum(axis)`
+    bool contracts_ellipsis = false;  ///< `sum(...)`
     std::vector<std::string> whole;
     bool irregular = false;
 
@@ -78,12 +82,16 @@ struct Signature {
     /// Whether an access may leave its tensor: it has a halo, a negative offset, or one that a parameter gives. The
     /// kernel then has a boundary rule.
     bool may_leave() const;
-    /// All index names: those of the outputs in order, then the contracted and other ones. Empty for ellipses.
+    bool has_ellipsis() const;   ///< in any access
+    bool only_ellipses() const;  ///< every access is `[...]`: no index has a name
+    /// All index names: those of the outputs in order, then the contracted and other ones. They stand for the last loop
+    /// indices; those before them are the axes of the ellipsis.
     std::vector<std::string> index_names() const;
 };
 
 /// Parses and checks a signature: every output index is affine with coefficient 1, no offset and no halo;
-/// contracted and whole indices exist; a subscript with a parameter has an index; no index is both; an output names no contracted index.
+/// contracted and whole indices exist; a subscript with a parameter has an index; no index is both; an output names no
+/// contracted index; an ellipsis is contracted if and only if the outputs lack it.
 /// Errors: JobError whose place has line 1 and the column within `text` (the caller moves it).
 Signature parse_signature(std::string_view text);
 

@@ -121,13 +121,13 @@ TEST(KernelRegistry, RefusesDescriptionsThatContradictThemselves) {
 
 TEST(KernelRegistry, RefusesAParameterOfTypeDtypeWithADefault) {
     ChangedPack pack;
-    maniple_parameter_description parameter{"dtype", "dtype", 1, {0}, "d", nullptr};
+    maniple_parameter_description parameter{"dtype", "dtype", 1, {0}, "d"};
     pack.description.parameters = &parameter;
     pack.description.parameter_count = 1;
     EXPECT_NO_THROW(KernelRegistry{pack.pack()});
     parameter.required = 0;
     EXPECT_THROW(KernelRegistry{pack.pack()}, UnavailableError);
-    parameter = {"dtype", "type", 1, {0}, "d", nullptr};
+    parameter = {"dtype", "type", 1, {0}, "d"};
     EXPECT_THROW(KernelRegistry{pack.pack()}, UnavailableError);
 }
 

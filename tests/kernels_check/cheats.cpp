@@ -138,8 +138,6 @@ struct Cheat {
                                                                                            sets,
                                                                                            instruction_sets,
                                                                                            tables,
-                                                                                           nullptr,
-                                                                                           0,
                                                                                            nullptr} {}
     Cheat(const Cheat&) = delete;
     Cheat& operator=(const Cheat&) = delete;
