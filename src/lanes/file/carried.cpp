@@ -12,6 +12,7 @@
 #include "lanes/file/hdf5_types.hpp"
 #include "lanes/file/input_dataset.hpp"
 #include "lanes/file/output_content.hpp"
+#include "lanes/file/shield.hpp"
 #include "lanes/file/slice.hpp"
 
 namespace maniple {
@@ -204,6 +205,12 @@ struct CarriedMetadata::State {
     std::vector<Stored> stored;
     std::map<std::pair<std::string, std::int64_t>, std::string> nameless;  ///< paths by group and length
 
+    /// For all that is done with what an input's file holds.
+    CrashNotice notice_for(int input) const {
+        const FileReference& from = *inputs.at(static_cast<std::size_t>(input))->from;
+        return CrashNotice(from.path, from.place);
+    }
+
     const Source& source(int input) {
         auto found = sources.find(input);
         if (found != sources.end()) return found->second;
@@ -272,6 +279,7 @@ struct CarriedMetadata::State {
     bool carry_axis(const OutputDataset& output, int axis, hid_t file) {
         std::optional<ScalePart> part;
         const ScaleOrigin& origin = output.scales[static_cast<std::size_t>(axis)];
+        const CrashNotice notice = notice_for(origin.input);
         try {
             part = find_scale(origin, output.shape[axis]);
         } catch (const std::exception& error) {
@@ -310,6 +318,7 @@ CarriedMetadata::~CarriedMetadata() = default;
 
 void CarriedMetadata::carry_attributes(const OutputDataset& output, hid_t dataset) {
     if (output.attributes_from < 0) return;
+    const CrashNotice notice = state_->notice_for(output.attributes_from);
     const State::Source* from = nullptr;
     std::vector<std::string> names;
     try {

@@ -54,7 +54,7 @@ private:
 
     static void check_mask(const InputSpec& input, const InputDataset& data) {
         if (!input.mask_fill) return;
-        if (!is_floating(input.dtype.value_or(data.dtype))) {
+        if (!input.dtype && !is_floating(data.dtype)) {
             throw JobError(input.mask_place,
                            fmt::format("'mask: fill' makes elements NaN, which {}, the type of '{}', cannot hold: "
                                        "write dtype: f32 or f64",

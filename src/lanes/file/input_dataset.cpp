@@ -13,6 +13,7 @@
 #include "base/text.hpp"
 #include "lanes/file/hdf5_types.hpp"
 #include "lanes/file/shield.hpp"
+#include "lanes/file/storage.hpp"
 
 namespace maniple {
 namespace {
@@ -75,83 +76,6 @@ bool links_exist(hid_t file, const std::string& name, hid_t access) {
         }
         if (end == std::string::npos) return true;
     }
-}
-
-/// What is wrong with the filters of the data set, or "".
-std::string refuse_filters(hid_t properties) {
-    const auto filters = hdf5::check(H5Pget_nfilters(properties), "reading the filters");
-    for (unsigned i = 0; i < static_cast<unsigned>(filters); ++i) {
-        unsigned flags = 0, configuration = 0;
-        std::size_t values = 0;
-        char name[64] = {};
-        const H5Z_filter_t filter =
-            H5Pget_filter2(properties, i, &flags, &values, nullptr, sizeof name, name, &configuration);
-        hdf5::check(filter, "reading a filter");
-        if (H5Zfilter_avail(filter) <= 0) {
-            return fmt::format("is compressed with filter {} ('{}'), which this HDF5 library does not have",
-                               static_cast<int>(filter), printable(name));
-        }
-    }
-    return {};
-}
-
-/// Bytes of the chunks that the file has, for a chunked data set; 0 for any other.
-hsize_t allocated_bytes(hid_t dataset, const Shape& chunk, std::size_t element_bytes) {
-    if (chunk.rank() == 0) return 0;
-    const hdf5::Handle space(H5Dget_space(dataset), H5Sclose, "reading the extents");
-    hsize_t chunks = 0;
-    hdf5::check(H5Dget_num_chunks(dataset, space, &chunks), "counting the chunks");
-    const std::int64_t bytes = checked_bytes(chunk, static_cast<std::int64_t>(element_bytes));
-    hsize_t all = 0;
-    if (bytes < 0 || __builtin_mul_overflow(chunks, static_cast<hsize_t>(bytes), &all)) return HSIZE_UNDEF;
-    return all;
-}
-
-/// Whether the data set is small enough to look at its whole chunk index, so that damage is found before the run.
-bool has_few_chunks(const Shape& shape, const Shape& chunk) {
-    constexpr std::int64_t few = 10'000;
-    std::int64_t chunks = 1;
-    for (int axis = 0; axis < chunk.rank() && chunks <= few; ++axis) {
-        if (chunk[axis] < 1 || shape[axis] / chunk[axis] >= few) return false;
-        chunks *= shape[axis] / chunk[axis] + 1;
-    }
-    return chunks <= few;
-}
-
-/// Extents for which the file holds next to nothing are not believed: HDF5 would give fill values for all of them.
-/// `held`: the bytes that are there.
-bool is_absurd(hsize_t claimed, hsize_t held, hsize_t file_bytes) {
-    constexpr hsize_t always_believed = hsize_t{1} << 30, values_per_byte = 1000;
-    const hsize_t believed =
-        std::max(always_believed, std::min(file_bytes, HSIZE_UNDEF / values_per_byte) * values_per_byte);
-    return claimed > held && claimed - held > believed;
-}
-
-/// What is wrong with the extents, or "": data that the file claims to hold as they are must fit into it.
-std::string refuse_extents(hid_t dataset, hid_t properties, const InputDataset& data, std::size_t element_bytes,
-                           std::int64_t file_bytes, hsize_t held_elsewhere) {
-    const Shape& shape = data.shape;
-    const std::int64_t bytes = checked_bytes(shape, static_cast<std::int64_t>(element_bytes));
-    if (bytes < 0) return fmt::format("declares the shape {}, more bytes than 2^63 - 1", to_string(shape));
-    if (bytes == 0) return {};
-    const H5D_layout_t layout = H5Pget_layout(properties);
-    const haddr_t offset = H5Dget_offset(dataset);
-    const auto needed = static_cast<hsize_t>(bytes), available = static_cast<hsize_t>(file_bytes);
-    const bool unwritten = layout == H5D_CONTIGUOUS && offset == HADDR_UNDEF;
-    bool too_large = false;
-    if (layout == H5D_CHUNKED || layout == H5D_VIRTUAL || unwritten) {
-        hsize_t held = held_elsewhere;
-        if (has_few_chunks(shape, data.chunk) || is_absurd(needed, 0, available)) {
-            held += allocated_bytes(dataset, data.chunk, element_bytes);
-        }
-        too_large = is_absurd(needed, held, available);
-    } else {
-        const bool beyond_end = layout == H5D_CONTIGUOUS && (offset > available || needed > available - offset);
-        too_large = H5Dget_storage_size(dataset) < needed || needed > available || beyond_end;
-    }
-    if (!too_large) return {};
-    return fmt::format("declares the shape {}, {}, but the file has only {}", to_string(shape), format_bytes(bytes),
-                       format_bytes(file_bytes));
 }
 
 Shape chunk_of(hid_t properties, int rank) {
@@ -223,7 +147,7 @@ hsize_t check_sources(hid_t dataset, hid_t properties, const Place& place, Follo
 /// What is wrong with how the data set is stored, or "".
 std::string refuse_storage(const InputDataset& data, hid_t type, hid_t properties, const Place& place,
                            Following& following) {
-    std::string wrong = refuse_filters(properties);
+    std::string wrong = filter_problem(properties);
     if (!wrong.empty()) return wrong;
     const std::size_t element_bytes = H5Tget_size(type);
     hsize_t held_elsewhere = 0;
@@ -240,7 +164,7 @@ std::string refuse_storage(const InputDataset& data, hid_t type, hid_t propertie
         held_elsewhere = static_cast<hsize_t>(bytes);
     }
     const hdf5::Handle file(H5Iget_file_id(data.dataset), H5Fclose, "asking for the file");
-    wrong = refuse_extents(data.dataset, properties, data, element_bytes, size_of_open_file(file), held_elsewhere);
+    wrong = extents_problem(data.dataset, properties, data, element_bytes, size_of_open_file(file), held_elsewhere);
     if (wrong.empty() && checked_bytes(data.shape, static_cast<std::int64_t>(size_of(data.dtype))) < 0) {
         wrong = fmt::format("declares the shape {}, more bytes than 2^63 - 1", to_string(data.shape));
     }
@@ -364,7 +288,7 @@ std::string storage_problem(hid_t dataset) {
     if (H5Pget_layout(properties) == H5D_VIRTUAL) return refuse_virtual(External::refused);
     Following nowhere;
     const std::string wrong = raw_storage_problem(properties, {}, 0, nowhere);
-    return wrong.empty() ? refuse_filters(properties) : wrong;
+    return wrong.empty() ? filter_problem(properties) : wrong;
 }
 
 std::int64_t size_of_open_file(hid_t file) {

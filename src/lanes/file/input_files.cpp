@@ -9,6 +9,7 @@
 #include "lanes/file/fill_values.hpp"
 #include "lanes/file/hdf5_types.hpp"
 #include "lanes/file/input_dataset.hpp"
+#include "lanes/file/shield.hpp"
 #include "lanes/file/slabs.hpp"
 #include "lanes/file/slice.hpp"
 
@@ -166,6 +167,7 @@ void InputFiles::read(std::size_t input, const Box& box, const Block& to, const 
                   fmt::format("reading {} of '{}' {} into {} of a block of {}", to_string(box), source.facts.name,
                               to_string(source.facts.shape), to_string(target), to_string(to.box)));
     if (box.empty()) return;
+    const CrashNotice notice(source.from.path, source.from.place);
     try {
         state_->open(source);
         if (dtype == source.data.dtype && dtype != DType::boolean && !source.masked) {
