@@ -112,7 +112,10 @@ std::string extents_problem(hid_t dataset, hid_t properties, const InputDataset&
     const H5D_layout_t layout = H5Pget_layout(properties);
     const haddr_t offset = H5Dget_offset(dataset);
     const auto needed = static_cast<hsize_t>(bytes), available = static_cast<hsize_t>(file_bytes);
-    const bool unwritten = layout == H5D_CONTIGUOUS && offset == HADDR_UNDEF;
+    // In a file with a user block the offset of what was never written is not HADDR_UNDEF but a little more.
+    H5D_space_status_t status = H5D_SPACE_STATUS_ERROR;
+    hdf5::check(H5Dget_space_status(dataset, &status), "reading the layout");
+    const bool unwritten = layout == H5D_CONTIGUOUS && status == H5D_SPACE_STATUS_NOT_ALLOCATED;
     bool too_large = false;
     if (layout == H5D_CHUNKED || layout == H5D_VIRTUAL || unwritten) {
         hsize_t held = held_elsewhere;
