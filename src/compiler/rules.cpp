@@ -43,8 +43,9 @@ Names integer_parameters(const KernelFile& file) {
 void check_extent(const KernelFile& file, const Formula::Step& step, const Spot& spot) {
     for (const Access& access : file.signature.inputs) {
         if (access.tensor != step.name) continue;
-        const auto axes = access.subscripts.size();
-        if (access.has_ellipsis() || static_cast<std::size_t>(step.axis) < axes) return;
+        const std::size_t axes = access.named().size();
+        const bool any = access.has_ellipsis() && axes == 0;
+        if (any || static_cast<std::size_t>(step.axis) < axes) return;
         fail(spot, "'" + step.name + "' has " + std::to_string(axes) + " axes, counted from 0");
     }
     fail(spot, "no input is named '" + step.name + "'", nearest_word(step.name, file.signature.input_names()));

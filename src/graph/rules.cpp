@@ -24,13 +24,23 @@ std::int64_t integer_of(const BindRequest& request, const std::string& name) {
     broken_invariant(__FILE__, __LINE__, name + " is no integer parameter of " + request.kernel->name);
 }
 
+/// Where the axes of a formula begin: behind an ellipsis, if names follow it.
+int first_named_axis(const BindRequest& request, const std::string& tensor, const Shape& shape) {
+    for (const Access& access : request.kernel->signature.inputs) {
+        if (access.tensor != tensor || !access.has_ellipsis() || access.subscripts.size() == 1) continue;
+        return shape.rank() - static_cast<int>(access.named().size());
+    }
+    return 0;
+}
+
 FormulaScope scope_of(const BindRequest& request) {
     FormulaScope scope;
     scope.integer = [&](const std::string& name) { return integer_of(request, name); };
     scope.extent = [&](const std::string& tensor, int axis) {
         const std::size_t argument = argument_of(request, tensor);
         const Shape& shape = request.inputs[argument];
-        if (axis < shape.rank()) return shape[axis];
+        const int from = first_named_axis(request, tensor, shape) + axis;
+        if (from >= 0 && from < shape.rank()) return shape[from];
         throw JobError(request.input_places[argument],
                        request.kernel->name + " needs axis " + std::to_string(axis) + " of its argument " + tensor +
                            ", '" + request.input_texts[argument] + "' has " + std::to_string(shape.rank()));
