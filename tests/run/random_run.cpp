@@ -119,11 +119,34 @@ void expect_busy(const Graph& graph, const Plan& plan, const Layout& layout, con
         if (points.empty() || points.volume() < static_cast<std::int64_t>(lanes.size())) continue;
         for (const int lane : lanes) {
             if (lane != LaneChoice::cpu_lane) {
-                EXPECT_GT(totals.gpu_operations[static_cast<std::size_t>(lane)], 0) 
+                EXPECT_GT(totals.gpu_operations[static_cast<std::size_t>(lane)], 0)
                     << "gpu lane " << lane << " for " << graph.operations[i].name << " over " << to_string(points);
             }
         }
     }
+}
+
+/// For every operation any grid that it may have, most ranks busy or few; ranks differ from one operation to the next.
+std::vector<BlockGrid> random_grids(const Graph& graph, std::uint32_t seed, int ranks) {
+    std::mt19937 random(seed * 31 + 7);
+    std::vector<BlockGrid> grids;
+    for (const Operation& operation : graph.operations) {
+        BlockGrid grid;
+        std::vector<int> indices(operation.bound.indices.size());
+        std::iota(indices.begin(), indices.end(), 0);
+        std::shuffle(indices.begin(), indices.end(), random);
+        int left = ranks;
+        for (const int index : indices) {
+            if (!may_cut(operation, index) || grid.cuts.size() == most_cuts) continue;
+            const std::int64_t extent = operation.bound.indices[static_cast<std::size_t>(index)].extent;
+            const int most = static_cast<int>(std::min<std::int64_t>(left, extent));
+            const int parts = 1 + static_cast<int>(random() % static_cast<unsigned>(most));
+            if (parts > 1) grid.cuts.push_back({index, parts});
+            left /= parts;
+        }
+        grids.push_back(grid);
+    }
+    return grids;
 }
 
 }  // namespace
@@ -134,7 +157,10 @@ std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegist
     const Graph graph = build_graph(job, random.catalogue, registry);
     const InputLoader load = [&](const Tensor& tensor) { return input_bytes(tensor, seed); };
     const int max_ranks = static_cast<int>(seed % 5);  // 0: all
-    const Plan plan = make_plan(graph, Machine::uniform(world.size(), {}), {"data", max_ranks});
+    PlanRequest request{"data", max_ranks};
+    const int ranks = max_ranks == 0 ? world.size() : std::min(max_ranks, world.size());
+    if (seed % 3 != 0) request.grids = random_grids(graph, seed, ranks);
+    const Plan plan = make_plan(graph, Machine::uniform(world.size(), {}), request);
     const LaneChoice choice = gpus == nullptr ? LaneChoice{} : gpus->choose(graph, seed, world.rank());
     const Layout layout = build_layout(graph, plan, world.rank(), choice);
     if (gpus != nullptr) gpus->open(graph, layout);
