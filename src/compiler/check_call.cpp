@@ -60,6 +60,14 @@ void Checker::check_call(Expression& call) {
         for (Expression& operand : call.operands) adapt(operand, variant_.real);
         call.type = variant_.real;
     }
+    if (known->rule == Rule::test && !is_float(call.type)) {
+        const Spot spot = call.spot;
+        call = Expression{};  // no integer is NaN or infinite
+        call.kind = Expression::Kind::boolean;
+        call.spot = spot;
+        call.type = ValueType::boolean;
+        return;
+    }
     if (!is_float(call.type)) {
         fail(start_of(call.operands[0]),
              "'" + call.name + "' takes reals, this is " + name_of(call.type) + ": convert it, as in real(…)");

@@ -193,7 +193,8 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
     KernelFile file;
     file.root = std::make_unique<YamlNode>(compose_yaml(text, path));
     const YamlNode& root = *file.root;
-    check_keys(root, {"kernel", "doc", "signature", "parameters", "types", "flops", "tolerance", "body", "fold"},
+    check_keys(root,
+               {"kernel", "doc", "signature", "parameters", "types", "flops", "tolerance", "body", "fold", "empty"},
                "the description");
     read_name(file, root, path);
     file.documentation = scalar(required_field(root, "doc", "the description"), "doc");
@@ -211,6 +212,12 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
         file.tolerance = real_number(*tolerance, "tolerance");
         if (*file.tolerance < 0) fail(Spot{tolerance}, "a tolerance is at least 0");
     }
+    if (const YamlNode* const empty = root.find("empty")) {
+        if (scalar(*empty, "empty") != "refused" || !file.is_fold())
+            fail(Spot{empty}, "empty: refused is what a fold may say: there is no result without elements");
+        file.needs_elements = true;
+    }
+    if (file.signature.fold == "max" || file.signature.fold == "min") file.needs_elements = true;
     read_body(file, root);
     return file;
 }

@@ -70,6 +70,7 @@ struct KernelFile {
     std::optional<double> declared_flops;
     Spot flops_spot;
     std::optional<double> tolerance;  ///< in eps of the output's type
+    bool needs_elements = false;      ///< of a fold: without elements there is no result
     Body body;                        ///< of a kernel without a fold
     Fold fold;
 

@@ -103,8 +103,7 @@ void bind_ellipsis_outputs(const BindRequest& request, Binding& binding) {
 }
 
 void refuse_empty_extremum(const BindRequest& request, const BoundSignature& signature) {
-    const std::string& fold = request.kernel->signature.fold;
-    if (fold != "max" && fold != "min") return;
+    if (!request.kernel->needs_elements) return;
     for (const Index& index : signature.indices) {
         if (index.contracted && index.extent == 0) {
             throw JobError(request.input_places[0], "the " + request.kernel->name +

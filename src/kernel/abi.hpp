@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define MANIPLE_ABI_VERSION 3
+#define MANIPLE_ABI_VERSION 4
 #define MANIPLE_MAX_RANK 8
 #define MANIPLE_MAX_GPU_TENSORS 8
 #define MANIPLE_MAX_GPU_PARAMETERS 16
@@ -178,6 +178,7 @@ typedef struct maniple_kernel_description {
     /* How far apart the results of two lanes may be, in eps of the output's type relative to the larger one, of a fold
      * relative to the sum of its terms' magnitudes; negative: not declared. Exact variants agree bit for bit. */
     double tolerance;
+    int32_t needs_elements; /* of a fold: there is no result where the axes folded have no elements */
     int32_t exact; /* for all types: only + - x, comparisons, min, max, abs, integers */
     int32_t table_count;
     const char* const* instruction_sets;       /* "checked", "v2", "v3", "v4" or "checked", "base" */
@@ -185,11 +186,19 @@ typedef struct maniple_kernel_description {
     const maniple_gpu_table* gpu;              /* null where the pack was built without shaders */
 } maniple_kernel_description;
 
+/* A kernel that is written as expressions over others: the text of its .composite.yaml. */
+typedef struct maniple_composite {
+    const char* name;
+    const char* text;
+} maniple_composite;
+
 /* What maniple_add_kernels(NAME …) links together: exported as `maniple_pack_NAME`. */
 typedef struct maniple_pack {
     int32_t abi_version;
     int32_t count;
     const maniple_kernel_description* const* kernels;
+    int32_t composite_count;
+    const maniple_composite* composites;
 } maniple_pack;
 
 #ifdef __cplusplus
