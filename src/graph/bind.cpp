@@ -225,7 +225,11 @@ private:
     void bind_reads() {
         for (const Access& access : signature_.inputs) {
             BoundAccess bound{static_cast<int>(argument_of(access)), {}};
-            for (const Subscript& subscript : access.subscripts) bound.axes.push_back(axis_map(subscript));
+            const Shape& shape = request_.inputs[static_cast<std::size_t>(bound.argument)];
+            for (const Subscript& subscript : access.subscripts) {
+                bound.axes.push_back(axis_map(subscript));
+                if (bound.axes.back().whole) bound.axes.back().extent = shape[static_cast<int>(bound.axes.size()) - 1];
+            }
             binding_.signature.reads.push_back(std::move(bound));
         }
     }

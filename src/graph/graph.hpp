@@ -39,6 +39,7 @@ struct AxisMap {
     std::int64_t lo = 0;
     std::int64_t hi = 0;
     bool whole = false;
+    std::int64_t extent = 0;  ///< of an axis that is read whole: its length
 };
 
 /// One access of a bound signature.

@@ -39,7 +39,16 @@ maniple_tensor loop_axes(const Operation& operation, const Block& block, const s
 }
 
 maniple_tensor by_access(const Operation& operation, const BoundAccess& access, const Block& block) {
-    if (!operation.bound.ellipsis) return own_axes(block);
+    if (!operation.bound.ellipsis) {
+        maniple_tensor view = own_axes(block);
+        for (int axis = 0; axis < view.rank; ++axis) {
+            const AxisMap& map = access.axes[static_cast<std::size_t>(axis)];
+            if (!map.whole) continue;
+            view.lo[axis] = 0;  // the block may have a halo for other readers
+            view.hi[axis] = map.extent;
+        }
+        return view;
+    }
     std::vector<int> axis_of_index(operation.bound.indices.size(), -1);
     for (std::size_t axis = 0; axis < access.axes.size(); ++axis) {
         for (const AxisMap::Term& term : access.axes[axis].terms)

@@ -18,21 +18,26 @@ public:
 
     std::vector<std::vector<int>> find() {
         const int least = ranks_ - std::min(most_idle, ranks_ * most_idle_percent / 100);
-        for (int blocks = ranks_; blocks >= least; --blocks) factorise(0, blocks, most_cuts);
+        for (int blocks = ranks_; blocks >= least; --blocks) {
+            factorise(0, blocks, most_cuts);
+            if (blocks == ranks_ && std::any_of(found_.begin(), found_.end(), is_cut_twice)) break;
+        }
         if (found_.empty()) {
             fill(0, ranks_, 1, most_cuts);
             std::erase_if(found_, [&](const std::vector<int>& shape) { return blocks_of(shape) < most_; });
         }
         std::stable_sort(found_.begin(), found_.end(), [](const std::vector<int>& a, const std::vector<int>& b) {
-            const auto cut = [](const std::vector<int>& shape) {
-                return std::count_if(shape.begin(), shape.end(), [](int parts) { return parts > 1; });
-            };
-            return cut(a) != cut(b) ? cut(a) < cut(b) : a > b;
+            return cuts_of(a) != cuts_of(b) ? cuts_of(a) < cuts_of(b) : a > b;
         });
         return std::move(found_);
     }
 
 private:
+    static std::ptrdiff_t cuts_of(const std::vector<int>& shape) {
+        return std::count_if(shape.begin(), shape.end(), [](int parts) { return parts > 1; });
+    }
+    static bool is_cut_twice(const std::vector<int>& shape) { return cuts_of(shape) > 1; }
+
     static std::int64_t blocks_of(const std::vector<int>& shape) {
         std::int64_t blocks = 1;
         for (const int parts : shape) blocks *= parts;

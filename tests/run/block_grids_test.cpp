@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 
+#include "../plan/random_grids.hpp"
 #include "random_run.hpp"
 
 extern "C" const maniple_pack maniple_pack_test;  // tests/compiler/kernels
@@ -112,6 +113,55 @@ Case line(Draw& draw) {
     return made;
 }
 
+Case life(Draw& draw) {
+    Case made;
+    made.input("u", {draw.extent(), draw.extent()}, DType::u8);
+    made.entry("v", "life(u" + draw.rules(2) + ")");
+    made.entry("alive", "sum(v" + draw.axis(2) + ")");
+    made.loop(1 + draw.below(9), "u: v");
+    made.output("v");
+    made.output("alive");
+    return made;
+}
+
+/// Two carried tensors with halos of their own, or one that is carried along a chain.
+Case waves(Draw& draw) {
+    const Shape shape{draw.extent(), draw.extent()};
+    Case made;
+    made.input("u", shape, DType::f32);
+    made.input("v", shape, DType::f32);
+    if (draw.below(2) == 0) {
+        made.entry("u2, v2", "gray_scott(u, v" + draw.rules(2) + ")");
+        made.loop(1 + draw.below(5), "u: u2, v: v2");
+        made.output("v2");
+    } else {
+        made.entry("u2", "wave_step(u, v, c2=0.1" + draw.rules(2) + ")");
+        made.loop(1 + draw.below(5), "u: u2, v: u");
+    }
+    made.output("u2");
+    return made;
+}
+
+Case heat3d(Draw& draw) {
+    Case made;
+    made.input("u", {draw.extent(), draw.extent(), draw.extent()}, DType::f64);
+    made.entry("v", "heat_step3d(u, alpha=0.1" + draw.rules(3) + ")");
+    made.entry("largest", "max(v" + draw.axis(3) + ")");
+    made.entry("at", "argmax(v)");
+    made.loop(1 + draw.below(5), "u: v");
+    for (const char* name : {"v", "largest", "at"}) made.output(name);
+    return made;
+}
+
+Case standard_case(std::uint32_t seed) {
+    Draw draw(seed);
+    switch (seed % 3) {
+        case 0: return life(draw);
+        case 1: return waves(draw);
+        default: return heat3d(draw);
+    }
+}
+
 Case case_of(std::uint32_t seed) {
     Draw draw(seed);
     switch (seed % 5) {
@@ -123,12 +173,12 @@ Case case_of(std::uint32_t seed) {
     }
 }
 
-TEST(BlockGrids, EqualTheReference) {
+void run_all(const maniple_pack& pack, Case (*make)(std::uint32_t), std::uint32_t seeds) {
     const World world(MPI_COMM_WORLD);
-    const KernelRegistry registry(maniple_pack_test);
+    const KernelRegistry registry(pack);
     std::int64_t failures = 0;
-    for (std::uint32_t seed = 0; seed < 400 && failures == 0; ++seed) {
-        const Case made = case_of(seed);
+    for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
+        const Case made = make(seed);
         const Job job = parse_job(made.text(), "blocks.yaml");
         RunCase run{build_graph(job, made.catalogue, registry), {}, {}, seed, true, made.text()};
         run.load = [&](const Tensor& tensor) { return input_bytes(tensor, seed); };
@@ -138,6 +188,9 @@ TEST(BlockGrids, EqualTheReference) {
     }
     EXPECT_EQ(failures, 0);
 }
+
+TEST(BlockGrids, EqualTheReference) { run_all(maniple_pack_test, case_of, 200); }
+TEST(BlockGrids, OfStandardKernelsEqualTheReference) { run_all(standard_kernels(), standard_case, 150); }
 
 }  // namespace
 }  // namespace maniple

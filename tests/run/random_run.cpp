@@ -8,6 +8,7 @@
 #include <numeric>
 #include <random>
 
+#include "../plan/random_grids.hpp"
 #include "memory_files.hpp"
 #include "random_job.hpp"
 
@@ -26,6 +27,7 @@ TensorBytes input_bytes(const Tensor& tensor, std::uint32_t seed) {
         const auto small = static_cast<std::int32_t>(integer);
         if (tensor.dtype == DType::f32) std::memcpy(at, &narrow, sizeof narrow);
         if (tensor.dtype == DType::f64) std::memcpy(at, &real, sizeof real);
+        if (tensor.dtype == DType::u8) *at = std::byte(draw % 2);
         if (tensor.dtype == DType::i32) std::memcpy(at, &small, sizeof small);
         if (tensor.dtype == DType::i64) std::memcpy(at, &integer, sizeof integer);
     }
@@ -77,6 +79,7 @@ template <class T>
     switch (type) {
         case DType::f32: return agree<float>(got, want, tolerance);
         case DType::f64: return agree<double>(got, want, tolerance);
+        case DType::u8: return agree<std::uint8_t>(got, want, 0);
         default: return agree<std::int64_t>(got, want, 0);
     }
 }
@@ -131,28 +134,6 @@ void expect_busy(const Graph& graph, const Plan& plan, const Layout& layout, con
 }
 
 }  // namespace
-
-std::vector<BlockGrid> random_grids(const Graph& graph, std::uint32_t seed, int ranks) {
-    std::mt19937 random(seed * 31 + 7);
-    std::vector<BlockGrid> grids;
-    for (const Operation& operation : graph.operations) {
-        BlockGrid grid;
-        std::vector<int> indices(operation.bound.indices.size());
-        std::iota(indices.begin(), indices.end(), 0);
-        std::shuffle(indices.begin(), indices.end(), random);
-        int left = ranks;
-        for (const int index : indices) {
-            if (!may_cut(operation, index) || grid.cuts.size() == most_cuts) continue;
-            const std::int64_t extent = operation.bound.indices[static_cast<std::size_t>(index)].extent;
-            const int most = static_cast<int>(std::min<std::int64_t>(left, extent));
-            const int parts = 1 + static_cast<int>(random() % static_cast<unsigned>(most));
-            if (parts > 1) grid.cuts.push_back({index, parts});
-            left /= parts;
-        }
-        grids.push_back(grid);
-    }
-    return grids;
-}
 
 std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     const Graph& graph = run.graph;

@@ -38,9 +38,6 @@ struct RunCase {
 /// Small positive numbers, the same for the same tensor everywhere.
 TensorBytes input_bytes(const Tensor& tensor, std::uint32_t seed);
 
-/// For every operation any grid that it may have, most ranks busy or few; they differ from one operation to the next.
-std::vector<BlockGrid> random_grids(const Graph& graph, std::uint32_t seed, int ranks);
-
 /// Rank 0 compares with the reference: bit for bit, but floating-point sums, and on a gpu whatever follows from a
 /// kernel that is not exact. Returns the operations on this rank's gpu lanes. `gpus` may be null.
 std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus);
