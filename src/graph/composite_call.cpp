@@ -249,6 +249,9 @@ Number CompositeCall::number(const Expression& expression) const {
         if (const std::optional<bool> truth = compared(expression.name, numbers[0].real, numbers[1].real))
             return integer_number(*truth ? 1 : 0);
     }
+    const bool integers = numbers.size() == 2 && numbers[0].is_integer && numbers[1].is_integer;
+    if (integers && expression.name == "div" && numbers[1].integer > 0 && numbers[0].integer >= 0)
+        return integer_number(numbers[0].integer / numbers[1].integer);  // as extents are counted
     const std::optional<Number> folded = fold_numbers(expression.name, numbers);
     MANIPLE_CHECK(folded.has_value(), "composite " + composite_.name + ": " + expression.name + " of numbers");
     return *folded;

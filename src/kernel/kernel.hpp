@@ -26,12 +26,19 @@ struct KernelParameter {
         dtype,  ///< an element type: KernelTypes::outputs[0] of the combination to call; never has a default
         axes,
         boundary,
+        positions,  ///< an integer or a list of them, of a rearrangement; the kernel's code does not see it
     };
     std::string name;
     Type type = Type::real;
     bool required = true;
     maniple_parameter default_value{};
     std::string documentation;
+
+    /// Whether it is one of maniple_call::parameters.
+    bool seen_by_code() const {
+        return type != Type::axes && type != Type::boundary && type != Type::dtype && type != Type::positions &&
+               name != "keepdims";
+    }
 };
 
 /// One combination of element types; the functions are found per instruction set by number.

@@ -116,7 +116,7 @@ unary("sin", numpy.sin)
 unary("cos", numpy.cos)
 unary("tanh", numpy.tanh)
 unary("sigmoid", scipy.special.expit)
-unary("gelu", lambda x: x * 0.5 * (1 + scipy.special.erf(x / numpy.sqrt(2))))
+unary("gelu", lambda x: x * 0.5 * scipy.special.erfc(-x / numpy.sqrt(2)))
 for binary_name in ("add", "mul", "maximum", "minimum"):
     binary(binary_name, getattr(numpy, binary_name if binary_name != "mul" else "multiply"), ALL)
 binary("sub", numpy.subtract, NUMBERS)
