@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "program/combining.hpp"
 #include "program/device_boxes.hpp"
 #include "program/tiles.hpp"
 
@@ -198,11 +199,20 @@ private:
                                   with_parts(kept, layout_.rank.value, layout_.rank.value + 1), bytes);
             mirror_states(id, fold);
         }
-        if (!results.empty() && plan_[id].combines) {
-            fold.gathered =
-                add_buffer(operation.name + "/gathered states", with_parts(results, 0, plan_[id].points.parts), bytes);
-            fold.merged = add_buffer(operation.name + "/merged state", with_parts(results, 0, 1), bytes);
+        if (plan_[id].combines) add_combining(id, results, bytes);
+    }
+
+    void add_combining(OperationId id, const Box& results, std::int64_t bytes) {
+        const Combining combining = combining_on(graph_, plan_, id, layout_.rank);
+        FoldBuffers& fold = layout_.folds[id.index()];
+        const std::string& name = graph_[id].name;
+        const bool whole = combining.tree && combining.member >= 0;
+        const Box held = whole ? kept_of_points(graph_[id], points_of(graph_, plan_, id, layout_.rank)) : results;
+        if (!combining.from.empty()) {
+            fold.gathered = add_buffer(name + "/gathered states",
+                                       with_parts(held, combining.first_member, combining.end_member), bytes);
         }
+        if (combining.merges) fold.merged = add_buffer(name + "/merged state", with_parts(held, 0, 1), bytes);
     }
 
     /// States of the tiles that each gpu lane computes in its memory.

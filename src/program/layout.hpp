@@ -45,8 +45,8 @@ struct Instance {
 struct FoldBuffers {
     BufferId tiles;     ///< [contracted tiles, kept…]; invalid with one tile
     BufferId own;       ///< [1, kept…], its leading coordinate is the rank
-    BufferId gathered;  ///< [ranks, results…]; invalid where states are not combined here
-    BufferId merged;    ///< [1, results…]; invalid likewise
+    BufferId gathered;  ///< [members, results…] (see Combining); invalid where no states come from other ranks
+    BufferId merged;    ///< [1, results…]; invalid where states are not merged here
 };
 
 /// A part of an operation's box on this rank, computed by one instruction.

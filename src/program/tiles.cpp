@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "plan/neighbours.hpp"
 #include "program/halo.hpp"
 
 namespace maniple {
@@ -127,11 +128,10 @@ void add_border_cuts(const Graph& graph, const Plan& plan, TensorId reader_side,
         for (const BoundAccess& access : operation.bound.reads) {
             if (operation.inputs[static_cast<std::size_t>(access.argument)] != reader_side) continue;
             const BoundaryRule rule = rule_of(operation, access.argument);
-            for (int other = 0; other < plan.ranks; ++other) {
-                if (other == rank.value) continue;
-                const Box need =
-                    touched_box(access, points_of(graph, plan, reader, Rank(other)), graph[reader_side].shape);
-                if (points_of(graph, plan, reader, Rank(other)).empty()) continue;
+            for (const Rank other : readers_of(graph, plan, {reader, access, reader_side, rule}, owned)) {
+                const Box points = points_of(graph, plan, reader, other);
+                if (other == rank || points.empty()) continue;
+                const Box need = touched_box(access, points, graph[reader_side].shape);
                 for (const HaloPiece& piece : halo_pieces(need, graph[reader_side].shape, rule)) {
                     if (piece.kind != HaloPiece::Kind::move) continue;
                     const Box part = intersect(piece.source, owned);
