@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "cli/gpu_choice.hpp"
 #include "cli/kernels_text.hpp"
 #include "cli/messages.hpp"
+#include "job/composite.hpp"
 #include "kernel/pack_file.hpp"
 #include "lanes/vulkan/gpu_runner.hpp"
 
@@ -35,6 +37,17 @@ const Kernel& find_kernel(const KernelRegistry& registry, const std::string& nam
                      nearest_word(name, registry.names()));
 }
 
+/// `name`, or the kernels that a composite one is computed by, each once.
+void add_with_parts(const KernelRegistry& registry, const std::string& name, std::vector<const Kernel*>& kernels) {
+    if (const CompositeText* text = registry.find_composite(name)) {
+        for (const std::string& part : parse_composite(text->text, name + ".composite.yaml").called())
+            add_with_parts(registry, part, kernels);
+        return;
+    }
+    const Kernel* kernel = &find_kernel(registry, name);
+    if (std::find(kernels.begin(), kernels.end(), kernel) == kernels.end()) kernels.push_back(kernel);
+}
+
 bool is_pack(const std::string& word) { return word.find('/') != std::string::npos || word.ends_with(".so"); }
 
 int check(const std::vector<std::string>& arguments) {
@@ -51,7 +64,7 @@ int check(const std::vector<std::string>& arguments) {
     const KernelRegistry registry(file ? file->pack() : standard_kernels());
     std::vector<const Kernel*> kernels;
     if (!what.empty() && !file) {
-        kernels.push_back(&find_kernel(registry, what));
+        add_with_parts(registry, what, kernels);
     } else {
         for (const Kernel& kernel : registry.all()) kernels.push_back(&kernel);
     }
@@ -81,7 +94,9 @@ int list(const std::vector<std::string>& arguments) {
 int show(const std::vector<std::string>& arguments) {
     if (arguments.size() != 1) throw UsageError("maniple kernels show takes one kernel: maniple kernels show NAME");
     const KernelRegistry registry(standard_kernels());
-    std::fputs(show_text(find_kernel(registry, arguments[0])).c_str(), stdout);
+    const CompositeText* composite = registry.find_composite(arguments[0]);
+    std::fputs((composite != nullptr ? show_text(*composite) : show_text(find_kernel(registry, arguments[0]))).c_str(),
+               stdout);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "job/composite.hpp"
 
 namespace maniple {
 
@@ -139,7 +140,32 @@ std::string failure_text(const CheckFailure& failure) {
     return text + "        " + failure.where + "\n        " + failure.what + "\n";
 }
 
+/// The part of a composite's text from `graph:` or `cases:` on.
+std::string indented_graph(const std::string& text) {
+    const std::size_t begin = std::min(text.find("\ngraph:"), text.find("\ncases:"));
+    std::string result;
+    for (std::size_t at = begin + 1; begin != std::string::npos && at < text.size();) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        result += "    " + text.substr(at, end - at) + "\n";
+        at = end + 1;
+    }
+    return result;
+}
+
 }  // namespace
+
+std::string show_text(const CompositeText& text) {
+    const Composite composite = parse_composite(text.text, text.name + ".composite.yaml");
+    std::string result = composite.name + "\n\n" + composite.documentation;
+    if (!result.ends_with('\n')) result += '\n';
+    result += "\n  call: " + composite.usage() + "\n";
+    result += composite.parameters.empty() ? "  parameters: none\n" : "  parameters:\n";
+    for (const Composite::Parameter& parameter : composite.parameters)
+        result += "    " + parameter.name + ": " + parameter.documentation + "\n";
+    result += "  computed by: " + join(composite.called(), ", ") + "; its types, lanes and tolerance are theirs\n";
+    if (composite.widens) result += "  f16 is computed in f32 and rounded at the end\n";
+    return result + "  as:\n" + indented_graph(text.text);
+}
 
 std::string list_text(const KernelRegistry& registry) {
     std::vector<std::vector<std::string>> rows;
@@ -147,6 +173,11 @@ std::string list_text(const KernelRegistry& registry) {
         rows.push_back(
             {kernel.name, kernel.signature.text, types_column(kernel), lanes_column(kernel), exact_column(kernel)});
     }
+    for (const CompositeText& text : registry.composites()) {
+        const Composite composite = parse_composite(text.text, text.name + ".composite.yaml");
+        rows.push_back({text.name, composite.usage(), "as", "its parts:", join(composite.called(), " ")});
+    }
+    std::sort(rows.begin(), rows.end());
     std::vector<std::size_t> widths(4, 0);
     for (const auto& row : rows) {
         for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], count_characters(row[i]));

@@ -13,6 +13,7 @@ std::string list_text(const KernelRegistry& registry);
 
 /// Everything that the description of `kernel` says.
 std::string show_text(const Kernel& kernel);
+std::string show_text(const CompositeText& composite);
 
 /// "ok    heat_step  3 types, 4 lanes, 1,234 cases"; the failures below it.
 std::string check_text(const KernelCheck& check);

@@ -383,8 +383,16 @@ int dry_run(const RunOptions& options) {
     check.overrides = options.overrides;
     check.ranks = ranks;
     check.overwrite = options.overwrite;
+    GpuRequest devices;
+    devices.gpus = options.gpus;
+    devices.use = parse_lane_use(options.lanes.value_or("auto"));
+    devices.validate = options.validate;
+    devices.local_rank = launched({"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"}).value_or(0);
+    devices.local_ranks = launched({"OMPI_COMM_WORLD_LOCAL_SIZE"}).value_or(ranks);
     try {
-        return check_job(check, rank == 0 && !options.quiet);
+        const int code = check_job(check, rank == 0 && !options.quiet);
+        if (code == 0) choose_gpus(devices);
+        return code;
     } catch (const Error& error) {
         if (rank == 0) throw;
         return static_cast<int>(error.code());

@@ -26,6 +26,7 @@ Affine affine_of(const Subscript& subscript) {
 /// A subscript as it may be written in a signature.
 std::string describe(const Subscript& subscript) {
     if (subscript.kind == Subscript::Kind::whole) return "*";
+    if (subscript.kind == Subscript::Kind::ellipsis) return "...";
     std::string text;
     for (const Subscript::Term& term : subscript.terms) {
         if (!text.empty()) text += '+';
@@ -92,10 +93,12 @@ void Checker::check_element(Expression& element, bool written) {
     const std::vector<Access> declared =
         accesses_of(written ? file_.signature.outputs : file_.signature.inputs, element.name);
     const bool bracketed = element.kind == Expression::Kind::element;
-    if (declared.front().has_ellipsis() && bracketed) {
+    const std::size_t subscripts = declared.front().named().size();
+    const bool bare = declared.front().has_ellipsis() && subscripts == 0;
+    if (bare && bracketed) {
         fail(element.spot, "the elements of '" + element.name + "[...]' are named without brackets");
     }
-    if (!declared.front().has_ellipsis() && !bracketed) {
+    if (!bare && !bracketed) {
         fail(element.spot, "'" + element.name + "' needs its subscripts: " + describe(declared));
     }
     element.kind = Expression::Kind::element;
@@ -103,9 +106,10 @@ void Checker::check_element(Expression& element, bool written) {
     element.number = number;
     element.type = value_type(tensor.type);
     if (!bracketed) return;
-    if (element.operands.size() != declared.front().subscripts.size()) {
-        fail(element.spot, "'" + element.name + "' has " + std::to_string(declared.front().subscripts.size()) +
-                               " axes, here are " + std::to_string(element.operands.size()) + " subscripts");
+    if (element.operands.size() != subscripts) {
+        fail(element.spot, "'" + element.name + "' has " + std::to_string(subscripts) + " axes" +
+                               (declared.front().has_ellipsis() ? " behind '...'" : "") + ", here are " +
+                               std::to_string(element.operands.size()) + " subscripts");
     }
     // In `finish` the outputs' indices are no values, but they stand in the subscripts.
     check_subscripts(element);
@@ -135,9 +139,10 @@ void Checker::check_subscripts(Expression& element) {
 void Checker::check_against_signature(const Expression& element, const std::vector<Access>& declared) const {
     std::vector<bool> fits_somewhere(element.axes.size(), false);
     for (const Access& access : declared) {
+        const std::vector<Subscript> subscripts = access.named();
         bool all = true;
         for (std::size_t i = 0; i < element.axes.size(); ++i) {
-            const bool fits = inside(element.axes[i], access.subscripts[i]);
+            const bool fits = inside(element.axes[i], subscripts[i]);
             fits_somewhere[i] = fits_somewhere[i] || fits;
             all = all && fits;
         }

@@ -25,7 +25,7 @@ struct Known {
 constexpr Known functions[] = {
     {"abs", 1, Rule::same},   {"min", 2, Rule::same},  {"max", 2, Rule::same},   {"sqrt", 1, Rule::real},
     {"exp", 1, Rule::real},   {"log", 1, Rule::real},  {"sin", 1, Rule::real},   {"cos", 1, Rule::real},
-    {"tanh", 1, Rule::real},  {"erf", 1, Rule::real},  {"pow", 2, Rule::real},   {"fma", 3, Rule::real},
+    {"tanh", 1, Rule::real},  {"erf", 1, Rule::real},  {"erfc", 1, Rule::real},  {"pow", 2, Rule::real},   {"fma", 3, Rule::real},
     {"floor", 1, Rule::real}, {"ceil", 1, Rule::real}, {"isnan", 1, Rule::test}, {"isinf", 1, Rule::test},
 };
 
@@ -59,6 +59,14 @@ void Checker::check_call(Expression& call) {
     if (is_weak(call.type)) {
         for (Expression& operand : call.operands) adapt(operand, variant_.real);
         call.type = variant_.real;
+    }
+    if (known->rule == Rule::test && !is_float(call.type)) {
+        const Spot spot = call.spot;
+        call = Expression{};  // no integer is NaN or infinite
+        call.kind = Expression::Kind::boolean;
+        call.spot = spot;
+        call.type = ValueType::boolean;
+        return;
     }
     if (!is_float(call.type)) {
         fail(start_of(call.operands[0]),
@@ -95,8 +103,9 @@ void Checker::check_extent(Expression& call) {
     if (tensor < 0) fail(what.spot, "extent(…, axis) takes an input");
     if (axis.kind != Expression::Kind::integer) fail(start_of(axis), "the axis must be a number");
     for (const Access& access : file_.signature.inputs) {
-        if (access.tensor != what.name || axis.integer >= static_cast<std::int64_t>(access.subscripts.size())) continue;
-        if (access.subscripts[static_cast<std::size_t>(axis.integer)].kind != Subscript::Kind::whole) continue;
+        const std::vector<Subscript> subscripts = access.named();
+        if (access.tensor != what.name || axis.integer >= static_cast<std::int64_t>(subscripts.size())) continue;
+        if (subscripts[static_cast<std::size_t>(axis.integer)].kind != Subscript::Kind::whole) continue;
         call.role = Role::tensor;
         call.number = tensor;
         return;

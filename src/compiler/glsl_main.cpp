@@ -20,7 +20,7 @@ class MainPrinter {
 public:
     MainPrinter(const Function& function, const Variant& variant, const KernelFile& file)
         : variant_(variant), file_(file), lowered_(lower(function, file)), widths_(lowered_.function.body),
-          ellipsis_(file.signature.outputs.front().has_ellipsis()) {}
+          ellipsis_(file.signature.only_ellipses()), leads_(file.signature.has_ellipsis() && !ellipsis_) {}
 
     std::string print() {
         add("void main() {");
@@ -87,7 +87,8 @@ private:
         for (std::size_t i = 0; i < tensors().size(); ++i) {
             const std::string number = text_of(i);
             const std::string tensor = "call.tensors[" + number + "]";
-            result.emplace_back("offset_" + number, "const uint offset_" + number + " = " + tensor + ".head.x;");
+            if (!leading_.contains(i))
+                result.emplace_back("offset_" + number, "const uint offset_" + number + " = " + tensor + ".head.x;");
             for (std::size_t axis = 0; axis < MANIPLE_MAX_RANK; ++axis) {
                 const std::string name = "stride_" + number + "_" + text_of(axis);
                 result.emplace_back(name, "const uint " + name + " = " + glsl_word(tensor + ".stride", axis) + ";");
@@ -158,7 +159,7 @@ private:
 
     // Coordinates.
 
-    /// The kept indices from `rest`: for an ellipsis the address of every tensor moved there, else u_x.
+    /// The kept indices from `rest`: those with names as u_x; for an ellipsis the address of every tensor moved there.
     void print_kept(const std::string& mask) {
         if (ellipsis_) {
             std::vector<std::size_t> all;
@@ -175,6 +176,47 @@ private:
             if (!is_contracted(names[k]) && !(lowered_.fixed >> k & 1u)) numbers.push_back(k);
         }
         print_named("rest", numbers);
+        if (leads_ && !contracts_leading()) {
+            std::vector<std::size_t> all;
+            for (std::size_t i = 0; i < tensors().size(); ++i) all.push_back(i);
+            print_leading("rest", all);
+        }
+    }
+
+    bool contracts_leading() const { return file_.signature.contracts_ellipsis && kind() == FunctionKind::accumulate; }
+
+    /// offset_1 of the tensors `moved`, moved along the axes of the ellipsis, which are behind the named ones.
+    void print_leading(const std::string& source, const std::vector<std::size_t>& moved) {
+        const std::string first = text_of(file_.signature.index_names().size()) + "u";
+        for (const std::size_t i : moved) {
+            leading_.insert(i);
+            add("uint offset_" + text_of(i) + " = call.tensors[" + text_of(i) + "].head.x;");
+        }
+        add("for (uint k = call.rank; k-- > " + first + ";) {");
+        add("uint c = " + source + ";");
+        add("if (k > " + first + ") {");
+        add(source + " /= " + word("call.size") + ";");
+        add("c -= " + source + " * " + word("call.size") + ";");
+        add("}");
+        for (const std::size_t i : moved) {
+            add("{");
+            add("const uint axis = k - " + first + " + " + text_of(own_axes(i)) + "u;");
+            add("offset_" + text_of(i) + " += c * call.tensors[" + text_of(i) + "].stride[axis >> 2][axis & 3u];");
+            add("}");
+        }
+        add("}");
+    }
+
+    /// Axes of tensor `i` that the signature names.
+    std::size_t own_axes(std::size_t i) const {
+        const FunctionTensor& tensor = tensors()[i];
+        if (tensor.is_state) return file_.signature.outputs.front().named().size();
+        for (const auto* const accesses : {&file_.signature.outputs, &file_.signature.inputs}) {
+            for (const Access& access : *accesses) {
+                if (access.tensor == tensor.name) return access.named().size();
+            }
+        }
+        return 0;
     }
 
     /// The contracted indices from `point`.
@@ -187,6 +229,11 @@ private:
                 if (is_contracted(names[k])) numbers.push_back(k);
             }
             print_named("inner", numbers);
+            if (leads_ && contracts_leading()) {
+                std::vector<std::size_t> inputs;
+                for (std::size_t i = 1; i < tensors().size(); ++i) inputs.push_back(i);
+                print_leading("inner", inputs);
+            }
             return;
         }
         std::vector<std::size_t> inputs;
@@ -198,15 +245,16 @@ private:
         print_axes("inner", "call.contracted", inputs, false);
     }
 
-    /// u_x of the indices `numbers` from `source`, the last one fastest.
+    /// u_x of the indices `numbers` from `source`, the last one fastest. The slowest of all needs no division.
     void print_named(const std::string& source, const std::vector<std::size_t>& numbers) {
         const std::vector<std::string> names = file_.signature.index_names();
         for (std::size_t i = numbers.size(); i-- > 0;) {
             const std::string size = glsl_word("call.size", numbers[i]);
             const std::string from =
                 "const uint " + low_name(names[numbers[i]]) + " = " + glsl_word("call.lo", numbers[i]);
-            add(from + " + " + source + (i > 0 ? " % " + size : "") + ";");
-            if (i > 0) add(source + " /= " + size + ";");
+            const bool more = i > 0 || leads_;
+            add(from + " + " + source + (more ? " % " + size : "") + ";");
+            if (more) add(source + " /= " + size + ";");
             if (widths_.wide(names[numbers[i]])) add(glsl_index(names[numbers[i]], numbers[i]));
         }
     }
@@ -256,7 +304,9 @@ private:
         for (std::size_t k = 0; k < names.size(); ++k) {
             if (is_contracted(names[k])) product += (product.empty() ? "" : " * ") + glsl_word("call.size", k);
         }
-        add("const uint count = " + (product.empty() ? "1u" : product) + ";");
+        add((contracts_leading() ? "uint count = " : "const uint count = ") + (product.empty() ? "1u" : product) + ";");
+        if (!contracts_leading()) return;
+        add("for (uint k = " + text_of(names.size()) + "u; k < call.rank; ++k) count *= " + word("call.size") + ";");
     }
 
     // States.
@@ -268,7 +318,7 @@ private:
         const std::string number = text_of(tensor);
         if (ellipsis_) return "t" + number + "[a" + number + more + "]";
         std::string text = "t" + number + "[offset_" + number;
-        const std::vector<Subscript>& subscripts = file_.signature.outputs.front().subscripts;
+        const std::vector<Subscript> subscripts = file_.signature.outputs.front().named();
         for (std::size_t axis = 0; axis < subscripts.size(); ++axis) {
             text +=
                 " + stride_" + number + "_" + text_of(axis) + " * " + low_name(subscripts[axis].terms.front().index);
@@ -312,7 +362,9 @@ private:
     const KernelFile& file_;
     const LoweredFunction lowered_;
     const Widths widths_;
-    const bool ellipsis_;
+    const bool ellipsis_;            ///< no index has a name
+    const bool leads_;               ///< an ellipsis stands before names
+    std::set<std::size_t> leading_;  ///< tensors whose offset_1 is a variable of the code
     Lines code_;
 };
 

@@ -212,7 +212,7 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
     file.root = std::make_unique<YamlNode>(compose_yaml(text, path));
     const YamlNode& root = *file.root;
     check_keys(root,
-               {"kernel", "doc", "signature", "parameters", "types", "flops", "tolerance", "fast", "body", "fold"},
+               {"kernel", "doc", "signature", "parameters", "types", "flops", "tolerance", "fast", "body", "fold", "empty"},
                "the description");
     read_name(file, root, path);
     file.documentation = scalar(required_field(root, "doc", "the description"), "doc");
@@ -231,6 +231,12 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
         if (*file.tolerance < 0) fail(Spot{tolerance}, "a tolerance is at least 0");
     }
     if (const YamlNode* const fast = root.find("fast")) read_fast(file, *fast, path);
+    if (const YamlNode* const empty = root.find("empty")) {
+        if (scalar(*empty, "empty") != "refused" || !file.is_fold())
+            fail(Spot{empty}, "empty: refused is what a fold may say: there is no result without elements");
+        file.needs_elements = true;
+    }
+    if (file.signature.fold == "max" || file.signature.fold == "min") file.needs_elements = true;
     read_body(file, root);
     return file;
 }

@@ -48,10 +48,10 @@ private:
         const FunctionTensor& tensor = function.tensors[static_cast<std::size_t>(number)];
         Stream stream;
         stream.tensor = number;
-        stream.ellipsis = file_.signature.outputs.front().has_ellipsis();
+        stream.ellipsis = file_.signature.only_ellipses();
         if (!stream.ellipsis) {
             if (!tensor.is_state) return;
-            for (const Subscript& subscript : file_.signature.outputs.front().subscripts) {
+            for (const Subscript& subscript : file_.signature.outputs.front().named()) {
                 stream.walked.push_back(Affine{{{subscript.terms[0].index, 1}}, 0});
             }
         }
@@ -61,11 +61,11 @@ private:
     int stream_of(const Expression& element) {
         Stream wanted;
         wanted.tensor = element.number;
-        wanted.ellipsis = element.axes.empty() && file_.signature.outputs.front().has_ellipsis();
+        wanted.ellipsis = file_.signature.only_ellipses();
         for (const Expression::Axis& axis : element.axes) wanted.walked.push_back(walked_part(axis, file_));
         for (std::size_t i = 0; i < result_.streams.size(); ++i) {
             const Stream& stream = result_.streams[i];
-            const bool same = stream.tensor == wanted.tensor && (wanted.ellipsis || stream.walked == wanted.walked);
+            const bool same = stream.tensor == wanted.tensor && stream.walked == wanted.walked;
             if (same) return static_cast<int>(i);
         }
         result_.streams.push_back(wanted);

@@ -10,8 +10,8 @@ namespace maniple::compiler {
 /// One distinct access. For an index i the walk moves it by the sum of coefficient × stride over the axes.
 struct Stream {
     int tensor = 0;              ///< in Function::tensors
-    bool ellipsis = false;       ///< the axes are the loop indices
-    std::vector<Affine> walked;  ///< for each axis: loop indices, parameters and the constant
+    bool ellipsis = false;       ///< no index has a name: the axes are the loop indices
+    std::vector<Affine> walked;  ///< for each axis behind an ellipsis: loop indices, parameters and the constant
 };
 
 /// A function whose elements and state members know their stream.

@@ -14,6 +14,7 @@
 #include "compiler/kernel_file.hpp"
 #include "compiler/print_cpp.hpp"
 #include "compiler/print_glsl.hpp"
+#include "job/composite.hpp"
 
 namespace {
 
@@ -73,10 +74,19 @@ void show(const TypedKernel& kernel) {
 
 std::string pack(std::span<const std::string> arguments) {
     std::vector<KernelFile> files;
-    for (const std::string& path : arguments.subspan(2)) files.push_back(load(path));
+    std::vector<CompositeFile> composites;
+    for (const std::string& path : arguments.subspan(2)) {
+        if (path.ends_with(".composite.yaml")) {
+            std::string text = read_file(path);
+            const std::string name = parse_composite(text, path).name;
+            composites.push_back({name, std::move(text)});
+        } else {
+            files.push_back(load(path));
+        }
+    }
     std::vector<TypedKernel> kernels;
     for (const KernelFile& file : files) kernels.push_back(check_kernel(file));
-    return print_pack(arguments[0], kernels, split(arguments[1], ','));
+    return print_pack(arguments[0], kernels, composites, split(arguments[1], ','));
 }
 
 void write_shaders(const TypedKernel& kernel, const std::string& folder) {

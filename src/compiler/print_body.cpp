@@ -64,7 +64,7 @@ void BodyPrinter::print_one(const Statement& statement, Lines& lines) const {
         }
         case Statement::Kind::whole: {
             const std::string name = cpp_name(statement.name);
-            const std::string number = std::to_string(statement.number);
+            const std::string number = cpp_place(file_, static_cast<std::size_t>(statement.number));
             lines.add("for (i64 " + name + " = call->lo[" + number + "]; " + name + " < call->hi[" + number + "]; ++" +
                       name + ") {");
             print(statement.body, lines);
@@ -164,10 +164,12 @@ std::string BodyPrinter::call(const Expression& expression) const {
     const std::string& name = expression.name;
     if (name == "extent" && expression.role == Role::tensor) {
         const std::string tensor = "call->tensors[" + std::to_string(expression.number) + "]";
-        const std::string axis = "[" + std::to_string(expression.operands[1].integer) + "]";
+        const std::string axis = "[" + cpp_place(file_, static_cast<std::size_t>(expression.operands[1].integer)) + "]";
         return "(" + tensor + ".hi" + axis + " - " + tensor + ".lo" + axis + ")";
     }
-    if (name == "extent") return "call->extent[" + std::to_string(expression.number) + "]";
+    if (name == "extent") {
+        return "call->extent[" + cpp_place(file_, static_cast<std::size_t>(expression.number)) + "]";
+    }
     if (name == "lowest" || name == "highest") return "Limits<" + cpp_type(expression.type) + ">::" + name;
     std::string arguments;
     for (const Expression& operand : expression.operands) {
@@ -189,7 +191,7 @@ std::string BodyPrinter::remainder(const Expression& element) const {
         const Remainder rest = remainder_of(element.axes[axis], file_);
         if (rest.empty()) continue;
         const std::string stride =
-            "call->tensors[" + std::to_string(element.number) + "].stride[" + std::to_string(axis) + "]";
+            "call->tensors[" + std::to_string(element.number) + "].stride[" + cpp_place(file_, axis) + "]";
         const std::string factor =
             rest.whole_expression ? value(element.operands[axis]) : "(" + cpp_affine(rest.affine) + ")";
         text += " + " + stride + " * " + factor;
@@ -206,6 +208,14 @@ std::string cpp_affine(const Affine& affine) {
     if (affine.constant == 0 && !text.empty()) return text;
     if (!text.empty()) text += " + ";
     return text + std::to_string(affine.constant);
+}
+
+std::string cpp_place(const KernelFile& file, std::size_t number) {
+    if (!file.signature.has_ellipsis()) return std::to_string(number);
+    const std::size_t names = file.signature.index_names().size();
+    if (number == names) return "call->rank";
+    return number < names ? "call->rank - " + std::to_string(names - number)
+                          : "call->rank + " + std::to_string(number - names);
 }
 
 void print_parameters(const KernelFile& file, const Variant& variant, Lines& lines) {

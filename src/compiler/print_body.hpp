@@ -61,6 +61,10 @@ private:
 /// `affine` as C++: "y_ + 2 * dy_ - 1".
 std::string cpp_affine(const Affine& affine);
 
+/// Where index or axis `number` of those with names stands in the arrays of a call or a tensor: "1", or behind the axes
+/// of an ellipsis "call->rank - 2".
+std::string cpp_place(const KernelFile& file, std::size_t number);
+
 /// Declares the parameters as constants: "const float alpha_ = (float)call->parameters[0].real;".
 void print_parameters(const KernelFile& file, const Variant& variant, Lines& lines);
 

@@ -20,6 +20,8 @@ protected:
         if (function_.streams.front().ellipsis)
             return "*find<" + type + ">(call, " + number + ", spare, call->rank, at)";
         std::string text = "*element<" + type + ">(call, " + number + ", spare";
+        if (file_.signature.has_ellipsis())
+            text = "*element_behind<" + type + ">(call, " + number + ", spare, " + cpp_place(file_, 0) + ", at";
         for (std::size_t axis = 0; axis < element.operands.size(); ++axis) {
             text += ", (i64)(" +
                     (element.axes[axis].affine ? cpp_affine(element.axes[axis].value) : value(element.operands[axis])) +
@@ -28,12 +30,12 @@ protected:
         return text + ")";
     }
 
-    /// A state has the coordinates of the outputs, which come first among the indices.
+    /// A state has the coordinates of the outputs, which come first among the indices behind an ellipsis.
     std::string member(const Expression& variable) const override {
         const int tensor = function_.streams[static_cast<std::size_t>(variable.stream)].tensor;
         const bool ellipsis = function_.streams.front().ellipsis;
         const std::string rank =
-            ellipsis ? "call->rank" : std::to_string(file_.signature.outputs.front().subscripts.size());
+            ellipsis ? "call->rank" : cpp_place(file_, file_.signature.outputs.front().named().size());
         return "find<" + type_of(tensor) + ">(call, " + std::to_string(tensor) + ", spare, " + rank + ", at)->" +
                cpp_name(variable.name);
     }
@@ -59,10 +61,10 @@ void print_function(const Function& function, const Variant& variant, std::size_
     const std::vector<std::string> names = file.signature.index_names();
     for (std::size_t k = 0; k < names.size(); ++k) {
         if (lowered.fixed >> k & 1u) continue;
-        lines.add("const i64 " + cpp_name(names[k]) + " = at[" + std::to_string(k) + "];");
+        lines.add("const i64 " + cpp_name(names[k]) + " = at[" + cpp_place(file, k) + "];");
     }
     CheckedPrinter(lowered, file, number).print(lowered.function.body, lines);
-    lines.add("} while (next_point(call, at, " + std::to_string(lowered.fixed) + "u));");
+    lines.add("} while (next_point(call, at, " + fixed_mask(lowered, file) + "));");
     lines.add("}");
     lines.add("");
 }

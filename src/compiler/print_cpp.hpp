@@ -15,8 +15,15 @@ std::string print_cpp(const TypedKernel& kernel);
 /// The same functions point by point with every access tested; exports `maniple_kernel_NAME_checked`.
 std::string print_checked(const TypedKernel& kernel);
 
-/// The descriptions of `kernels`, each with its tables for `instruction_sets`; exports `maniple_pack_NAME`.
+/// A `.composite.yaml`, which stays text (job/composite.hpp).
+struct CompositeFile {
+    std::string name;
+    std::string text;
+};
+
+/// The descriptions of `kernels`, each with its tables for `instruction_sets`, and `composites`; exports
+/// `maniple_pack_NAME`.
 std::string print_pack(const std::string& name, const std::vector<TypedKernel>& kernels,
-                       const std::vector<std::string>& instruction_sets);
+                       const std::vector<CompositeFile>& composites, const std::vector<std::string>& instruction_sets);
 
 }  // namespace maniple::compiler

@@ -74,7 +74,7 @@ private:
         const std::vector<std::string> names = file_.signature.index_names();
         for (std::size_t k = 0; k < names.size(); ++k) {
             if (accumulate_.fixed >> k & 1u) continue;
-            add("const i64 " + cpp_name(names[k]) + " = at[" + std::to_string(k) + "];");
+            add("const i64 " + cpp_name(names[k]) + " = at[" + cpp_place(file_, k) + "];");
         }
     }
 
@@ -292,8 +292,8 @@ private:
 
     /// With named indices: whether the last output index is the one that memory runs along.
     bool keeps_inner() const {
-        const std::vector<Subscript>& output = file_.signature.outputs.front().subscripts;
-        if (output.empty() || output.back().kind != Subscript::Kind::affine) return false;
+        const std::vector<Subscript> output = file_.signature.outputs.front().named();
+        if (output.empty()) return false;
         const std::string& index = output.back().terms.front().index;
         for (const Access& access : file_.signature.inputs) {
             if (access.subscripts.empty()) continue;
@@ -304,11 +304,17 @@ private:
         return false;
     }
 
+    /// Without a name the innermost index is one of the ellipsis.
+    std::string step_of(const Stream& stream, const std::string& inner) const {
+        const bool unnamed = stream.ellipsis || (inner.empty() && file_.signature.has_ellipsis());
+        return unnamed ? "1" : unit_step(stream, inner);
+    }
+
     std::string pattern(std::size_t first, const std::string& inner) const {
         std::string text;
         for (std::size_t s = first; s < accumulate_.streams.size(); ++s) {
             const Stream& stream = accumulate_.streams[s];
-            text += (text.empty() ? "" : ", ") + (stream.ellipsis ? std::string("1") : unit_step(stream, inner));
+            text += (text.empty() ? "" : ", ") + step_of(stream, inner);
         }
         return text;
     }
@@ -317,7 +323,7 @@ private:
         std::string text;
         for (std::size_t s = first; s < accumulate_.streams.size(); ++s) {
             const Stream& stream = accumulate_.streams[s];
-            const std::string step = stream.ellipsis ? "1" : unit_step(stream, inner);
+            const std::string step = step_of(stream, inner);
             if (step == "any") continue;
             text += (text.empty() ? "" : " && ") + ("inner_step(w, " + std::to_string(s)) + ") == " + step;
         }
@@ -356,7 +362,7 @@ private:
         const bool named = !accumulate_.streams.front().ellipsis;
         add("drop_by_extent(w, call);");
         if (named && keeps_inner()) {
-            add("put_last(w, " + std::to_string(file_.signature.outputs.front().subscripts.size() - 1) + ");");
+            add("put_last(w, " + cpp_place(file_, file_.signature.outputs.front().named().size() - 1) + ");");
         }
         add("settle(w);");
         add("if (inner_step(w, 0) != 0) {");

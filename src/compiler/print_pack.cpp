@@ -71,7 +71,8 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
     lines.add(std::to_string(described_parameters(file).size()) + ", parameters_" + file.name + ",");
     lines.add(std::to_string(kernel.flops_per_point) + ", " +
               std::to_string(kernel.counted_flops_per_point.value_or(-1)) + ", " +
-              std::to_string(file.tolerance.value_or(-1)) + ", " + (kernel.exact ? "1" : "0") + ",");
+              std::to_string(file.tolerance.value_or(-1)) + ", " + (file.needs_elements ? "1, " : "0, ") +
+              (kernel.exact ? "1" : "0") + ",");
     lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name + ", &maniple_kernel_" +
               file.name + "_gpu,");
     const std::string fast = file.fast.empty() ? "nullptr" : "&maniple_fast_" + file.name;
@@ -83,7 +84,7 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
 }  // namespace
 
 std::string print_pack(const std::string& name, const std::vector<TypedKernel>& kernels,
-                       const std::vector<std::string>& sets) {
+                       const std::vector<CompositeFile>& composites, const std::vector<std::string>& sets) {
     Lines lines;
     for (const TypedKernel& kernel : kernels) {
         for (const std::string& set : sets) {
@@ -105,10 +106,16 @@ std::string print_pack(const std::string& name, const std::vector<TypedKernel>& 
     for (const TypedKernel& kernel : kernels) lines.add("&description_" + kernel.file->name + ",");
     lines.add("};");
     lines.add("");
+    lines.add("const maniple_composite composites[] = {");
+    for (const CompositeFile& each : composites)
+        lines.add("{" + c_string(each.name) + ", " + c_string(each.text) + "},");
+    lines.add("{nullptr, nullptr},");  // C++ has no empty arrays
+    lines.add("};");
+    lines.add("");
     lines.add("}  // namespace");
     lines.add("");
     lines.add("extern \"C\" const maniple_pack maniple_pack_" + name + " = {MANIPLE_ABI_VERSION, " +
-              std::to_string(kernels.size()) + ", kernels};");
+              std::to_string(kernels.size()) + ", kernels, " + std::to_string(composites.size()) + ", composites};");
     return "// Made by maniple-kernelc.\n" + std::string(abi_text) + lines.text();
 }
 

@@ -8,14 +8,19 @@ namespace {
 
 std::string number_text(std::size_t number) { return std::to_string(number); }
 
-/// start and step of one stream of a signature with named indices.
+/// start and step of one stream of a signature with named indices, behind an ellipsis or without one.
 void print_stream(const Stream& stream, std::size_t number, const KernelFile& file, Lines& lines) {
     const std::string s = number_text(number);
     const std::string tensor = "call->tensors[" + std::to_string(stream.tensor) + "]";
-    std::string start = tensor + ".offset";
+    const bool follows = file.signature.has_ellipsis();
+    if (follows) {
+        const std::string named = number_text(file.signature.index_names().size());
+        lines.add("follow(w, " + s + ", " + tensor + ", w.rank - " + named + ");");
+    }
+    std::string start = follows ? "w.start[" + s + "]" : tensor + ".offset";
     std::vector<std::string> steps(file.signature.index_names().size());
     for (std::size_t axis = 0; axis < stream.walked.size(); ++axis) {
-        const std::string stride = tensor + ".stride[" + number_text(axis) + "]";
+        const std::string stride = tensor + ".stride[" + cpp_place(file, axis) + "]";
         Affine constant;
         constant.constant = stream.walked[axis].constant;
         const std::vector<std::string> indices = file.signature.index_names();
@@ -31,9 +36,9 @@ void print_stream(const Stream& stream, std::size_t number, const KernelFile& fi
         }
         if (constant.constant != 0 || !constant.terms.empty()) start += " + (" + cpp_affine(constant) + ") * " + stride;
     }
-    lines.add("w.start[" + s + "] = " + start + ";");
+    if (start != "w.start[" + s + "]") lines.add("w.start[" + s + "] = " + start + ";");
     for (std::size_t k = 0; k < steps.size(); ++k) {
-        if (!steps[k].empty()) lines.add("w.step[" + s + "][" + number_text(k) + "] = " + steps[k] + ";");
+        if (!steps[k].empty()) lines.add("w.step[" + s + "][" + cpp_place(file, k) + "] = " + steps[k] + ";");
     }
 }
 
@@ -68,14 +73,21 @@ std::string tensor_type(const FunctionTensor& tensor, std::size_t variant) {
     return tensor.is_state ? state_name(variant) : cpp_element_type(tensor.type);
 }
 
+std::string fixed_mask(const LoweredFunction& function, const KernelFile& file) {
+    const std::string mask = number_text(function.fixed) + "u";
+    if (function.fixed == 0 || !file.signature.has_ellipsis()) return mask;
+    return mask + " << (" + cpp_place(file, 0) + ")";
+}
+
 void print_walk(const LoweredFunction& function, const KernelFile& file, Lines& lines) {
-    const std::string fixed = number_text(function.fixed) + "u";
+    const std::string fixed = fixed_mask(function, file);
     lines.add("Walk<" + number_text(function.streams.size()) + "> w;");
     lines.add("if (!begin(w, call, " + fixed + ")) return;");
     for (std::size_t s = 0; s < function.streams.size(); ++s) {
         const Stream& stream = function.streams[s];
         if (stream.ellipsis) {
-            lines.add("follow(w, " + number_text(s) + ", call->tensors[" + std::to_string(stream.tensor) + "]);");
+            lines.add("follow(w, " + number_text(s) + ", call->tensors[" + std::to_string(stream.tensor) +
+                      "], w.rank);");
         } else {
             print_stream(stream, s, file, lines);
         }
@@ -98,7 +110,7 @@ std::string inner_index(const KernelFile& file, FunctionKind kind) {
     const Signature& signature = file.signature;
     const bool state_only = kind == FunctionKind::init || kind == FunctionKind::merge || kind == FunctionKind::finish;
     if (state_only) {
-        const std::vector<Subscript>& subscripts = signature.outputs.front().subscripts;
+        const std::vector<Subscript> subscripts = signature.outputs.front().named();
         return subscripts.empty() ? "" : subscripts.back().terms.front().index;
     }
     std::string result;

@@ -18,6 +18,9 @@ void print_state(const Variant& variant, std::size_t number, Lines& lines);
 /// "float", "state_0": the C++ type of a tensor's elements.
 std::string tensor_type(const FunctionTensor& tensor, std::size_t variant);
 
+/// The mask of the loop indices that the body loops over itself: "2u".
+std::string fixed_mask(const LoweredFunction& function, const KernelFile& file);
+
 /// Prints the walk of a function: `Walk<S> w;`, and its streams bound to the tensors of `call`.
 void print_walk(const LoweredFunction& function, const KernelFile& file, Lines& lines);
 

@@ -34,6 +34,7 @@ std::vector<Pattern> patterns(const LoweredFunction& function, const KernelFile&
     if (!function.streams.front().ellipsis) {
         Pattern pattern;
         const std::string inner = inner_index(file, function.function.kind);
+        if (inner.empty() && file.signature.has_ellipsis()) return {};
         for (const Stream& stream : function.streams) pattern.push_back(unit_step(stream, inner));
         const bool known = std::set<std::string>(pattern.begin(), pattern.end()) != std::set<std::string>{"any"};
         return known ? std::vector<Pattern>{pattern} : std::vector<Pattern>{};
@@ -68,7 +69,7 @@ void print_row_indices(const LoweredFunction& function, const KernelFile& file, 
     const std::vector<std::string> names = file.signature.index_names();
     for (std::size_t k = 0; k + 1 < names.size(); ++k) {
         if (function.fixed >> k & 1u) continue;
-        const std::string number = std::to_string(k);
+        const std::string number = cpp_place(file, k);
         lines.add("const i64 " + cpp_name(names[k]) + " = call->lo[" + number + "] + w.at[" + number + "];");
     }
 }
@@ -76,7 +77,7 @@ void print_row_indices(const LoweredFunction& function, const KernelFile& file, 
 void print_inner_index(const LoweredFunction& function, const KernelFile& file, Lines& lines) {
     const std::vector<std::string> names = file.signature.index_names();
     if (!function.uses_indices || names.empty() || (function.fixed >> (names.size() - 1) & 1u)) return;
-    lines.add("const i64 " + cpp_name(names.back()) + " = call->lo[" + std::to_string(names.size() - 1) + "] + i;");
+    lines.add("const i64 " + cpp_name(names.back()) + " = call->lo[" + cpp_place(file, names.size() - 1) + "] + i;");
 }
 
 void print_row_pointers(const LoweredFunction& function, std::size_t variant, Lines& lines) {

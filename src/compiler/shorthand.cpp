@@ -18,14 +18,15 @@ const YamlNode& shorthand_node(KernelFile& file, std::string text) {
     return *file.shorthand_texts.back();
 }
 
-/// An access as an element in a body: `x[2*y+p]`; `x` for an ellipsis.
+/// An access as an element in a body: `x[2*y+p]`; `x` for an ellipsis alone.
 std::string element_text(const Access& access) {
     std::string text = access.tensor;
-    if (access.has_ellipsis()) return text;
+    const std::vector<Subscript> subscripts = access.named();
+    if (access.has_ellipsis() && subscripts.empty()) return text;
     text += "[";
-    for (std::size_t i = 0; i < access.subscripts.size(); ++i) {
+    for (std::size_t i = 0; i < subscripts.size(); ++i) {
         if (i > 0) text += ", ";
-        const Subscript& subscript = access.subscripts[i];
+        const Subscript& subscript = subscripts[i];
         text += std::to_string(subscript.offset);
         for (const Subscript::Term& term : subscript.terms) {
             text += " + " + std::to_string(term.coefficient) + "*" + term.index;
@@ -49,10 +50,11 @@ std::string guessed_element(const KernelFile& file) {
 /// The output's element: its subscripts are one index each.
 std::string output_text(const Access& access) {
     std::string text = access.tensor;
-    if (access.has_ellipsis()) return text;
+    const std::vector<Subscript> subscripts = access.named();
+    if (access.has_ellipsis() && subscripts.empty()) return text;
     text += "[";
-    for (std::size_t i = 0; i < access.subscripts.size(); ++i) {
-        text += (i > 0 ? ", " : "") + access.subscripts[i].terms.front().index;
+    for (std::size_t i = 0; i < subscripts.size(); ++i) {
+        text += (i > 0 ? ", " : "") + subscripts[i].terms.front().index;
     }
     return text + "]";
 }

@@ -26,16 +26,16 @@ std::string shape_text(const BindRequest& request, std::size_t argument) {
     throw JobError(std::vector<Diagnostic>{std::move(diagnostic)});
 }
 
-/// NumPy's broadcast of all inputs.
-Shape broadcast_shape(const BindRequest& request) {
+/// NumPy's broadcast of the first leading[i] axes of each input.
+Shape broadcast_shape(const BindRequest& request, const std::vector<int>& leading) {
     int rank = 0;
-    for (const Shape& shape : request.inputs) rank = std::max(rank, shape.rank());
+    for (const int axes : leading) rank = std::max(rank, axes);
     Shape result(rank, 1);
     std::vector<std::size_t> from(static_cast<std::size_t>(rank), 0);
     for (std::size_t argument = 0; argument < request.inputs.size(); ++argument) {
         const Shape& shape = request.inputs[argument];
-        for (int axis = 0; axis < shape.rank(); ++axis) {
-            const int index = rank - shape.rank() + axis;
+        for (int axis = 0; axis < leading[argument]; ++axis) {
+            const int index = rank - leading[argument] + axis;
             if (shape[axis] == 1 || shape[axis] == result[index]) continue;
             if (result[index] != 1) {
                 const std::size_t other = from[static_cast<std::size_t>(index)];
@@ -70,11 +70,11 @@ std::vector<bool> contracted_axes(const BindRequest& request, int rank) {
     return contracted;
 }
 
-/// The maps of an ellipsis access to a tensor of `shape`, whose axes are aligned to the right of `space`.
-BoundAccess ellipsis_access(int argument, const Shape& shape, const Shape& space) {
-    BoundAccess access{argument, {}};
-    const int shift = space.rank() - shape.rank();
-    for (int axis = 0; axis < shape.rank(); ++axis) {
+/// The maps of the axes under an ellipsis, the first `leading` ones of `shape`, aligned to the right of `space`.
+BoundAccess ellipsis_access(int argument, const Shape& shape, int leading, const Shape& space) {
+    BoundAccess access{argument, {}, leading};
+    const int shift = space.rank() - leading;
+    for (int axis = 0; axis < leading; ++axis) {
         AxisMap map;
         if (shape[axis] == space[axis + shift]) map.terms.push_back({axis + shift, 1});
         access.axes.push_back(map);
@@ -94,6 +94,7 @@ void bind_ellipsis_outputs(const BindRequest& request, Binding& binding) {
         access.axes.push_back(map);
         shape.push_back(loop.contracted ? 1 : loop.extent);
     }
+    access.leading = static_cast<int>(access.axes.size());
     const std::size_t outputs = request.kernel->signature.output_names().size();
     for (std::size_t output = 0; output < outputs; ++output) {
         access.argument = static_cast<int>(output);
@@ -103,8 +104,7 @@ void bind_ellipsis_outputs(const BindRequest& request, Binding& binding) {
 }
 
 void refuse_empty_extremum(const BindRequest& request, const BoundSignature& signature) {
-    const std::string& fold = request.kernel->signature.fold;
-    if (fold != "max" && fold != "min") return;
+    if (!request.kernel->needs_elements) return;
     for (const Index& index : signature.indices) {
         if (index.contracted && index.extent == 0) {
             throw JobError(request.input_places[0], "the " + request.kernel->name +
@@ -115,9 +115,12 @@ void refuse_empty_extremum(const BindRequest& request, const BoundSignature& sig
 }
 
 Binding bind_ellipsis(const BindRequest& request) {
-    const Shape space = broadcast_shape(request);
+    std::vector<int> ranks;
+    for (const Shape& shape : request.inputs) ranks.push_back(shape.rank());
+    const Shape space = broadcast_shape(request, ranks);
     Binding binding;
     binding.signature.ellipsis = true;
+    binding.signature.ellipsis_axes = space.rank();
     std::vector<bool> contracted(static_cast<std::size_t>(space.rank()), false);
     if (request.kernel->signature.contracted_by_axis) contracted = contracted_axes(request, space.rank());
     for (int axis = 0; axis < space.rank(); ++axis) {
@@ -126,25 +129,29 @@ Binding bind_ellipsis(const BindRequest& request) {
     }
     refuse_empty_extremum(request, binding.signature);
     for (std::size_t argument = 0; argument < request.inputs.size(); ++argument) {
-        binding.signature.reads.push_back(ellipsis_access(static_cast<int>(argument), request.inputs[argument], space));
+        binding.signature.reads.push_back(
+            ellipsis_access(static_cast<int>(argument), request.inputs[argument], ranks[argument], space));
     }
     bind_ellipsis_outputs(request, binding);
     return binding;
 }
 
-/// Binds signatures whose accesses name their indices.
+/// Binds signatures whose accesses name their indices, behind an ellipsis or without one.
 class NamedBinder {
 public:
     explicit NamedBinder(const BindRequest& request) : request_(request), signature_(request.kernel->signature) {}
 
     Binding bind() {
-        const std::vector<std::string> names = signature_.index_names();
-        for (const std::string& name : names) {
+        check_ranks();
+        add_ellipsis_axes();
+        for (const std::string& name : signature_.index_names()) {
             Index index{name, -1, contains(signature_.contracted, name), contains(signature_.whole, name)};
             numbers_[name] = static_cast<int>(binding_.signature.indices.size());
             binding_.signature.indices.push_back(index);
         }
+        check_rank_limit();
         find_extents();
+        refuse_empty_extremum(request_, binding_.signature);
         bind_reads();
         bind_writes();
         return std::move(binding_);
@@ -160,6 +167,51 @@ private:
         return static_cast<std::size_t>(std::find(names.begin(), names.end(), access.tensor) - names.begin());
     }
 
+    /// Axes of an argument under the ellipsis of `access`.
+    int leading_axes(const Access& access) const {
+        if (!access.has_ellipsis()) return 0;
+        return request_.inputs[argument_of(access)].rank() - static_cast<int>(access.named().size());
+    }
+
+    void check_ranks() const {
+        for (const Access& access : signature_.inputs) {
+            const int leading = leading_axes(access);
+            const int named = static_cast<int>(access.named().size());
+            const std::size_t argument = argument_of(access);
+            if (leading < 0 || request_.inputs[argument].rank() != leading + named) wrong_rank(argument, access);
+        }
+    }
+
+    void add_ellipsis_axes() {
+        binding_.signature.ellipsis = signature_.has_ellipsis();
+        if (!binding_.signature.ellipsis) return;
+        std::vector<int> leading(request_.inputs.size(), 0);
+        for (const Access& access : signature_.inputs) leading[argument_of(access)] = leading_axes(access);
+        space_ = broadcast_shape(request_, leading);
+        binding_.signature.ellipsis_axes = space_.rank();
+        for (int axis = 0; axis < space_.rank(); ++axis) {
+            binding_.signature.indices.push_back(
+                {"i" + std::to_string(axis), space_[axis], signature_.contracts_ellipsis, false});
+        }
+    }
+
+    /// A call sees every tensor by the axes of the ellipsis and its own ones.
+    void check_rank_limit() const {
+        std::size_t most = signature_.index_names().size();
+        for (const auto* const accesses : {&signature_.inputs, &signature_.outputs}) {
+            for (const Access& access : *accesses) most = std::max(most, access.named().size());
+        }
+        if (space_.rank() + static_cast<int>(most) <= max_rank) return;
+        std::size_t largest = 0;
+        for (std::size_t i = 1; i < request_.inputs.size(); ++i) {
+            if (request_.inputs[i].rank() > request_.inputs[largest].rank()) largest = i;
+        }
+        throw JobError(request_.input_places[largest], request_.kernel->name + " takes at most " +
+                                                           std::to_string(max_rank - static_cast<int>(most)) +
+                                                           " axes for its '...', " + shape_text(request_, largest) +
+                                                           " gives " + std::to_string(space_.rank()));
+    }
+
     Index& index(const std::string& name) {
         return binding_.signature.indices[static_cast<std::size_t>(numbers_.at(name))];
     }
@@ -170,16 +222,15 @@ private:
         for (const auto& [name, extent] : request_.extents) index(name).extent = extent;
         for (const Access& access : signature_.inputs) {
             const std::size_t argument = argument_of(access);
-            const Shape& shape = request_.inputs[argument];
-            if (shape.rank() != static_cast<int>(access.subscripts.size())) wrong_rank(argument, access);
-            for (std::size_t axis = 0; axis < access.subscripts.size(); ++axis) {
-                const Subscript& subscript = access.subscripts[axis];
+            const std::vector<Subscript> named = access.named();
+            for (std::size_t axis = 0; axis < named.size(); ++axis) {
+                const Subscript& subscript = named[axis];
                 if (subscript.kind != Subscript::Kind::affine || subscript.terms.size() != 1 ||
                     subscript.terms[0].coefficient != 1 || subscript.offset != 0) {
                     continue;
                 }
                 Index& loop = index(subscript.terms[0].index);
-                const std::int64_t extent = shape[static_cast<int>(axis)];
+                const std::int64_t extent = request_.inputs[argument][leading_axes(access) + static_cast<int>(axis)];
                 if (loop.extent < 0) {
                     loop.extent = extent;
                     bound_by[loop.name] = argument;
@@ -199,9 +250,11 @@ private:
     }
 
     [[noreturn]] void wrong_rank(std::size_t argument, const Access& access) const {
+        const std::size_t named = access.named().size();
         throw JobError(request_.input_places[argument],
-                       request_.kernel->name + " expects " + std::to_string(access.subscripts.size()) +
-                           " axes for its argument " + access.tensor + ", " + shape_text(request_, argument) + " has " +
+                       request_.kernel->name + " expects " + (access.has_ellipsis() ? "at least " : "") +
+                           std::to_string(named) + (named == 1 ? " axis" : " axes") + " for its argument " +
+                           access.tensor + ", " + shape_text(request_, argument) + " has " +
                            std::to_string(request_.inputs[argument].rank()));
     }
 
@@ -225,17 +278,20 @@ private:
 
     void bind_reads() {
         for (const Access& access : signature_.inputs) {
-            BoundAccess bound{static_cast<int>(argument_of(access)), {}};
-            for (const Subscript& subscript : access.subscripts) bound.axes.push_back(axis_map(subscript));
+            const std::size_t argument = argument_of(access);
+            BoundAccess bound =
+                ellipsis_access(static_cast<int>(argument), request_.inputs[argument], leading_axes(access), space_);
+            for (const Subscript& subscript : access.named()) bound.axes.push_back(axis_map(subscript));
             binding_.signature.reads.push_back(std::move(bound));
         }
     }
 
     void bind_writes() {
         for (std::size_t output = 0; output < signature_.outputs.size(); ++output) {
-            BoundAccess bound{static_cast<int>(output), {}};
-            Shape shape;
-            for (const Subscript& subscript : signature_.outputs[output].subscripts) {
+            const Access& access = signature_.outputs[output];
+            Shape shape = access.has_ellipsis() ? space_ : Shape{};
+            BoundAccess bound = ellipsis_access(static_cast<int>(output), shape, shape.rank(), shape);
+            for (const Subscript& subscript : access.named()) {
                 bound.axes.push_back(axis_map(subscript));
                 shape.push_back(index(subscript.terms[0].index).extent);
             }
@@ -246,6 +302,7 @@ private:
 
     const BindRequest& request_;
     const Signature& signature_;
+    Shape space_;  ///< of the ellipsis
     std::map<std::string, int> numbers_;
     Binding binding_;
 };
@@ -253,9 +310,8 @@ private:
 }  // namespace
 
 Binding bind_signature(const BindRequest& request) {
-    const Signature& signature = request.kernel->signature;
-    const bool ellipsis = !signature.outputs.empty() && signature.outputs[0].has_ellipsis();
-    return ellipsis ? bind_ellipsis(request) : NamedBinder(request).bind();
+    const bool ellipses = request.kernel->signature.only_ellipses();
+    return ellipses ? bind_ellipsis(request) : NamedBinder(request).bind();
 }
 
 Box BoundSignature::index_space() const {

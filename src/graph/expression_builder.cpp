@@ -1,8 +1,10 @@
 #include "graph/expression_builder.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
+#include "graph/composite_call.hpp"
 #include "graph/supported.hpp"
 
 namespace maniple {
@@ -79,13 +81,13 @@ TensorId ExpressionBuilder::condition(const Expression& expression, const std::s
 }
 
 ExpressionValue ExpressionBuilder::lookup(const Expression& expression) const {
-    if (const ExpressionValue* value = scope_.find(expression.name)) return *value;
-    const bool kernel = registry_.find(expression.name) != nullptr;
+    if (const ExpressionValue* value = scope_->find(expression.name)) return *value;
+    const bool kernel = registry_.has(expression.name);
     throw JobError(
         expression.place,
         kernel ? "'" + expression.name + "' is a kernel; it is called with arguments: " + expression.name + "(…)"
                : "unknown name '" + expression.name + "'",
-        kernel ? "" : nearest_word(expression.name, scope_.names()));
+        kernel ? "" : nearest_word(expression.name, scope_->names()));
 }
 
 std::vector<ExpressionValue> ExpressionBuilder::call(const Expression& expression, const std::string& name) {
@@ -101,9 +103,65 @@ std::vector<ExpressionValue> ExpressionBuilder::call(const Expression& expressio
     if (expression.parameters.empty()) {
         if (const std::optional<Number> folded = fold_call(expression, arguments)) return {*folded};
     }
+    if (const CompositeText* text = registry_.find_composite(expression.name))
+        return expand(expression, *text, std::move(arguments), name);
     const Kernel& kernel = find_kernel(expression);
     check_count(expression, kernel);
     return add_operation(expression, kernel, arguments, name);
+}
+
+std::vector<ExpressionValue> ExpressionBuilder::expand(const Expression& expression, const CompositeText& text,
+                                                       Values arguments, const std::string& name) {
+    constexpr int deepest = 16;
+    MANIPLE_CHECK(composite_depth_ < deepest, "composite kernels call each other without end: " + text.name);
+    const Composite& composite = parsed(text);
+    bool halves = false, wider = false;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const TensorId* id = std::get_if<TensorId>(&arguments[i]);
+        if (id == nullptr || !is_floating(graph_[*id].dtype)) continue;
+        const bool half = graph_[*id].dtype == DType::f16;
+        (half ? halves : wider) = true;
+        if (half && composite.widens) arguments[i] = converted(*id, DType::f32, name, expression.arguments[i].place);
+    }
+    Values results = evaluate_lines(CompositeCall(composite, expression, arguments, graph_, *scope_), name);
+    for (ExpressionValue& result : results) {
+        const TensorId* id = std::get_if<TensorId>(&result);
+        const bool widened = id != nullptr && composite.widens && halves && !wider && is_floating(graph_[*id].dtype);
+        if (widened) result = converted(*id, DType::f16, name, expression.place);
+    }
+    return results;
+}
+
+std::vector<ExpressionValue> ExpressionBuilder::evaluate_lines(const CompositeCall& call, const std::string& name) {
+    Scope scope = call.scope();
+    const Scope* const outside = std::exchange(scope_, &scope);
+    const bool in_condition = std::exchange(in_condition_, false);
+    ++composite_depth_;
+    try {
+        for (const Composite::Line& line : call.lines()) {
+            const Values values = evaluate(call.filled_in(line.expression), name);
+            MANIPLE_CHECK(values.size() == line.names.size(),
+                          "a line of a composite kernel has another number of names");
+            for (std::size_t i = 0; i < values.size(); ++i) scope.define(call.name_of(line.names[i]), values[i]);
+        }
+    } catch (...) {
+        --composite_depth_;
+        in_condition_ = in_condition;
+        scope_ = outside;
+        throw;
+    }
+    --composite_depth_;
+    in_condition_ = in_condition;
+    scope_ = outside;
+    Values results;
+    for (const std::string& result : call.results()) results.push_back(*scope.find(call.name_of(result)));
+    return results;
+}
+
+const Composite& ExpressionBuilder::parsed(const CompositeText& text) {
+    const auto known = composites_.find(text.name);
+    if (known != composites_.end()) return known->second;
+    return composites_.emplace(text.name, parse_composite(text.text, text.name + ".composite.yaml")).first->second;
 }
 
 const Kernel& ExpressionBuilder::find_kernel(const Expression& expression) const {
@@ -117,7 +175,7 @@ const Kernel& ExpressionBuilder::find_kernel(const Expression& expression) const
 
 std::vector<ExpressionValue> ExpressionBuilder::add_operation(const Expression& expression, const Kernel& kernel,
                                                               const Values& arguments, const std::string& name) {
-    const CallParameters parameters = read_parameters(expression, kernel, scope_);
+    const CallParameters parameters = read_parameters(expression, kernel, *scope_);
     Operation operation;
     operation.name = name;
     operation.kernel = &kernel;

@@ -11,6 +11,7 @@
 #include "graph/graph.hpp"
 #include "graph/promotion.hpp"
 #include "graph/scope.hpp"
+#include "job/composite.hpp"
 
 namespace maniple {
 
@@ -19,7 +20,7 @@ namespace maniple {
 class ExpressionBuilder {
 public:
     ExpressionBuilder(Graph& graph, const Scope& scope, const KernelRegistry& registry)
-        : graph_(graph), scope_(scope), registry_(registry) {}
+        : graph_(graph), scope_(&scope), registry_(registry) {}
 
     /// One value for each output of the expression; `name` is that of its entry, for messages and printing.
     /// Errors: JobError; UnavailableError for a kernel that is known and not built in.
@@ -46,6 +47,10 @@ private:
 
     ExpressionValue lookup(const Expression& expression) const;
     Values call(const Expression& expression, const std::string& name);
+    /// The operations that a call of a composite kernel stands for.
+    Values expand(const Expression& expression, const CompositeText& text, Values arguments, const std::string& name);
+    Values evaluate_lines(const class CompositeCall& call, const std::string& name);
+    const Composite& parsed(const CompositeText& text);
     const Kernel& find_kernel(const Expression& expression) const;
     Values add_operation(const Expression& expression, const Kernel& kernel, const Values& arguments,
                          const std::string& name);
@@ -59,8 +64,10 @@ private:
     TensorId cast(TensorId tensor, DType dtype, const std::string& name, const Place& place);
 
     Graph& graph_;
-    const Scope& scope_;
+    const Scope* scope_;  ///< the job's, within a composite its own
     const KernelRegistry& registry_;
+    std::map<std::string, Composite> composites_;  ///< those called so far
+    int composite_depth_ = 0;
     std::map<std::pair<TensorId, DType>, TensorId> conversions_;
     bool in_condition_ = false;
 };

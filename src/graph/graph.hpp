@@ -45,6 +45,7 @@ struct AxisMap {
 struct BoundAccess {
     int argument = 0;  ///< number among the operation's inputs (for reads) or outputs (for writes)
     std::vector<AxisMap> axes;
+    int leading = 0;  ///< of these, the first ones stand under the ellipsis, to the right of it
 };
 
 /// A signature with the shapes and parameters of one operation filled in.
@@ -58,7 +59,8 @@ struct BoundSignature {
     std::vector<Index> indices;  ///< in the ABI's order
     std::vector<BoundAccess> reads;
     std::vector<BoundAccess> writes;  ///< one for each output, in order
-    bool ellipsis = false;            ///< arguments are seen by loop indices (kernel/abi.hpp)
+    bool ellipsis = false;            ///< the signature has one: how arguments are seen, kernel/abi.hpp
+    int ellipsis_axes = 0;            ///< so many loop indices, the first ones, are its axes; those behind have names
 
     Box index_space() const;
     std::vector<int> kept() const;  ///< the indices that are not contracted, in order

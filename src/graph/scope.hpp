@@ -18,6 +18,7 @@ using ExpressionValue = std::variant<TensorId, Number>;
 /// Names known so far: constants from the start, inputs and graph names as they come.
 class Scope {
 public:
+    Scope() = default;
     explicit Scope(const Job& job);
 
     void define(const std::string& name, ExpressionValue value) { values_[name] = value; }

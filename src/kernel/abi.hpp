@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define MANIPLE_ABI_VERSION 4
+#define MANIPLE_ABI_VERSION 5
 #define MANIPLE_MAX_RANK 8
 #define MANIPLE_MAX_GPU_TENSORS 8
 #define MANIPLE_MAX_GPU_PARAMETERS 16
@@ -20,8 +20,9 @@ extern "C" {
 /* One tensor argument, seen by global coordinates. Element c is data[offset + sum of c[d]*stride[d]], counted in
  * elements of the argument's type. A broadcast axis has stride 0. [lo, hi) are the coordinates that are there;
  * only the checked variant looks at them, and every variant on the axes that the signature reads whole (`*`), where
- * hi - lo is the extent of the axis. For an access with an ellipsis the axes are the loop indices (the
- * caller inserts axes of stride 0 for broadcasting and for contracted indices); else they are the tensor's own. */
+ * hi - lo is the extent of the axis. Where the signature has an ellipsis, the first axes of every tensor are the loop
+ * indices of the ellipsis (the caller inserts axes of stride 0 for broadcasting, for contracted indices, and for an
+ * access without the ellipsis); behind them, and without an ellipsis, they are the tensor's own. */
 typedef struct maniple_tensor {
     void* data;
     int64_t offset;
@@ -39,8 +40,8 @@ typedef union maniple_parameter {
 } maniple_parameter;
 
 /* One call: compute every point of the index box [lo, hi). The loop indices are numbered as the kernel's
- * signature is bound: output indices first, in order, then contracted ones; for an ellipsis the axes of the
- * broadcast shape. `extent` is the whole index space. */
+ * signature is bound: the axes of the ellipsis, if there is one, broadcast; behind them those with names, output indices
+ * first, in order, then contracted ones, then others. `extent` is the whole index space. */
 typedef struct maniple_call {
     int32_t rank;
     int64_t lo[MANIPLE_MAX_RANK];
@@ -60,7 +61,7 @@ typedef struct maniple_call {
  *   finish      outputs, state         the result of each state
  * For init, merge and finish the index box is that of the outputs (contracted indices have extent 1).
  * A state is a tensor whose elements are of state_bytes: strides and the offset count states. Its axes are those of
- * the first output; for an ellipsis the loop indices, with stride 0 on the contracted axes and on no other whose extent
+ * the first output; those of an ellipsis have stride 0 where they are contracted and on no other whose extent
  * is above 1. `accumulate` adds the points of its box to each state in an order that depends on the box along the
  * contracted axes alone: not on how the others are cut, the strides, or the instruction set (`checked` has an order of
  * its own). Outputs and states overlap no input.
@@ -101,6 +102,10 @@ typedef struct maniple_gpu_tensor {
  * A group has 64 invocations along x. Invocation n = (group.y * groups.x + group.x) * 64 + local.x; those from `points`
  * on do nothing. Invocations number the points of the box (without the indices that the body loops over itself),
  * the last index fastest.
+ *
+ * An ellipsis before names stands behind them here, though its indices are the slowest: the indices are those with names,
+ * then those of the ellipsis; a tensor's axes its own, then those of the ellipsis. No body sees the latter: a caller may
+ * join and drop them, and they begin at 0.
  *
  *   compute     outputs, inputs      as the function of that name
  *   accumulate  state, inputs        invocations number kept points and segments: with S = segments and K = points / S,
@@ -200,6 +205,7 @@ typedef struct maniple_kernel_description {
     /* How far apart the results of two lanes may be, in eps of the output's type relative to the larger one, of a fold
      * relative to the sum of its terms' magnitudes; negative: not declared. Exact variants agree bit for bit. */
     double tolerance;
+    int32_t needs_elements; /* of a fold: there is no result where the axes folded have no elements */
     int32_t exact; /* for all types: only + - x, comparisons, min, max, abs, integers */
     int32_t table_count;
     const char* const* instruction_sets;       /* "checked", "v2", "v3", "v4" or "checked", "base" */
@@ -209,11 +215,19 @@ typedef struct maniple_kernel_description {
     const char* fast_types;                    /* the combinations that `fast:` names, a blank between them */
 } maniple_kernel_description;
 
+/* A kernel that is written as expressions over others: the text of its .composite.yaml. */
+typedef struct maniple_composite {
+    const char* name;
+    const char* text;
+} maniple_composite;
+
 /* What maniple_add_kernels(NAME …) links together: exported as `maniple_pack_NAME`. */
 typedef struct maniple_pack {
     int32_t abi_version;
     int32_t count;
     const maniple_kernel_description* const* kernels;
+    int32_t composite_count;
+    const maniple_composite* composites;
 } maniple_pack;
 
 #ifdef __cplusplus

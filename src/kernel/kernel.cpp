@@ -152,6 +152,7 @@ Kernel read_description(const maniple_kernel_description& description) {
     check_dtype_parameter(kernel);
     kernel.flops_per_point = description.flops_per_point;
     kernel.counted_flops_per_point = description.counted_flops_per_point;
+    kernel.needs_elements = description.needs_elements != 0;
     kernel.exact = description.exact != 0;
     if (description.table_count < 1) refuse(kernel.name, "it has no code");
     for (std::int32_t i = 0; i < description.table_count; ++i) {
@@ -226,6 +227,14 @@ KernelRegistry::KernelRegistry(const maniple_pack& pack) {
     for (std::size_t i = 1; i < kernels_.size(); ++i) {
         if (kernels_[i - 1].name == kernels_[i].name) refuse(kernels_[i].name, "the pack has it twice");
     }
+    for (std::int32_t i = 0; i < pack.composite_count; ++i)
+        composites_.push_back({pack.composites[i].name, pack.composites[i].text});
+    std::sort(composites_.begin(), composites_.end(),
+              [](const CompositeText& a, const CompositeText& b) { return a.name < b.name; });
+    for (std::size_t i = 0; i < composites_.size(); ++i) {
+        if (find(composites_[i].name) != nullptr || (i > 0 && composites_[i - 1].name == composites_[i].name))
+            refuse(composites_[i].name, "the pack has it twice");
+    }
 }
 
 const Kernel* KernelRegistry::find(std::string_view name) const {
@@ -235,9 +244,17 @@ const Kernel* KernelRegistry::find(std::string_view name) const {
     return found != kernels_.end() && found->name == name ? &*found : nullptr;
 }
 
+const CompositeText* KernelRegistry::find_composite(std::string_view name) const {
+    const auto found = std::find_if(composites_.begin(), composites_.end(),
+                                    [&](const CompositeText& composite) { return composite.name == name; });
+    return found == composites_.end() ? nullptr : &*found;
+}
+
 std::vector<std::string> KernelRegistry::names() const {
     std::vector<std::string> result;
     for (const Kernel& kernel : kernels_) result.push_back(kernel.name);
+    for (const CompositeText& composite : composites_) result.push_back(composite.name);
+    std::sort(result.begin(), result.end());
     return result;
 }
 

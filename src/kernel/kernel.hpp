@@ -53,6 +53,7 @@ struct Kernel {
     std::vector<KernelTypes> types;
     double flops_per_point = 0;
     double counted_flops_per_point = -1;  ///< by the compiler; negative: it could only estimate
+    bool needs_elements = false;          ///< of a fold: without elements there is no result
     bool exact = false;                   ///< for all types; KernelTypes::exact says it for one combination
     std::vector<std::string> instruction_sets;
     std::vector<const maniple_kernel_table*> tables;
@@ -78,6 +79,12 @@ struct Kernel {
 /// Requires: there is some. Threads: any; the first call sets environment variables.
 std::string open_fast_code(const Kernel& kernel);
 
+/// A kernel that is written as expressions over others (job/composite.hpp). Strings live for ever.
+struct CompositeText {
+    std::string name;
+    const char* text = nullptr;
+};
+
 /// All kernels of one run. Looked into when a Graph or a Program is built, never while it runs.
 class KernelRegistry {
 public:
@@ -87,11 +94,15 @@ public:
 
     /// Null if there is none.
     const Kernel* find(std::string_view name) const;
-    std::vector<std::string> names() const;  ///< sorted
+    const CompositeText* find_composite(std::string_view name) const;
+    bool has(std::string_view name) const { return find(name) != nullptr || find_composite(name) != nullptr; }
+    std::vector<std::string> names() const;  ///< of both kinds, sorted
     std::span<const Kernel> all() const { return kernels_; }
+    std::span<const CompositeText> composites() const { return composites_; }
 
 private:
-    std::vector<Kernel> kernels_;  ///< sorted by name
+    std::vector<Kernel> kernels_;            ///< sorted by name
+    std::vector<CompositeText> composites_;  ///< sorted by name
 };
 
 /// The kernels under kernels/ that are built into every program.

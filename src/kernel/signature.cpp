@@ -191,19 +191,30 @@ private:
             signature.irregular = true;
         } else if (word == "whole") {
             if (!signature.whole.empty()) fail_at(text_, start, "'whole' is written twice");
+            expect("(", "'('");
             read_names(signature.whole, places.whole);
         } else if (word == "sum" || word == "max" || word == "min" || word == "fold") {
             if (!signature.fold.empty()) fail_at(text_, start, "a kernel has one fold");
             signature.fold = word;
             places.fold = start;
-            read_names(signature.contracted, places.contracted);
+            read_contracted(signature, places);
         } else {
             fail_at(text_, start, "unknown qualifier '" + word + "': sum, max, min, fold, whole or irregular");
         }
     }
 
-    void read_names(std::vector<std::string>& names, std::vector<std::size_t>& places) {
+    /// `(k, l)`, `(...)`, `(..., k)`
+    void read_contracted(Signature& signature, SignaturePlaces& places) {
         expect("(", "'('");
+        if (take("...")) {
+            signature.contracts_ellipsis = true;
+            if (take(")")) return;
+            expect(",", "',' or ')'");
+        }
+        read_names(signature.contracted, places.contracted);
+    }
+
+    void read_names(std::vector<std::string>& names, std::vector<std::size_t>& places) {
         do {
             skip_blanks();
             const std::size_t start = at_;
@@ -246,6 +257,28 @@ bool Access::has_ellipsis() const {
                        [](const Subscript& subscript) { return subscript.kind == Subscript::Kind::ellipsis; });
 }
 
+std::vector<Subscript> Access::named() const {
+    std::vector<Subscript> result = subscripts;
+    std::erase_if(result, [](const Subscript& each) { return each.kind == Subscript::Kind::ellipsis; });
+    return result;
+}
+
+bool Signature::has_ellipsis() const {
+    const auto any = [](const std::vector<Access>& accesses) {
+        return std::any_of(accesses.begin(), accesses.end(),
+                           [](const Access& access) { return access.has_ellipsis(); });
+    };
+    return any(inputs) || any(outputs);
+}
+
+bool Signature::only_ellipses() const {
+    const auto all = [](const std::vector<Access>& accesses) {
+        return std::all_of(accesses.begin(), accesses.end(),
+                           [](const Access& access) { return access.subscripts.size() == 1 && access.has_ellipsis(); });
+    };
+    return !outputs.empty() && all(inputs) && all(outputs);
+}
+
 std::vector<std::string> Signature::input_names() const { return distinct_tensors(inputs); }
 
 std::vector<std::string> Signature::output_names() const { return distinct_tensors(outputs); }
@@ -272,8 +305,8 @@ std::vector<std::string> Signature::index_names() const {
 Signature parse_signature(std::string_view text) {
     SignaturePlaces places;
     Signature signature = SignatureParser(text).parse(places);
-    const bool by_ellipsis = !signature.outputs.empty() && signature.outputs.front().has_ellipsis();
-    signature.contracted_by_axis = by_ellipsis && signature.contracted == std::vector<std::string>{"axis"};
+    signature.contracted_by_axis =
+        signature.only_ellipses() && signature.contracted == std::vector<std::string>{"axis"};
     check_signature(signature, places,
                     [&](std::size_t offset, const std::string& message) { fail_at(text, offset, message); });
     return signature;

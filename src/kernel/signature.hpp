@@ -16,7 +16,7 @@ struct Subscript {
     enum class Kind {
         affine,    ///< sum of coefficient × index, plus offset, plus or minus a halo
         whole,     ///< `*`: the whole axis
-        ellipsis,  ///< `...`: any number of axes, broadcast as NumPy does; stands alone in its access
+        ellipsis,  ///< `...`: any number of axes, broadcast as NumPy does; stands first in its access
     };
     struct Term {
         std::int64_t coefficient = 1;
@@ -34,15 +34,18 @@ struct Access {
     std::string tensor;
     std::vector<Subscript> subscripts;
     bool has_ellipsis() const;
+    std::vector<Subscript> named() const;  ///< without the ellipsis
 };
 
 /// `inputs -> outputs : qualifiers`, as it was written.
 ///
 ///   signature  := [accesses] '->' accesses [':' qualifier {',' qualifier}]
 ///   access     := NAME '[' [subscript {',' subscript}] ']'
-///   qualifier  := ('sum'|'max'|'min'|'fold') '(' names ')' | 'whole' '(' names ')' | 'irregular'
+///   qualifier  := ('sum'|'max'|'min'|'fold') '(' ['...' ','] names ')' | 'whole' '(' names ')' | 'irregular'
 ///
-/// The names of a fold are contracted indices, or the one word `axis`: then the accesses are ellipses and
+/// `...` are leading axes: those of all inputs, broadcast. An input without it is read for each of their points; outputs
+/// have it, all of them, or none: then they are contracted, `fold(...)`.
+/// The names of a fold are contracted indices, or the one word `axis`: then the accesses are ellipses alone and
 /// the indices contracted are those that the parameter `axis` selects. '+-' may be written for '±'.
 struct Signature {
     std::string text;
@@ -51,18 +54,23 @@ struct Signature {
     std::string fold;             ///< "", "sum", "max", "min" or "fold"
     std::vector<std::string> contracted;
     bool contracted_by_axis = false;  ///< `sum(axis)`
+    bool contracts_ellipsis = false;  ///< `sum(...)`
     std::vector<std::string> whole;
     bool irregular = false;
 
     std::vector<std::string> input_names() const;  ///< distinct, in order of first occurrence
     std::vector<std::string> output_names() const;
     bool has_halo() const;
-    /// All index names: those of the outputs in order, then the contracted and other ones. Empty for ellipses.
+    bool has_ellipsis() const;   ///< in any access
+    bool only_ellipses() const;  ///< every access is `[...]`: no index has a name
+    /// All index names: those of the outputs in order, then the contracted and other ones. They stand for the last loop
+    /// indices; those before them are the axes of the ellipsis.
     std::vector<std::string> index_names() const;
 };
 
 /// Parses and checks a signature: every output index is affine with coefficient 1, no offset and no halo;
-/// contracted and whole indices exist; no index is both; an output names no contracted index.
+/// contracted and whole indices exist; no index is both; an output names no contracted index; an ellipsis is contracted
+/// if and only if the outputs lack it.
 /// Errors: JobError whose place has line 1 and the column within `text` (the caller moves it).
 Signature parse_signature(std::string_view text);
 

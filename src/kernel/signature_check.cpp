@@ -14,11 +14,11 @@ bool has(const Names& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// One tensor keeps one number of axes, and an ellipsis stands alone.
+/// A tensor has so many axes at most, and an ellipsis stands before those that have names.
 void check_access(const Access& access, const SignaturePlaces::Access& place, const SignatureFail& fail) {
     for (std::size_t i = 0; i < access.subscripts.size(); ++i) {
-        if (access.subscripts[i].kind == Subscript::Kind::ellipsis && access.subscripts.size() > 1) {
-            fail(place.subscripts[i], "'...' stands alone between its brackets");
+        if (access.subscripts[i].kind == Subscript::Kind::ellipsis && i > 0) {
+            fail(place.subscripts[i], "'...' stands first between its brackets");
         }
         if (static_cast<int>(i) >= max_rank) {
             fail(place.subscripts[i], "a tensor has at most " + std::to_string(max_rank) + " axes");
@@ -36,7 +36,9 @@ void check_inputs(const Signature& signature, const SignaturePlaces& places, con
             if (other.subscripts.size() != access.subscripts.size()) {
                 fail(places.inputs[i].tensor, "tensor '" + access.tensor + "' has another number of axes here");
             }
-            if (access.has_ellipsis()) fail(places.inputs[i].tensor, "tensor '" + access.tensor + "' occurs twice");
+            if (other.has_ellipsis() != access.has_ellipsis() || signature.only_ellipses()) {
+                fail(places.inputs[i].tensor, "tensor '" + access.tensor + "' occurs twice");
+            }
         }
     }
 }
@@ -78,20 +80,35 @@ void check_outputs(const Signature& signature, const SignaturePlaces& places, co
     }
 }
 
-void check_ellipses(const Signature& signature, const SignaturePlaces& places, const SignatureFail& fail) {
-    const bool expected = signature.outputs.front().has_ellipsis();
-    for (std::size_t i = 0; i < signature.inputs.size(); ++i) {
-        if (signature.inputs[i].has_ellipsis() != expected) {
-            fail(places.inputs[i].tensor, "either all accesses are '[...]' or none is");
-        }
-    }
+/// The outputs have the ellipsis of the inputs, all of them, or a fold contracts it.
+void check_mixed(const Signature& signature, const SignaturePlaces& places, const SignatureFail& fail) {
+    const bool read = std::any_of(signature.inputs.begin(), signature.inputs.end(),
+                                  [](const Access& access) { return access.has_ellipsis(); });
     for (std::size_t i = 0; i < signature.outputs.size(); ++i) {
-        if (signature.outputs[i].has_ellipsis() != expected) {
-            fail(places.outputs[i].tensor, "either all accesses are '[...]' or none is");
+        const std::size_t place = places.outputs[i].tensor;
+        const bool written = signature.outputs[i].has_ellipsis();
+        if (written != signature.outputs.front().has_ellipsis()) fail(place, "either all outputs have '...' or none");
+        if (written && !read) fail(place, "no input has the '...' of this output");
+        if (written && signature.contracts_ellipsis) fail(place, "'...' is contracted: no output can have it");
+        if (!written && !signature.contracts_ellipsis) { fail(place, "'...' is in no output: contract it, fold(...)"); }
+    }
+    for (std::size_t i = 0; i < signature.inputs.size(); ++i) {
+        for (std::size_t k = 0; k < signature.inputs[i].subscripts.size(); ++k) {
+            const Subscript& subscript = signature.inputs[i].subscripts[k];
+            if (subscript.halo == 0 && subscript.halo_parameter.empty()) continue;
+            fail(places.inputs[i].subscripts[k], "'±' does not go with '...': name all axes");
         }
     }
-    if (!expected) return;
+}
+
+void check_ellipses(const Signature& signature, const SignaturePlaces& places, const SignatureFail& fail) {
+    if (!signature.has_ellipsis()) {
+        if (signature.contracts_ellipsis) fail(places.fold, "no input has the '...' that is contracted");
+        return;
+    }
+    if (!signature.only_ellipses()) return check_mixed(signature, places, fail);
     if (!signature.whole.empty()) fail(places.whole[0], "'[...]' has no indices that could be whole");
+    if (signature.contracts_ellipsis) fail(places.fold, "'...' is contracted: no output can have it");
     if (!signature.contracted.empty() && !signature.contracted_by_axis) {
         fail(places.contracted[0], "'[...]' is contracted over the one word 'axis'");
     }
@@ -111,7 +128,7 @@ Names access_indices(const Signature& signature) {
 
 void check_qualifiers(const Signature& signature, const SignaturePlaces& places, const SignatureFail& fail) {
     if (!signature.fold.empty() && signature.inputs.empty()) fail(places.fold, "a fold needs an input");
-    if (signature.outputs.front().has_ellipsis()) return;
+    if (signature.only_ellipses()) return;
     const Names known = access_indices(signature);
     for (std::size_t i = 0; i < signature.contracted.size(); ++i) {
         if (!has(known, signature.contracted[i])) {

@@ -21,31 +21,36 @@ maniple_tensor own_axes(const Block& block) {
     return view;
 }
 
-/// The block by loop indices: axis_of_index[i] is its axis, or -1 for a broadcast index.
-maniple_tensor loop_axes(const Operation& operation, const Block& block, const std::vector<int>& axis_of_index) {
+/// Axis `to` of `view` is axis `from` of `own`; one point for every of `extent` where `from` is negative.
+void set_axis(maniple_tensor& view, int to, const maniple_tensor& own, int from, std::int64_t extent) {
+    view.stride[to] = from < 0 ? 0 : own.stride[from];
+    view.lo[to] = from < 0 ? 0 : own.lo[from];
+    view.hi[to] = from < 0 ? std::max<std::int64_t>(extent, 1) : own.hi[from];
+}
+
+/// The block by the indices of the ellipsis, axis_of_index[i] being its axis or -1, and behind them its axes from
+/// `first` on.
+maniple_tensor ellipsis_axes(const Operation& operation, const Block& block, const std::vector<int>& axis_of_index,
+                             int first) {
     const maniple_tensor own = own_axes(block);
     maniple_tensor view{};
     view.data = own.data;
     view.offset = own.offset;
-    view.rank = static_cast<int>(axis_of_index.size());
-    for (int index = 0; index < view.rank; ++index) {
-        const int axis = axis_of_index[static_cast<std::size_t>(index)];
-        view.stride[index] = axis < 0 ? 0 : own.stride[axis];
-        view.lo[index] = axis < 0 ? 0 : own.lo[axis];
-        const std::int64_t extent = operation.bound.indices[static_cast<std::size_t>(index)].extent;
-        view.hi[index] = axis < 0 ? std::max<std::int64_t>(extent, 1) : own.hi[axis];
+    for (const int axis : axis_of_index) {
+        set_axis(view, view.rank, own, axis, operation.bound.indices[static_cast<std::size_t>(view.rank)].extent);
+        ++view.rank;
     }
+    for (int axis = first; axis < own.rank; ++axis) set_axis(view, view.rank++, own, axis, 0);
     return view;
 }
 
 maniple_tensor by_access(const Operation& operation, const BoundAccess& access, const Block& block) {
-    if (!operation.bound.ellipsis) return own_axes(block);
-    std::vector<int> axis_of_index(operation.bound.indices.size(), -1);
-    for (std::size_t axis = 0; axis < access.axes.size(); ++axis) {
-        for (const AxisMap::Term& term : access.axes[axis].terms)
-            axis_of_index[static_cast<std::size_t>(term.index)] = static_cast<int>(axis);
+    std::vector<int> axis_of_index(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
+    for (int axis = 0; axis < access.leading; ++axis) {
+        for (const AxisMap::Term& term : access.axes[static_cast<std::size_t>(axis)].terms)
+            axis_of_index[static_cast<std::size_t>(term.index)] = axis;
     }
-    return loop_axes(operation, block, axis_of_index);
+    return ellipsis_axes(operation, block, axis_of_index, access.leading);
 }
 
 }  // namespace
@@ -63,17 +68,13 @@ maniple_tensor output_view(const Operation& operation, int output, const Block& 
 }
 
 maniple_tensor state_view(const Operation& operation, const Block& block, std::int64_t part) {
-    // By the kept indices, which are the axes of the first output; for an ellipsis by all.
-    std::vector<int> axis_of_index;
-    const std::vector<int> kept = operation.bound.kept();
-    if (operation.bound.ellipsis) {
-        axis_of_index.assign(operation.bound.indices.size(), -1);
-        for (std::size_t i = 0; i < kept.size(); ++i)
-            axis_of_index[static_cast<std::size_t>(kept[i])] = static_cast<int>(i) + 1;
-    } else {
-        for (std::size_t i = 0; i < kept.size(); ++i) axis_of_index.push_back(static_cast<int>(i) + 1);
+    // Behind the part come the kept indices, first those of the ellipsis.
+    std::vector<int> axis_of_index(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
+    int axis = 1;
+    for (const int index : operation.bound.kept()) {
+        if (index < operation.bound.ellipsis_axes) axis_of_index[static_cast<std::size_t>(index)] = axis++;
     }
-    maniple_tensor view = loop_axes(operation, block, axis_of_index);
+    maniple_tensor view = ellipsis_axes(operation, block, axis_of_index, axis);
     view.offset += part * block.strides()[0];
     return view;
 }

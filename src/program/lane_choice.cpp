@@ -50,6 +50,7 @@ public:
         }
         for (const std::string& name : without_variant_)
             choice_.notes.push_back(name + " has no gpu variant here: it runs on the cpu");
+        note_not_compared();
         return std::move(choice_);
     }
 
@@ -106,10 +107,30 @@ private:
         return lanes;
     }
 
-    void note_without(const Operation& operation) {
-        const std::string text = types_text(graph_, operation);
-        const bool known = std::find(without_variant_.begin(), without_variant_.end(), text) != without_variant_.end();
-        if (!known) without_variant_.push_back(text);
+    void note_without(const Operation& operation) { add_once(without_variant_, types_text(graph_, operation)); }
+
+    /// With --validate: the operations that no two lanes compute.
+    void note_not_compared() {
+        std::vector<bool> compared(graph_.operations.size(), false);
+        bool validated = false;
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+            const OperationId first = graph_.operations[i].twin_of;
+            if (!first.valid()) continue;
+            validated = true;
+            const bool apart = !choice_.lanes.empty() && choice_.lanes[i] != choice_.lanes[first.index()];
+            compared[i] = compared[first.index()] = apart;
+        }
+        if (!validated) return;
+        std::vector<std::string> alone;
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+            if (!compared[i]) add_once(alone, types_text(graph_, graph_.operations[i]));
+        }
+        for (const std::string& text : alone)
+            choice_.notes.push_back("--validate: " + text + " is not compared: no gpu of this rank runs it");
+    }
+
+    static void add_once(std::vector<std::string>& texts, const std::string& text) {
+        if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
     }
 
     const Graph& graph_;

@@ -124,10 +124,15 @@ Box CallMaker::region(const RandomCall& call, const std::string& tensor, const s
     Box result;
     for (const Access& access : accesses) {
         if (access.tensor != tensor) continue;
-        Box box{Extents(static_cast<int>(access.subscripts.size())),
-                Extents(static_cast<int>(access.subscripts.size()))};
-        for (int axis = 0; axis < box.rank(); ++axis) {
-            const Subscript& subscript = access.subscripts[static_cast<std::size_t>(axis)];
+        const std::vector<Subscript> named = access.named();
+        const int rank = call.leading + static_cast<int>(named.size());
+        Box box{Extents(rank), Extents(rank)};
+        for (int axis = 0; axis < call.leading; ++axis) {
+            box.lo[axis] = call.box.lo[axis];
+            box.hi[axis] = std::max(call.box.hi[axis], call.box.lo[axis] + 1);
+        }
+        for (int axis = call.leading; axis < rank; ++axis) {
+            const Subscript& subscript = named[static_cast<std::size_t>(axis - call.leading)];
             if (subscript.kind == Subscript::Kind::whole) {
                 box.hi[axis] = table_extent_;
                 continue;
@@ -139,7 +144,7 @@ Box CallMaker::region(const RandomCall& call, const std::string& tensor, const s
             box.lo[axis] = subscript.offset - halo;
             box.hi[axis] = subscript.offset + halo + 1;
             for (const Subscript::Term& term : subscript.terms) {
-                const int k = index_of(names, term.index);
+                const int k = call.leading + index_of(names, term.index);
                 const std::int64_t first = term.coefficient * call.box.lo[k];
                 const std::int64_t last = term.coefficient * std::max(call.box.hi[k] - 1, call.box.lo[k]);
                 box.lo[axis] += std::min(first, last);
@@ -151,12 +156,37 @@ Box CallMaker::region(const RandomCall& call, const std::string& tensor, const s
     return result;
 }
 
+/// Up to two axes of an ellipsis before the names.
+void CallMaker::make_leading(RandomCall& call) {
+    if (!kernel_.signature.has_ellipsis()) return;
+    call.leading = below(3);
+    for (int k = 0; k < call.leading; ++k) {
+        if (kernel_.signature.contracts_ellipsis) call.contracted |= 1u << k;
+        const std::int64_t lo = below(4);
+        call.box.lo.push_back(lo);
+        call.box.hi.push_back(lo + 1 + below(kernel_.signature.contracts_ellipsis ? 20 : 3));
+        call.extent.push_back(call.box.hi[k] + below(3));
+    }
+}
+
+/// The axes of the ellipsis that `tensor` does not have, or has one element on.
+unsigned CallMaker::still_leading(const RandomCall& call, const std::vector<Access>& accesses,
+                                  const std::string& tensor) {
+    const unsigned all = (1u << call.leading) - 1;
+    for (const Access& access : accesses) {
+        if (access.tensor == tensor && !access.has_ellipsis()) return all;
+    }
+    return &accesses == &kernel_.signature.inputs && chance(40) ? static_cast<unsigned>(below(1 << call.leading)) : 0;
+}
+
 void CallMaker::make_named(RandomCall& call) {
     const Signature& signature = kernel_.signature;
     const std::vector<std::string> names = signature.index_names();
-    for (std::size_t k = 0; k < names.size(); ++k) {
-        const bool contracted = std::count(signature.contracted.begin(), signature.contracted.end(), names[k]) > 0;
-        const bool whole = std::count(signature.whole.begin(), signature.whole.end(), names[k]) > 0;
+    make_leading(call);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const bool contracted = std::count(signature.contracted.begin(), signature.contracted.end(), names[i]) > 0;
+        const bool whole = std::count(signature.whole.begin(), signature.whole.end(), names[i]) > 0;
+        const std::size_t k = static_cast<std::size_t>(call.leading) + i;
         if (contracted) call.contracted |= 1u << k;
         if (whole) call.fixed |= 1u << k;
         const std::int64_t lo = whole ? 0 : origin();
@@ -172,12 +202,15 @@ void CallMaker::make_named(RandomCall& call) {
     }
     for (std::size_t i = 0; i < types_.inputs.size(); ++i) {
         const Box box = region(call, signature.input_names()[i], signature.inputs);
-        const auto still = static_cast<unsigned>(chance(20) ? below(1 << box.rank()) : 0);
+        const unsigned still = static_cast<unsigned>(chance(20) ? below(1 << box.rank()) : 0) |
+                               still_leading(call, signature.inputs, signature.input_names()[i]);
         call.inputs.push_back(view(box, types_.inputs[i], static_cast<std::int64_t>(size_of(types_.inputs[i])), still));
     }
     for (std::size_t i = 0; i < types_.outputs.size(); ++i) {
         const Box box = region(call, signature.output_names()[i], signature.outputs);
-        call.outputs.push_back(view(box, types_.outputs[i], static_cast<std::int64_t>(size_of(types_.outputs[i])), 0));
+        const unsigned still = still_leading(call, signature.outputs, signature.output_names()[i]);
+        call.outputs.push_back(
+            view(box, types_.outputs[i], static_cast<std::int64_t>(size_of(types_.outputs[i])), still));
     }
 }
 
@@ -204,17 +237,18 @@ void CallMaker::make_ellipses(RandomCall& call) {
 RandomCall CallMaker::make() {
     RandomCall call;
     make_parameters(call);
-    kernel_.signature.outputs.front().has_ellipsis() ? make_ellipses(call) : make_named(call);
+    kernel_.signature.only_ellipses() ? make_ellipses(call) : make_named(call);
     for (View& input : call.inputs) fill(input);
     return call;
 }
 
 View CallMaker::state(const RandomCall& call, std::int64_t parts, std::int64_t& part_stride) {
-    const bool ellipsis = kernel_.signature.outputs.front().has_ellipsis();
+    const bool ellipsis = kernel_.signature.only_ellipses();
+    const unsigned leading = (1u << call.leading) - 1;
     Box box = call.kept();  // and a state is there for every contracted point
     for (int k = 0; k < box.rank(); ++k) box.hi[k] = std::max(box.hi[k], call.box.hi[k]);
     if (!ellipsis) box = region(call, kernel_.signature.output_names()[0], kernel_.signature.outputs);
-    View result = view(box, DType::f32, types_.state_bytes, ellipsis ? call.contracted : 0);
+    View result = view(box, DType::f32, types_.state_bytes, call.contracted & (ellipsis ? ~0u : leading));
     part_stride = result.elements;
     result.elements *= parts;
     result.bytes.assign(static_cast<std::size_t>(result.elements * types_.state_bytes), std::byte{0x5a});

@@ -30,6 +30,7 @@ struct RandomCall {
     Extents extent;      ///< the whole index space
     unsigned fixed = 0;  ///< indices that the body loops over itself
     unsigned contracted = 0;
+    int leading = 0;  ///< so many indices, the first ones, are those of an ellipsis before names
     std::vector<View> inputs;
     std::vector<View> outputs;  ///< filled with a pattern
     std::vector<maniple_parameter> parameters;
@@ -52,6 +53,8 @@ public:
 private:
     void make_named(RandomCall& call);
     void make_ellipses(RandomCall& call);
+    void make_leading(RandomCall& call);
+    unsigned still_leading(const RandomCall& call, const std::vector<Access>& accesses, const std::string& tensor);
     void make_parameters(RandomCall& call);
     Box region(const RandomCall& call, const std::string& tensor, const std::vector<Access>& accesses);
     View view(const Box& box, DType type, std::int64_t element_bytes, unsigned still);

@@ -24,7 +24,7 @@ struct ChangedPack {
         code.variants = variants;
         description.fast = &code;
     }
-    maniple_pack pack() const { return {MANIPLE_ABI_VERSION, 1, &kernel}; }
+    maniple_pack pack() const { return {MANIPLE_ABI_VERSION, 1, &kernel, 0, nullptr}; }
 
     maniple_kernel_description description;
     maniple_fast_code code;

@@ -132,6 +132,13 @@ outputs: {b: placed.h5:/b, c: placed.h5:/c, d: placed.h5:/d}
 """
 
 
+def test_dry_run():
+    with Folder(terrain_text(2)) as folder:
+        for options, code in ((["--gpus", "0"], 0), (["--gpus", "99"], 69), (["--lanes", "gpu", "--gpus", "none"], 69)):
+            result = run(1, folder.job, "--dry-run", *options)
+            expect(result.returncode == code, "--dry-run %s exits %d: %s" % (" ".join(options), code, result.stderr[-300:]))
+
+
 def test_place():
     with Folder(PLACED) as folder:
         result = run(1, folder.job, "--gpus", "0,0")
@@ -169,6 +176,36 @@ def test_hang():
         expect(not os.path.exists(os.path.join(folder.path, "terrain.h5")), "a gpu that hangs leaves no result")
 
 
+HALVES = """maniple: 1
+name: halves
+inputs: {wide: "numbers.h5:/wide", single: "numbers.h5:/single"}
+graph: {a: "cast(wide, dtype=f16)", b: "cast(single, dtype=f16)"}
+outputs: {a: "halves.h5:/a", b: "halves.h5:/b"}
+"""
+
+
+def test_halves():
+    """Every half, the middle between it and the next one, and the numbers beside: rounded once, ties to even."""
+    halves = numpy.arange(0x7c00, dtype=numpy.uint16).view(numpy.float16).astype(numpy.float64)
+    ends = numpy.append(halves[1:], 65536.0)
+    middles = (halves + ends) / 2
+    wide = numpy.concatenate([halves, middles, numpy.nextafter(middles, 0), numpy.nextafter(middles, 1e9)])
+    wide = numpy.concatenate([wide, -wide])
+    single = wide.astype(numpy.float32)
+    with Folder(HALVES) as folder:
+        with h5py.File(os.path.join(folder.path, "numbers.h5"), "w") as file:
+            file["wide"], file["single"] = wide, single
+        result = run(1, folder.job, "--lanes", "gpu", "--gpus", "0")
+        expect(result.returncode == 0, "casts to f16 on a gpu exit 0: " + result.stderr[-300:])
+        expect_gpu_lanes(folder.summary("halves"), 1, 1, "casts to f16")
+        with numpy.errstate(over="ignore"):
+            for name, numbers in (("a", wide), ("b", single)):
+                want, got = numbers.astype(numpy.float16), folder.data("halves.h5", name)
+                different = numpy.flatnonzero(want.view(numpy.uint16) != got.view(numpy.uint16))
+                expect(different.size == 0, "%s to f16 on a gpu rounds as NumPy does: %d differ, the first of %s" %
+                       (numbers.dtype, different.size, numbers[different[:1]]))
+
+
 LARGE = """maniple: 1
 name: large
 inputs: {a: {shape: [52428800], fill: uniform(seed=3)}}
@@ -193,9 +230,11 @@ if not has_device():
 test_terrain()
 test_no_device()
 test_wrong_devices()
+test_dry_run()
 test_place()
 test_validate()
 test_hang()
+test_halves()
 test_large()
 print("%d failures" % len(failures))
 sys.exit(1 if failures else 0)

@@ -9,9 +9,14 @@ namespace {
 Graph build(const std::string& graph, const std::string& rest = "outputs: {v: out.h5:/v}\n") {
     static const KernelRegistry registry(standard_kernels());
     const Job job = parse_job(
-        "maniple: 1\nname: t\ninputs: {u: i.h5:/u, row: i.h5:/row, n: i.h5:/n}\ngraph:\n" + graph + rest, "t.yaml");
+        "maniple: 1\nname: t\ninputs: {u: i.h5:/u, row: i.h5:/row, n: i.h5:/n, a: i.h5:/a, b: i.h5:/b, d: i.h5:/d}\ngraph:\n" +
+            graph + rest,
+        "t.yaml");
     Catalogue catalogue;
     catalogue.inputs = {{"u", {4, 6}, DType::f32, {}, {4, 6}},
+                        {"a", {3, 1, 4, 5}, DType::f32, {}, {3, 1, 4, 5}},
+                        {"b", {2, 5, 6}, DType::f32, {}, {2, 5, 6}},
+                        {"d", {2, 1, 1, 1, 1, 1, 5, 6}, DType::f32, {}, {2, 1, 1, 1, 1, 1, 5, 6}},
                         {"row", {6}, DType::f32, {}, {6}},
                         {"n", {4, 6}, DType::i32, {}, {4, 6}}};
     return build_graph(job, catalogue, registry);
@@ -56,7 +61,35 @@ INSTANTIATE_TEST_SUITE_P(
                       Wrong{"  v: sum(u, axis=[0, -2])\n", 5, 22, "named twice", ""},
                       Wrong{"  w: sum(u, axis=1)\n  v: u + w\n", 6, 10, "does not broadcast", ""},
                       Wrong{"  v: n + 3000000000\n", 5, 10, "does not fit i32", ""},
+                      Wrong{"  v: matmul(row, u)\n", 5, 13, "expects at least 2 axes for its argument a", ""},
+                      Wrong{"  v: matmul(u, u)\n", 5, 16, "index k of matmul has two sizes: 4 in 'u' [4, 6], 6", ""},
+                      Wrong{"  w: matmul(a, b)\n  v: matmul(w, w)\n", 6, 16, "index k of matmul has two sizes", ""},
+                      Wrong{"  v: matmul(b, d)\n", 5, 16, "takes at most 5 axes for its '...', 'd'", ""},
+                      Wrong{"  v: embedding(b, n)\n", 5, 16, "embedding expects 2 axes for its argument table", ""},
                       Wrong{"  v: w + u\n  w: v * 2\n", 5, 3, "the graph has a cycle: v -> w -> v", ""}));
+
+TEST(BuildGraph, BindsAnEllipsisBeforeNames) {
+    const Graph graph = build("  v: matmul(a, b)\n");
+    const Operation& product = graph.operations.at(0);
+    EXPECT_EQ(graph[product.outputs[0]].shape, (Shape{3, 2, 4, 6}));
+    ASSERT_EQ(product.bound.indices.size(), 5u);
+    EXPECT_EQ(product.bound.ellipsis_axes, 2);
+    EXPECT_EQ(product.bound.index_space().hi, (Extents{3, 2, 4, 6, 5}));
+    EXPECT_EQ(product.bound.indices[4].name, "k");
+    EXPECT_TRUE(product.bound.indices[4].contracted);
+    const Box point(Extents{2, 1, 3, 4, 1}, Extents{3, 2, 4, 6, 5});
+    EXPECT_EQ(touched_box(product.bound.reads[0], point, {3, 1, 4, 5}), Box(Extents{2, 0, 3, 1}, Extents{3, 1, 4, 5}));
+    EXPECT_EQ(touched_box(product.bound.reads[1], point, {2, 5, 6}), Box(Extents{1, 1, 4}, Extents{2, 5, 6}));
+}
+
+TEST(BuildGraph, AnInputWithoutTheEllipsisIsReadForAllOfIt) {
+    const Graph graph = build("  v: embedding(u, n)\n");
+    const Operation& rows = graph.operations.at(0);
+    EXPECT_EQ(graph[rows.outputs[0]].shape, (Shape{4, 6, 6}));
+    const Box point(Extents{2, 3, 1}, Extents{3, 4, 2});
+    EXPECT_EQ(touched_box(rows.bound.reads[0], point, {4, 6}), Box(Extents{0, 1}, Extents{4, 2}));
+    EXPECT_EQ(touched_box(rows.bound.reads[1], point, {4, 6}), Box(Extents{2, 3}, Extents{3, 4}));
+}
 
 TEST(BuildGraph, ReportsIndependentErrorsAtOnceAndDependentOnesNot) {
     try {

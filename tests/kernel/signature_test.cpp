@@ -47,6 +47,26 @@ TEST(Signature, Ellipses) {
     EXPECT_TRUE(signature.index_names().empty());
 }
 
+TEST(Signature, EllipsisBeforeNames) {
+    const Signature product = parse_signature("a[..., i, k], b[..., k, j] -> c[..., i, j] : sum(k)");
+    EXPECT_TRUE(product.has_ellipsis());
+    EXPECT_FALSE(product.only_ellipses());
+    EXPECT_EQ(product.index_names(), (Names{"i", "j", "k"}));
+    EXPECT_EQ(product.inputs[0].named().size(), 2u);
+    const Signature rows = parse_signature("table[*, d], ids[...] -> y[..., d]");
+    EXPECT_FALSE(rows.inputs[0].has_ellipsis());
+    EXPECT_EQ(rows.inputs[0].named().size(), 2u);
+    EXPECT_TRUE(rows.inputs[1].named().empty());
+    const Signature bins = parse_signature("x[...] -> h[b] : fold(...)");
+    EXPECT_TRUE(bins.contracts_ellipsis);
+    EXPECT_TRUE(bins.contracted.empty());
+    const Signature total = parse_signature("x[..., n] -> s[] : sum(..., n)");
+    EXPECT_TRUE(total.contracts_ellipsis);
+    EXPECT_EQ(total.contracted, Names{"n"});
+    EXPECT_FALSE(total.contracted_by_axis);
+    EXPECT_EQ(parse_signature("x[..., n], x[..., m] -> y[..., n] : sum(m)").inputs.size(), 2u);
+}
+
 TEST(Signature, WholeAndIrregular) {
     const Signature softmax = parse_signature("x[n, j] -> y[n, j] : whole(j)");
     EXPECT_EQ(softmax.whole, Names{"j"});
@@ -102,8 +122,18 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"x[i,k] -> y[i] : sum(k), whole(k)", 32, "contracted and whole"},
         Bad{"x[i,k] -> y[i]", 5, "is in no output"}, Bad{"x[i] -> y[i] : total(i)", 16, "unknown qualifier"},
         Bad{"x[i] -> y[i] : sum(i), max(i)", 24, "one fold"}, Bad{"x[k] -> y[] : sum(k, k)", 22, "written twice"},
-        Bad{"x[i] -> y[i] : irregular, irregular", 27, "written twice"}, Bad{"x[..., i] -> y[i]", 3, "stands alone"},
-        Bad{"x[...], w[i] -> y[...]", 9, "either all accesses"}, Bad{"x[...] -> y[...] : sum(k)", 24, "'axis'"},
+        Bad{"x[i] -> y[i] : irregular, irregular", 27, "written twice"},
+        Bad{"x[i, ...] -> y[..., i]", 6, "stands first"}, Bad{"x[..., ...] -> y[...]", 8, "stands first"},
+        Bad{"x[..., i] -> y[i]", 14, "is in no output"}, Bad{"x[i] -> y[..., i]", 9, "no input has the '...'"},
+        Bad{"x[...], w[i] -> y[...]", 11, "is in no output"},
+        Bad{"x[..., i] -> y[..., i], z[i]", 25, "either all outputs"},
+        Bad{"x[..., i] -> y[..., i] : sum(...)", 14, "'...' is contracted"},
+        Bad{"x[...] -> y[...] : sum(...)", 20, "'...' is contracted"},
+        Bad{"x[i] -> y[] : sum(..., i)", 15, "no input has the '...'"},
+        Bad{"x[..., i] -> s[] : sum(i, ...)", 27, "expected an index"},
+        Bad{"x[..., i±1] -> y[..., i]", 8, "does not go with"},
+        Bad{"x[..., i], x[i] -> y[..., i]", 12, "another number of axes"},
+        Bad{"x[i, j], x[..., i] -> y[..., i, j]", 10, "occurs twice"}, Bad{"x[...] -> y[...] : sum(k)", 24, "'axis'"},
         Bad{"x[i], x[i, j] -> y[i, j]", 7, "another number of axes"},
         Bad{"x[...], x[...] -> y[...]", 9, "occurs twice"}, Bad{"x[i] -> y[i], z[j]", 15, "same indices"},
         Bad{"x[a,b,c,d,e,f,g,h,i] -> y[a,b,c,d,e,f,g,h,i]", 19, "at most 8"},

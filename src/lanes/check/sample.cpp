@@ -28,7 +28,7 @@ public:
     Sample make() {
         draw_parameters();
         request_.kernel = &kernel_;
-        if (kernel_.signature.outputs[0].has_ellipsis()) {
+        if (kernel_.signature.only_ellipses()) {
             draw_ellipsis_shapes();
         } else {
             draw_named_shapes();
@@ -110,16 +110,34 @@ private:
         int rank = static_cast<int>(random_.below(random_.chance(20) ? max_rank + 1 : 4));
         if (number_ < 3) rank = std::clamp(rank, 1, 3);
         const Shape space = draw_shape(rank);
-        const std::size_t inputs = types_.inputs.size();
-        for (std::size_t i = 0; i < inputs; ++i) {
-            Shape shape = space;
-            if (inputs > 1 && random_.chance(40)) {
-                for (int axis = 0; axis < rank; ++axis) shape[axis] = random_.chance(40) ? 1 : shape[axis];
-            }
-            const int dropped = inputs > 1 && random_.chance(30) ? static_cast<int>(random_.below(rank + 1)) : 0;
-            request_.inputs.emplace_back(std::span(shape.begin() + dropped, shape.end()));
-        }
+        for (std::size_t i = 0; i < types_.inputs.size(); ++i) request_.inputs.push_back(draw_broadcast(space));
         if (kernel_.signature.contracted_by_axis) draw_axes(rank);
+    }
+
+    /// A shape that broadcasts to `space`, where another input may give the rest.
+    Shape draw_broadcast(Shape space) {
+        const int rank = space.rank();
+        const bool several = types_.inputs.size() > 1;
+        if (several && random_.chance(40)) {
+            for (int axis = 0; axis < rank; ++axis) space[axis] = random_.chance(40) ? 1 : space[axis];
+        }
+        const int dropped = several && random_.chance(30) ? static_cast<int>(random_.below(rank + 1)) : 0;
+        return Shape(std::span(space.begin() + dropped, space.end()));
+    }
+
+    /// Axes of an ellipsis before `names` indices; few points, where the indices have some.
+    Shape draw_leading(std::size_t names) {
+        if (!kernel_.signature.has_ellipsis()) return {};
+        std::size_t most = names;
+        for (const Access& access : kernel_.signature.inputs) most = std::max(most, access.named().size());
+        const int free = max_rank - static_cast<int>(most);
+        const int rank = std::min(free, static_cast<int>(random_.below(random_.chance(20) ? free + 1 : 3)));
+        if (names == 0 || kernel_.signature.contracts_ellipsis) return draw_shape(rank);
+        Shape shape(rank, 1);
+        if (number_ == single_points) return shape;
+        for (int axis = 0; axis < rank; ++axis) shape[axis] = draw_extent(rank > 2 ? 2 : 3);
+        if (number_ == no_points && rank > 0 && random_.chance(50)) shape[0] = 0;
+        return shape;
     }
 
     void draw_axes(int rank) {
@@ -145,9 +163,9 @@ private:
     }
 
     /// How long an axis must be for the points of `space`: no coordinate passes its end, but by a halo.
+    /// A whole axis may have any length: -1.
     std::int64_t extent_of(const Subscript& subscript, const std::vector<std::string>& names, const Shape& space) {
-        if (subscript.kind == Subscript::Kind::whole)
-            return number_ == single_points || number_ == no_points ? 1 : 1 + random_.below(12);
+        if (subscript.kind == Subscript::Kind::whole) return -1;
         std::int64_t last = subscript.offset;
         for (const Subscript::Term& term : subscript.terms) {
             const auto index = std::find(names.begin(), names.end(), term.index) - names.begin();
@@ -158,23 +176,34 @@ private:
         return std::max<std::int64_t>(last + 1, 0);
     }
 
+    std::int64_t draw_whole_extent() {
+        return number_ == single_points || number_ == no_points ? 1 : 1 + random_.below(12);
+    }
+
     void draw_named_shapes() {
         const Signature& signature = kernel_.signature;
         const std::vector<std::string> names = signature.index_names();
         const Shape space = draw_shape(static_cast<int>(names.size()));
+        const Shape leading = draw_leading(names.size());
         for (std::size_t i = 0; i < names.size(); ++i)
             request_.extents.emplace_back(names[i], space[static_cast<int>(i)]);
         for (const std::string& input : signature.input_names()) {
             Shape shape;
+            bool leads = false;
             for (const Access& access : signature.inputs) {
                 if (access.tensor != input) continue;
+                leads = access.has_ellipsis();
                 Shape needed;
-                for (const Subscript& subscript : access.subscripts)
-                    needed.push_back(extent_of(subscript, names, space));
+                for (const Subscript& subscript : access.named()) needed.push_back(extent_of(subscript, names, space));
                 if (shape.rank() == 0) shape = needed;
                 for (int axis = 0; axis < shape.rank(); ++axis) shape[axis] = std::max(shape[axis], needed[axis]);
             }
-            request_.inputs.push_back(shape);
+            for (int axis = 0; axis < shape.rank(); ++axis) {
+                if (shape[axis] < 0) shape[axis] = draw_whole_extent();
+            }
+            Shape whole = leads ? draw_broadcast(leading) : Shape{};
+            for (const std::int64_t extent : shape) whole.push_back(extent);
+            request_.inputs.push_back(whole);
         }
     }
 

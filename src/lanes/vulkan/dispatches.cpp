@@ -230,8 +230,10 @@ private:
         from.parts = whole_groups * fan_in;
         KernelCall together = merge_call(to, from, fan_in);
         together.group_axis = {whole_groups, fan_in};
-        const bool at_once = has_free_axes(together) && operation_.bound.kept().size() < MANIPLE_MAX_RANK &&
-                             fits(together, state_points());
+        const BoundSignature& bound = operation_.bound;
+        const auto named = bound.indices.size() - static_cast<std::size_t>(bound.ellipsis_axes);
+        const bool room = std::max(bound.kept().size(), named == 0 ? 0 : bound.indices.size()) < MANIPLE_MAX_RANK;
+        const bool at_once = has_free_axes(together) && room && fits(together, state_points());
         if (at_once) stages.push_back({{id_, dispatch_over(together, state_points(), context_.limits)}});
         for (std::int64_t group = at_once ? whole_groups : 0; group < next.parts; ++group) {
             to.part = next.part + group;

@@ -113,13 +113,25 @@ VulkanInstance::VulkanInstance(const InstanceOptions& options)
     }
     try {
         open(*handles_, options.validation);
-        for (const vk::raii::PhysicalDevice& device : handles_->devices)
-            devices_.push_back(describe(device, static_cast<int>(devices_.size()), options.pretend));
-        if (devices_.empty()) reason_ = "the Vulkan loader finds no device on this node";
+        describe_devices();
+        if (devices_.empty() && reason_.empty()) reason_ = "the Vulkan loader finds no device on this node";
     } catch (const vk::SystemError& error) {
         devices_.clear();
         reason_ = "the Vulkan loader finds no driver on this node (" + std::string(error.what()) + ")";
     }
+}
+
+void VulkanInstance::describe_devices() {
+    std::vector<vk::raii::PhysicalDevice> described;
+    for (vk::raii::PhysicalDevice& device : handles_->devices) {
+        try {
+            devices_.push_back(describe(device, static_cast<int>(described.size()), options_.pretend));
+            described.push_back(std::move(device));
+        } catch (const vk::SystemError& error) {
+            reason_ = "a device of this node cannot be asked for its properties (" + std::string(error.what()) + ")";
+        }
+    }
+    handles_->devices = std::move(described);
 }
 
 VulkanInstance::~VulkanInstance() {

@@ -88,6 +88,9 @@ public:
     Handles& handles() const { return *handles_; }
 
 private:
+    /// A device that does not answer is left out.
+    void describe_devices();
+
     InstanceOptions options_;
     std::string reason_;
     std::unique_ptr<Handles> handles_;

@@ -170,10 +170,12 @@ bool can_join(const FreeAxis& outer, const FreeAxis& inner) {
     return true;
 }
 
-/// The axes from coordinate 0 on, those of one coordinate dropped, those joined that lie behind each other in all tensors.
-std::vector<FreeAxis> free_axes(const KernelCall& call, const Box& piece, std::vector<maniple_tensor>& views) {
+/// The first `count` axes from coordinate 0 on, those of one coordinate dropped, those joined that lie behind each other
+/// in all tensors.
+std::vector<FreeAxis> free_axes(const KernelCall& call, const Box& piece, int count,
+                                std::vector<maniple_tensor>& views) {
     std::vector<FreeAxis> axes;
-    for (int index = 0; index < piece.rank(); ++index) {
+    for (int index = 0; index < count; ++index) {
         FreeAxis axis{piece.extent(index), index_of(*call.operation, index).contracted, {}};
         for (maniple_tensor& view : views) {
             view.offset += piece.lo[index] * view.stride[index];
@@ -190,34 +192,66 @@ std::vector<FreeAxis> free_axes(const KernelCall& call, const Box& piece, std::v
     return axes;
 }
 
+/// The indices with names, the first ones of `out`, and of each tensor its own axes.
+void write_named_axes(const KernelCall& call, const Box& piece, const std::vector<maniple_tensor>& views,
+                      maniple_gpu_call& out) {
+    const maniple_call host = call_over(*call.operation, piece);
+    const int leading = call.operation->bound.ellipsis_axes;
+    for (int from = leading; from < host.rank; ++from) {
+        const int to = from - leading;
+        out.lo[to] = low_half(host.lo[from]);
+        out.lo_high[to] = high_half(host.lo[from]);
+        out.size[to] = low_half(piece.extent(from));
+        out.extent[to] = low_half(host.extent[from]);
+        out.extent_high[to] = high_half(host.extent[from]);
+        if (index_of(*call.operation, from).contracted) out.contracted |= 1u << to;
+    }
+    for (std::size_t t = 0; t < views.size(); ++t) {
+        for (int axis = leading; axis < views[t].rank; ++axis) {
+            out.tensors[t].stride[axis - leading] = low_half(views[t].stride[axis]);
+            out.tensors[t].extent[axis - leading] = low_half(views[t].hi[axis] - views[t].lo[axis]);
+        }
+    }
+    out.rank = static_cast<std::uint32_t>(host.rank - leading);
+}
+
+/// Axes of an ellipsis, which no body sees, behind those with names.
 void write_free_axes(const KernelCall& call, const Box& piece, std::vector<maniple_tensor> views,
                      maniple_gpu_call& out) {
-    std::vector<FreeAxis> axes = free_axes(call, piece, views);
+    const int leading = call.operation->bound.ellipsis_axes;
+    write_named_axes(call, piece, views, out);
+    std::vector<FreeAxis> axes = free_axes(call, piece, leading, views);
     if (call.group_axis.groups > 1) {
         const std::int64_t each = call.group_axis.parts_each;
         axes.insert(
             axes.begin(),
             {call.group_axis.groups, false, {part_stride(call.arguments[0]), each * part_stride(call.arguments[1])}});
     }
-    MANIPLE_CHECK(axes.size() <= MANIPLE_MAX_RANK, "a call of too many axes");
-    out.rank = static_cast<std::uint32_t>(axes.size());
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-        out.size[i] = low_half(axes[i].size);
-        out.extent[i] = low_half(axes[i].size);
-        out.extent_high[i] = high_half(axes[i].size);
-        if (axes[i].contracted) out.contracted |= 1u << i;
-        for (std::size_t t = 0; t < views.size(); ++t) {
-            out.tensors[t].stride[i] = low_half(axes[i].strides[t]);
-            out.tensors[t].extent[i] = low_half(axes[i].size);
-        }
+    for (const FreeAxis& axis : axes) {
+        const std::uint32_t i = out.rank++;
+        MANIPLE_CHECK(i < MANIPLE_MAX_RANK, "a call of too many axes");
+        out.size[i] = low_half(axis.size);
+        out.extent[i] = low_half(axis.size);
+        out.extent_high[i] = high_half(axis.size);
+        if (axis.contracted) out.contracted |= 1u << i;
     }
-    for (std::size_t t = 0; t < views.size(); ++t) out.tensors[t].offset = low_half(views[t].offset);
+    for (std::size_t t = 0; t < views.size(); ++t) {
+        const auto own = static_cast<std::size_t>(views[t].rank - leading);
+        MANIPLE_CHECK(own + axes.size() <= MANIPLE_MAX_RANK, "a tensor of too many axes");
+        for (std::size_t i = 0; i < axes.size(); ++i) {
+            out.tensors[t].stride[own + i] = low_half(axes[i].strides[t]);
+            out.tensors[t].extent[own + i] = low_half(axes[i].size);
+        }
+        out.tensors[t].offset = low_half(views[t].offset);
+    }
 }
 
 }  // namespace
 
 bool has_free_axes(const KernelCall& call) {
-    return call.operation->bound.ellipsis && call.variant->uses_coordinates == 0;
+    const BoundSignature& bound = call.operation->bound;
+    const bool named = !call.operation->kernel->signature.only_ellipses();
+    return bound.ellipsis && (named || call.variant->uses_coordinates == 0);
 }
 
 std::int64_t numbered_points(const Operation& operation, const Box& box) {

@@ -50,7 +50,7 @@ PieceSize size_of(const KernelCall& call, const Box& piece, const DeviceLimits& 
 /// The part over `piece`, which fits.
 Dispatch dispatch_over(const KernelCall& call, const Box& piece, const DeviceLimits& limits);
 
-/// Whether axes of a call may be dropped and joined, and one added.
+/// Whether axes of an ellipsis may be dropped and joined, and one added.
 bool has_free_axes(const KernelCall& call);
 
 }  // namespace maniple

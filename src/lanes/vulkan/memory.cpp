@@ -36,6 +36,7 @@ DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
     std::swap(block_, other.block_);
     std::swap(offset_, other.offset_);
     std::swap(bytes_, other.bytes_);
+    std::swap(held_, other.held_);
     std::swap(mapped_, other.mapped_);
     std::swap(buffer_, other.buffer_);
     return *this;
@@ -120,11 +121,16 @@ void MemoryPool::place(DeviceBuffer& buffer, const vk::MemoryRequirements& needs
         at = blocks_[number].free.take(bytes, alignment);
     }
     const Block& block = blocks_[number];
+    try {
+        buffer.buffer_->bindMemory(*block.memory, static_cast<vk::DeviceSize>(*at));
+    } catch (...) {
+        release(number, *at, bytes);
+        throw;
+    }
     buffer.block_ = number;
     buffer.offset_ = *at;
-    buffer.bytes_ = bytes;
+    buffer.held_ = bytes;
     buffer.mapped_ = block.mapped == nullptr ? nullptr : block.mapped + *at;
-    buffer.buffer_->bindMemory(*block.memory, static_cast<vk::DeviceSize>(*at));
     buffer.pool_ = this;
     used_bytes_ += bytes;
 }
@@ -176,9 +182,13 @@ std::int64_t MemoryPool::available(std::uint32_t heap) const {
 
 void MemoryPool::give_back(const DeviceBuffer& buffer) {
     const std::lock_guard lock(mutex_);
-    Block& block = blocks_[buffer.block_];
-    block.free.give_back(buffer.offset_, buffer.bytes_);
-    used_bytes_ -= buffer.bytes_;
+    release(buffer.block_, buffer.offset_, buffer.held_);
+    used_bytes_ -= buffer.held_;
+}
+
+void MemoryPool::release(std::size_t number, std::int64_t offset, std::int64_t bytes) {
+    Block& block = blocks_[number];
+    block.free.give_back(offset, bytes);
     if (block.free.is_whole(block.size)) block = Block{};
 }
 

@@ -47,6 +47,7 @@ private:
     std::size_t block_ = 0;
     std::int64_t offset_ = 0;
     std::int64_t bytes_ = 0;
+    std::int64_t held_ = 0;  ///< of the block; a driver may ask for more than the buffer's bytes
     std::byte* mapped_ = nullptr;
     std::unique_ptr<vk::raii::Buffer> buffer_;
 };
@@ -80,6 +81,7 @@ private:
     std::size_t add_block(std::int64_t needed, std::uint32_t type, const std::string& what);
     std::int64_t available(std::uint32_t heap) const;
     void give_back(const DeviceBuffer& buffer);
+    void release(std::size_t number, std::int64_t offset, std::int64_t bytes);
 
     const vk::raii::PhysicalDevice& physical_;
     const vk::raii::Device& device_;

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""The jobs of jobs/ on 1, 2, 3 and 4 ranks, on the cpu, on a gpu and on both, against NumPy.
+
+gallery_test.py MANIPLE MPIEXEC SOURCE_DIR [JOB…]
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import references
+
+maniple, mpiexec, source = sys.argv[1:4]
+only = sys.argv[4:]
+environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+failures = []
+skipped = []
+
+# job: (numbers to set, reference, relative tolerance by data set; 0: bit for bit)
+JOBS = {
+    "digits": ({}, references.digits, {"probabilities": 1e-4, "labels": "labels", "accuracy": 0.005}),
+    "mandelbrot": ({"width": 210, "height": 140, "iterations": 100}, references.mandelbrot, {"iterations": 0, "inside": 0}),
+    "heat3d": ({"n": 24, "steps": 40}, references.heat3d, {"temperature": 0, "hottest": 0, "mean": 1e-6}),
+    "wave": ({"steps": 80}, references.wave, {"surface": 0, "height": 0}),
+    "gray-scott": ({"steps": 100}, references.gray_scott, {"u": 1e-5, "v": 1e-4, "amount": 1e-5}),
+    "life": ({"steps": 60}, references.life, {"cells": 0, "living": 0}),
+    "nbody": ({"n": 150, "steps": 5}, references.nbody, {"positions": 1e-5, "velocities": 1e-4, "momentum": 1e-4}),
+    "climate": ({}, references.climate, {"temperature/mean": 1e-5, "salinity/mean": 1e-5, "points": 0, "temperature/anomaly": 1e-4,
+                                         "temperature/surface": 1e-4, "temperature/spectrum": 1e-3, "correlation": 1e-3}),
+    "transformer-block": ({}, references.transformer_block, {"z": 1e-4}),
+}
+
+
+def expect(condition, what):
+    if not condition:
+        print("BAD   " + what, flush=True)
+        failures.append(what)
+
+
+def has_gpu():
+    found = subprocess.run([maniple, "devices", "--json"], capture_output=True, text=True, env=environment)
+    return any(device["usable"] for device in json.loads(found.stdout)["gpus"])
+
+
+def compare(label, name, want, got, tolerance, other):
+    want = numpy.asarray(want)
+    if want.shape != got.shape:
+        return expect(False, "%s: %s has shape %s, expected %s" % (label, name, got.shape, want.shape))
+    if tolerance == "labels":
+        best = numpy.sort(other["probabilities"], 1)[:, -2:]
+        close = best[:, 1] - best[:, 0] < 1e-5
+        wrong = numpy.sum((want != got) & ~close)
+        print("      %s: %d labels differ, %d of %d have two best scores nearer than 1e-5" % (label, numpy.sum(want != got), numpy.sum(close), len(got)), flush=True)
+        return expect(wrong == 0, "%s: %d labels differ" % (label, wrong))
+    if tolerance == 0:
+        return expect(numpy.array_equal(want, got), "%s: %s differs in %d of %d elements" % (label, name, numpy.sum(want != got), got.size))
+    reach = numpy.maximum(numpy.abs(want), numpy.max(numpy.abs(want)) if want.size else 0)
+    worst = numpy.max(numpy.abs(want - got) / reach) if want.size else 0
+    expect(worst <= tolerance, "%s: %s is off by %.3g, allowed %.3g" % (label, name, worst, tolerance))
+
+
+def run(folder, job, numbers, ranks, lanes):
+    words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "200", "-n", str(ranks), maniple, "run",
+             os.path.join(folder, job + ".yaml"), "--threads", "1", "--lanes", lanes, "--overwrite"]
+    words += [] if lanes == "cpu" else ["--gpus", "0"]
+    for name, value in numbers.items():
+        words += ["--set", "%s=%s" % (name, value)]
+    return subprocess.run(words, capture_output=True, text=True, env=environment)
+
+
+def check(folder, job, lanes_known):
+    numbers, reference, tolerances = JOBS[job]
+    data = lambda file: h5py.File(os.path.join(folder, file))
+    want = reference(data, **numbers)
+    file = re.search(r"(\S+\.h5):/%s\b" % list(tolerances)[0], open(os.path.join(folder, job + ".yaml")).read()).group(1)
+    before = len(failures)
+    for ranks in (1, 2, 3, 4):
+        for lanes in lanes_known:
+            label = "%s on %d ranks, %s" % (job, ranks, lanes)
+            result = run(folder, job, numbers, ranks, lanes)
+            expect(result.returncode == 0, "%s exits %d: %s" % (label, result.returncode, result.stderr[-600:]))
+            if result.returncode != 0:
+                continue
+            with data(file) as results:
+                for name, tolerance in tolerances.items():
+                    compare(label, name, want[name], results[name][()], tolerance, want)
+            summary = json.load(open(os.path.join(folder, job + ".report", "summary.json")))
+            idle = [lane for lane in summary["lanes"] if lane["lane"] == "gpu" and lane["operations"] == 0]
+            expect(lanes == "cpu" or (summary["fallbacks"] == 0 and (ranks > 1 or not idle)), label + ": a gpu lane was idle")
+    print("%s  %s" % ("good" if len(failures) == before else "BAD ", job), flush=True)
+
+
+def prepare_levitus(folder):
+    script = os.path.join(folder, "data", "fetch-levitus.sh")
+    made = subprocess.run(["sh", script], capture_output=True, text=True)
+    return made.returncode == 0
+
+
+lanes_known = ["cpu", "gpu", "both"] if has_gpu() else ["cpu"]
+if len(lanes_known) == 1:
+    skipped.append("gpu lanes (no Vulkan device)")
+with tempfile.TemporaryDirectory(prefix="maniple-gallery-") as folder:
+    shutil.copytree(os.path.join(source, "jobs"), folder, dirs_exist_ok=True)
+    for job in JOBS:
+        if only and job not in only:
+            continue
+        if job == "climate" and not prepare_levitus(folder):
+            skipped.append("climate (no ferret-datasets or nccopy)")
+            continue
+        check(folder, job, lanes_known)
+for what in skipped:
+    print("SKIPPED: " + what)
+print("%d failures, %d skipped" % (len(failures), len(skipped)))
+sys.exit(1 if failures else 77 if skipped and len(skipped) > 1 else 0)
