@@ -88,7 +88,8 @@ private:
     const Complex& twiddle(std::int64_t k) const { return roots_[static_cast<std::size_t>(k)]; }
 
     /// The transform of length `n` of every `stride`-th element: factors_[level] shorter ones, joined.
-    void pass(const Complex* x, std::int64_t step, Complex* to, std::size_t level, std::int64_t n, std::int64_t stride) {
+    void pass(const Complex* x, std::int64_t step, Complex* to, std::size_t level, std::int64_t n,
+              std::int64_t stride) {
         const std::int64_t radix = factors_[level], part = n / radix;
         for (std::int64_t r = 0; r < radix; ++r) {
             if (part == 1) {
@@ -115,7 +116,8 @@ private:
             const Complex a = to[k], b = times(to[part + k], twiddle(k * stride)),
                           c = times(to[2 * part + k], twiddle(2 * k * stride)),
                           d = times(to[3 * part + k], twiddle(3 * k * stride));
-            const Complex sum = a + c, difference = a - c, odd = b + d, turned(b.imag() - d.imag(), d.real() - b.real());
+            const Complex sum = a + c, difference = a - c, odd = b + d,
+                          turned(b.imag() - d.imag(), d.real() - b.real());
             to[k] = sum + odd;
             to[part + k] = difference + turned;
             to[2 * part + k] = sum - odd;

@@ -1,5 +1,8 @@
-// kernels/products.hpp: calls of kernels that are matrix products, a[..., i, k] b[..., k, j] -> c[..., i, j], by BLAS.
+// kernels/products.hpp: calls of kernels that are matrix products, a[..., i, k] b[..., k, j] -> c[..., i, j]
+// or with b[..., j, k], by BLAS.
 #pragma once
+
+#include <utility>
 
 #include "blas.hpp"
 #include "kernel/abi.hpp"
@@ -19,8 +22,9 @@ inline bool continues(const maniple_tensor& tensor, int leading, std::int64_t ro
     return tensor.stride[leading - 1] == rows * tensor.stride[leading];
 }
 
-/// All products of a call, whose indices are leading ones, i, j, k; `tensors` are c (or states of one T), a, b.
-template <class T>
+/// All products of a call, whose indices are leading ones, i, j, k; `tensors` are c (or states of one T), a, b. With
+/// `Turned` the axes of b are j, k.
+template <class T, bool Turned>
 void multiply_all(const maniple_call* call, bool add) {
     const int leading = call->rank - 3;
     const maniple_tensor& c = call->tensors[0];
@@ -40,6 +44,7 @@ void multiply_all(const maniple_call* call, bool add) {
         rows *= hi[outer - 1] - lo[outer - 1];
         --outer;
     }
+    const std::int64_t first_of_b = lo[leading + (Turned ? 1 : 2)], second_of_b = lo[leading + (Turned ? 2 : 1)];
     for (;;) {
         std::int64_t of_c = c.offset, of_a = a.offset, of_b = b.offset;
         for (int index = 0; index < leading; ++index) {
@@ -47,9 +52,10 @@ void multiply_all(const maniple_call* call, bool add) {
             of_a += at[index] * a.stride[index];
             of_b += at[index] * b.stride[index];
         }
+        Matrix<const T> matrix_b = matrix_at<const T>(b, of_b, leading, first_of_b, second_of_b);
+        if (Turned) std::swap(matrix_b.row_stride, matrix_b.column_stride);
         multiply(rows, hi[leading + 1] - lo[leading + 1], hi[leading + 2] - lo[leading + 2],
-                 matrix_at<const T>(a, of_a, leading, lo[leading], lo[leading + 2]),
-                 matrix_at<const T>(b, of_b, leading, lo[leading + 2], lo[leading + 1]),
+                 matrix_at<const T>(a, of_a, leading, lo[leading], lo[leading + 2]), matrix_b,
                  matrix_at<T>(c, of_c, leading, lo[leading], lo[leading + 1]), add);
         int index = outer - 1;
         while (index >= 0 && ++at[index] == hi[index]) {
@@ -60,14 +66,14 @@ void multiply_all(const maniple_call* call, bool add) {
     }
 }
 
-template <class T>
+template <class T, bool Turned = false>
 void compute_products(const maniple_call* call) {
-    multiply_all<T>(call, false);
+    multiply_all<T, Turned>(call, false);
 }
 
-template <class T>
+template <class T, bool Turned = false>
 void add_products(const maniple_call* call) {
-    multiply_all<T>(call, true);
+    multiply_all<T, Turned>(call, true);
 }
 
 }  // namespace maniple_blas

@@ -80,6 +80,7 @@ std::string type_word(KernelParameter::Type type) {
         case Type::dtype: return "an element type";
         case Type::axes: return "an axis or a list of axes";
         case Type::boundary: return "clamp, zero or periodic";
+        case Type::positions: return "an integer or a list of them";
     }
     return "";
 }
@@ -87,7 +88,9 @@ std::string type_word(KernelParameter::Type type) {
 std::string parameter_text(const KernelParameter& parameter) {
     using Type = KernelParameter::Type;
     std::string value = "required";
-    if (!parameter.required) {
+    if (parameter.value) {
+        value = parameter.value->text + ", not given by a call";
+    } else if (!parameter.required) {
         switch (parameter.type) {
             case Type::real: value = fmt::format("default {}", parameter.default_value.real); break;
             case Type::integer: value = fmt::format("default {}", parameter.default_value.integer); break;
@@ -107,6 +110,17 @@ std::string fast_text(const Kernel& kernel, std::size_t number) {
     if (!why.empty()) return "; not " + fast_name(kernel) + ": " + why;
     const auto describe = kernel.fast_code->describe;
     return "; " + (describe == nullptr ? fast_name(kernel) : std::string(describe()));
+}
+
+std::string rules_text(const KernelRules& rules) {
+    std::string text;
+    for (const KernelRules::Extent& extent : rules.extents)
+        text += fmt::format("    extent of {}: {}\n", extent.index, extent.formula.text);
+    for (const Condition& condition : rules.requirements) text += "    needs " + condition.text + "\n";
+    for (const KernelRules::Domain& domain : rules.domains)
+        text += fmt::format("    {} holds {}\n", domain.tensor, domain.range.text);
+    if (rules.boundary) text += fmt::format("    boundary: {}\n", name_of(*rules.boundary));
+    return text.empty() ? text : "  rules:\n" + text;
 }
 
 std::string variant_text(const Kernel& kernel, std::size_t number) {
@@ -197,6 +211,7 @@ std::string show_text(const Kernel& kernel) {
     text += "\n  signature: " + kernel.signature.text + "\n";
     text += kernel.parameters.empty() ? "  parameters: none\n" : "  parameters:\n";
     for (const KernelParameter& parameter : kernel.parameters) text += parameter_text(parameter);
+    text += rules_text(kernel.rules);
     text += "  types:\n";
     for (std::size_t i = 0; i < kernel.types.size(); ++i) text += variant_text(kernel, i);
     const char* const origin = kernel.counted_flops_per_point < 0 ? " (declared or estimated)" : "";

@@ -106,6 +106,7 @@ std::vector<ExpressionValue> ExpressionBuilder::call(const Expression& expressio
     if (const CompositeText* text = registry_.find_composite(expression.name))
         return expand(expression, *text, std::move(arguments), name);
     const Kernel& kernel = find_kernel(expression);
+    if (kernel.signature.rearrangement == Rearrangement::joined) return join_all(expression, kernel, arguments, name);
     check_count(expression, kernel);
     return add_operation(expression, kernel, arguments, name);
 }
@@ -187,8 +188,10 @@ std::vector<ExpressionValue> ExpressionBuilder::add_operation(const Expression& 
         const Place& place = expression.arguments[i].place;
         operation.inputs.push_back(converted(as_tensor(arguments[i], dtype, place), dtype, name, place));
     }
+    if (kernel.signature.rearrangement == Rearrangement::reshaped) reshape_first(expression, parameters, operation);
     const Binding binding = bind_signature(bind_request(expression, parameters, operation));
     operation.bound = binding.signature;
+    operation.domains = binding.domains;
     operation.boundary = boundary_rule(parameters, operation);
     return finish_operation(std::move(operation), binding.outputs);
 }
@@ -234,27 +237,6 @@ TensorId ExpressionBuilder::copied(TensorId tensor, const std::string& name, con
     return cast(tensor, graph_[tensor].dtype, name, place);
 }
 
-TensorId ExpressionBuilder::cast(TensorId tensor, DType dtype, const std::string& name, const Place& place) {
-    const Kernel* kernel = registry_.find("cast");
-    MANIPLE_CHECK(kernel != nullptr, "no kernel converts element types");
-    Operation operation;
-    operation.name = name;
-    operation.kernel = kernel;
-    operation.place = place;
-    operation.inputs = {tensor};
-    operation.types = choose_types(*kernel, {{graph_[tensor].dtype, {}, place, {}}}, dtype, place);
-    BindRequest request;
-    request.kernel = kernel;
-    request.inputs = {graph_[tensor].shape};
-    request.input_places = {place};
-    request.input_texts = {graph_[tensor].name};
-    request.input_origins = {graph_[tensor].place};
-    request.kernel_place = place;
-    const Binding binding = bind_signature(request);
-    operation.bound = binding.signature;
-    return std::get<TensorId>(finish_operation(std::move(operation), binding.outputs)[0]);
-}
-
 BindRequest ExpressionBuilder::bind_request(const Expression& expression, const CallParameters& parameters,
                                             const Operation& operation) const {
     BindRequest request;
@@ -271,14 +253,23 @@ BindRequest ExpressionBuilder::bind_request(const Expression& expression, const 
     request.all_axes = parameters.all_axes;
     request.keepdims = parameters.keepdims;
     request.integers = parameters.integers;
+    request.positions = parameters.positions;
+    request.parameter_places = parameters.places;
     request.kernel_place = expression.place;
     request.axes_places = parameters.axes_places;
     return request;
 }
 
 BoundaryRule ExpressionBuilder::boundary_rule(const CallParameters& parameters, const Operation& operation) const {
-    if (!operation.kernel->signature.has_halo()) return {};
-    const int rank = graph_[operation.inputs[0]].shape.rank();
+    if (!operation.kernel->signature.may_leave()) return {};
+    int rank = graph_[operation.inputs[0]].shape.rank();
+    for (const BoundAccess& read : operation.bound.reads) {
+        const bool leaves =
+            std::any_of(read.axes.begin(), read.axes.end(), [](const AxisMap& map) { return map.leaves; });
+        if (leaves) rank = std::max(rank, static_cast<int>(read.axes.size()));
+    }
+    if (const std::optional<Boundary> fixed = operation.kernel->rules.boundary)
+        return BoundaryRule(static_cast<std::size_t>(rank), *fixed);
     if (!parameters.boundary_by_axis) return BoundaryRule(static_cast<std::size_t>(rank), parameters.boundary[0]);
     if (static_cast<int>(parameters.boundary.size()) != rank) {
         throw JobError(parameters.boundary_place, "boundary has " + std::to_string(parameters.boundary.size()) +
@@ -310,7 +301,7 @@ std::vector<ExpressionValue> ExpressionBuilder::finish_operation(Operation opera
 /// An output axis stands for the input axis whose coordinate its index is.
 void ExpressionBuilder::trace_axes(const Operation& operation, const BoundAccess& write, Tensor& tensor) const {
     for (const AxisMap& map : write.axes) {
-        tensor.axes.push_back(map.terms.empty() ? AxisOrigin{} : origin_of(operation, map.terms[0].index));
+        tensor.axes.push_back(map.terms.size() != 1 ? AxisOrigin{} : origin_of(operation, map.terms[0].index));
     }
     for (const TensorId input : operation.inputs) {
         const Tensor& from = graph_[input];
@@ -325,8 +316,10 @@ AxisOrigin ExpressionBuilder::origin_of(const Operation& operation, int index) c
         const Tensor& input = graph_[operation.inputs[static_cast<std::size_t>(read.argument)]];
         for (std::size_t axis = 0; axis < read.axes.size(); ++axis) {
             const AxisMap& map = read.axes[axis];
-            const bool same = map.terms.size() == 1 && map.terms[0].index == index && map.terms[0].coefficient == 1 &&
-                              map.lo == -map.hi;
+            const bool same =
+                map.terms.size() == 1 && map.terms[0].index == index && map.terms[0].coefficient == 1 &&
+                map.lo == -map.hi &&
+                operation.bound.indices[static_cast<std::size_t>(index)].extent == input.shape[static_cast<int>(axis)];
             if (same && input.axes[axis].input >= 0) return input.axes[axis];
         }
     }

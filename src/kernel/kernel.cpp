@@ -23,6 +23,7 @@ KernelParameter::Type parse_parameter_type(const std::string& kernel, std::strin
     if (type == "dtype") return KernelParameter::Type::dtype;
     if (type == "axes") return KernelParameter::Type::axes;
     if (type == "boundary") return KernelParameter::Type::boundary;
+    if (type == "positions") return KernelParameter::Type::positions;
     refuse(kernel, "a parameter has the unknown type '" + std::string(type) + "'");
 }
 
@@ -100,6 +101,48 @@ void check_choice(const Kernel& kernel) {
     }
 }
 
+/// Errors in a text of the description, as reasons to refuse it.
+template <class Parse>
+auto parsed(const std::string& kernel, const char* text, const Parse& parse) {
+    try {
+        return parse(std::string_view(text));
+    } catch (const JobError& error) { refuse(kernel, "'" + std::string(text) + "' is wrong: " + error.what()); }
+}
+
+Boundary parse_boundary(const std::string& kernel, std::string_view word) {
+    if (word == "clamp") return Boundary::clamp;
+    if (word == "zero") return Boundary::zero;
+    if (word == "periodic") return Boundary::periodic;
+    refuse(kernel, "it has the unknown boundary rule '" + std::string(word) + "'");
+}
+
+/// The value of a parameter that no call gives.
+void read_value(const maniple_parameter_description& entry, Kernel& kernel) {
+    for (KernelParameter& parameter : kernel.parameters) {
+        if (parameter.name == entry.name) parameter.value = parsed(kernel.name, entry.documentation, parse_formula);
+    }
+}
+
+/// False if `entry` is no rule but a parameter.
+bool read_rule(const maniple_parameter_description& entry, Kernel& kernel) {
+    const std::string_view kind = entry.type;
+    const char* const text = entry.documentation;
+    if (kind == "value") {
+        read_value(entry, kernel);
+    } else if (kind == "extent") {
+        kernel.rules.extents.push_back({entry.name, parsed(kernel.name, text, parse_formula)});
+    } else if (kind == "require") {
+        kernel.rules.requirements.push_back(parsed(kernel.name, text, parse_condition));
+    } else if (kind == "domain") {
+        kernel.rules.domains.push_back({entry.name, parsed(kernel.name, text, parse_formula_range)});
+    } else if (kind == "fixed boundary") {
+        kernel.rules.boundary = parse_boundary(kernel.name, text);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 Signature parse_description_signature(const std::string& kernel, const char* text) {
     try {
         return parse_signature(text);
@@ -146,8 +189,13 @@ Kernel read_description(const maniple_kernel_description& description) {
     kernel.signature = parse_description_signature(kernel.name, description.signature);
     for (std::int32_t i = 0; i < description.parameter_count; ++i) {
         const maniple_parameter_description& parameter = description.parameters[i];
-        kernel.parameters.push_back({parameter.name, parse_parameter_type(kernel.name, parameter.type),
-                                     parameter.required != 0, parameter.default_value, parameter.documentation});
+        if (read_rule(parameter, kernel)) continue;
+        KernelParameter& read = kernel.parameters.emplace_back();
+        read.name = parameter.name;
+        read.type = parse_parameter_type(kernel.name, parameter.type);
+        read.required = parameter.required != 0;
+        read.default_value = parameter.default_value;
+        read.documentation = parameter.documentation;
     }
     check_dtype_parameter(kernel);
     kernel.flops_per_point = description.flops_per_point;
@@ -176,6 +224,23 @@ Kernel read_description(const maniple_kernel_description& description) {
 }
 
 }  // namespace
+
+std::string_view name_of(Boundary boundary) {
+    switch (boundary) {
+        case Boundary::clamp: return "clamp";
+        case Boundary::zero: return "zero";
+        case Boundary::periodic: return "periodic";
+        case Boundary::none: break;
+    }
+    return "none";
+}
+
+const Formula* KernelRules::extent_of(std::string_view index) const {
+    for (const Extent& extent : extents) {
+        if (extent.index == index) return &extent.formula;
+    }
+    return nullptr;
+}
 
 const maniple_gpu_variant* Kernel::gpu_variant(std::size_t types_index) const {
     if (gpu_table == nullptr || types_index >= types.size()) return nullptr;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernel/abi.hpp"
+#include "kernel/formula.hpp"
 #include "kernel/signature.hpp"
 #include "tensor/dtype.hpp"
 
@@ -16,6 +17,16 @@
 extern "C" const maniple_pack maniple_pack_standard;
 
 namespace maniple {
+
+/// What an element outside of the tensor is, for one axis of a stencil.
+enum class Boundary : std::uint8_t {
+    none,   ///< nothing outside is read
+    clamp,  ///< the nearest element inside
+    zero,
+    periodic,  ///< the other end's
+};
+
+std::string_view name_of(Boundary boundary);
 
 /// One parameter as its description declares it.
 struct KernelParameter {
@@ -26,12 +37,38 @@ struct KernelParameter {
         dtype,  ///< an element type: KernelTypes::outputs[0] of the combination to call; never has a default
         axes,
         boundary,
+        positions,  ///< an integer or a list of them, of a rearrangement; the kernel's code does not see it
     };
     std::string name;
     Type type = Type::real;
     bool required = true;
     maniple_parameter default_value{};
     std::string documentation;
+    std::optional<Formula> value;  ///< computed from the parameters before it; no call gives it
+
+    /// Whether it is one of maniple_call::parameters.
+    bool seen_by_code() const {
+        return type != Type::axes && type != Type::boundary && type != Type::dtype && type != Type::positions &&
+               name != "keepdims";
+    }
+};
+
+/// What a description says of every call beyond its signature, in formulas over integer parameters and inputs' extents.
+struct KernelRules {
+    struct Extent {
+        std::string index;
+        Formula formula;
+    };
+    struct Domain {
+        std::string tensor;
+        FormulaRange range;
+    };
+    std::vector<Extent> extents;          ///< of indices whose extents no input gives alone
+    std::vector<Condition> requirements;  ///< must hold
+    std::vector<Domain> domains;          ///< what the elements of integer inputs may be
+    std::optional<Boundary> boundary;     ///< fixed: no call chooses it
+
+    const Formula* extent_of(std::string_view index) const;
 };
 
 /// One combination of element types; the functions are found per instruction set by number.
@@ -49,6 +86,7 @@ struct Kernel {
     std::string name;
     std::string documentation;
     Signature signature;
+    KernelRules rules;
     std::vector<KernelParameter> parameters;  ///< all, also `axis`, `keepdims` and `boundary`
     std::vector<KernelTypes> types;
     double flops_per_point = 0;

@@ -281,7 +281,7 @@ BoundaryRule rule_of(const Operation& operation, int argument) {
     for (const BoundAccess& access : operation.bound.reads) {
         if (access.argument != argument) continue;
         for (std::size_t axis = 0; axis < access.axes.size(); ++axis) {
-            if (access.axes[axis].lo >= access.axes[axis].hi) continue;
+            if (!access.axes[axis].leaves) continue;
             rule[axis] = operation.boundary[axis];
             any = true;
         }

@@ -88,8 +88,8 @@ struct Layout {
     std::int64_t device_bytes() const;  ///< of all gpu lanes
 };
 
-/// The rule that argument number `argument` of `operation` is read under: the operation's along the axes where it
-/// has a halo, none elsewhere; empty without a halo.
+/// The rule that argument number `argument` of `operation` is read under: the operation's along the axes where its
+/// accesses leave the tensor, none elsewhere; empty where they do not.
 BoundaryRule rule_of(const Operation& operation, int argument);
 
 /// What `rank` touches by accesses of `operation` to `tensor` under `rule`: one box an access.

@@ -9,6 +9,7 @@
 
 #include "lanes/arguments.hpp"
 #include "lanes/cpu/fold_pieces.hpp"
+#include "lanes/domain.hpp"
 #include "lanes/elements.hpp"
 #include "lanes/generate.hpp"
 
@@ -90,7 +91,18 @@ struct CompareWork {
     }
 };
 
-using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork>;
+/// Elements of an input before they are used.
+struct CheckWork {
+    const Graph* graph = nullptr;
+    const Operation* operation = nullptr;
+    std::size_t domain = 0;
+    ConstBlock elements;
+    Box box;
+
+    void run() const { check_domain(*graph, *operation, operation->domains[domain], elements, box); }
+};
+
+using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork, CheckWork>;
 
 }  // namespace
 
@@ -131,6 +143,7 @@ private:
             case InstructionKind::download: return resolve_packing(instruction);
             case InstructionKind::fill: return resolve_fill(instruction);
             case InstructionKind::compare: return resolve_compare(instruction);
+            case InstructionKind::check: return resolve_check(instruction);
             case InstructionKind::compute: return resolve_compute(instruction);
             case InstructionKind::accumulate: return resolve_accumulate(instruction);
             case InstructionKind::merge: return resolve_merge(instruction);
@@ -181,6 +194,11 @@ private:
         return CompareWork{&lane_.graph_[tensor.producer], &tensor,
                            read_only(lane_.arena_.block(instruction.reads[0].buffer)),
                            read_only(lane_.arena_.block(instruction.reads[1].buffer)), instruction.box};
+    }
+
+    Work resolve_check(const Instruction& instruction) {
+        return CheckWork{&lane_.graph_, &operation_of(instruction), instruction.domain,
+                         read_only(lane_.arena_.block(instruction.reads[0].buffer)), instruction.box};
     }
 
     const Operation& operation_of(const Instruction& instruction) const { return lane_.graph_[instruction.operation]; }
@@ -316,6 +334,8 @@ private:
             }
         } else if (const CompareWork* compare = std::get_if<CompareWork>(&work)) {
             compare->run();
+        } else if (const CheckWork* check = std::get_if<CheckWork>(&work)) {
+            check->run();
         } else {
             const FillWork& fill = std::get<FillWork>(work);
             generate(*fill.tensor, fill.target, fill.to);

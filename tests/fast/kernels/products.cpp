@@ -7,5 +7,5 @@ const maniple_fast_variant variants[] = {{"f32,f32->f32", maniple_blas::compute_
 
 }  // namespace
 
-extern "C" const maniple_fast_code maniple_fast_products = {
-    MANIPLE_ABI_VERSION, "OpenBLAS", maniple_blas::open, maniple_blas::describe, 1, variants};
+extern "C" const maniple_fast_code maniple_fast_products = {MANIPLE_ABI_VERSION,    "OpenBLAS", maniple_blas::open,
+                                                            maniple_blas::describe, 1,          variants};
