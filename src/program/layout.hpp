@@ -43,6 +43,7 @@ struct Instance {
 
 /// Buffers of a fold: states of tiles, the state of this rank, states gathered from ranks, the merged state.
 struct FoldBuffers {
+    bool by_tile = false;  ///< every tile is computed from its inputs to its results: none of the buffers is there
     BufferId tiles;     ///< [contracted tiles, kept…]; invalid with one tile
     BufferId own;       ///< [1, kept…], its leading coordinate is the rank
     BufferId gathered;  ///< [members, results…] (see Combining); invalid where no states come from other ranks

@@ -5,6 +5,7 @@
 
 #include "plan/neighbours.hpp"
 #include "program/halo.hpp"
+#include "program/product_tiles.hpp"
 
 namespace maniple {
 
@@ -211,7 +212,7 @@ std::int64_t tile_extent(const Graph& graph, const Operation& operation, const S
 }  // namespace
 
 std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId id, Rank rank,
-                            const std::vector<int>& lanes) {
+                            const std::vector<int>& lanes, int threads) {
     const Operation& operation = graph[id];
     const Box box = points_of(graph, plan, id, rank);
     if (box.empty()) return {};
@@ -223,6 +224,11 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     }
     std::vector<Tile> tiles;
     for (const Share& share : shares) {
+        if (share.lane == LaneChoice::cpu_lane && !cuttable.contracted() && is_product(operation, share.box)) {
+            for (const Box& piece : product_tiles(graph, operation, share.box, threads))
+                tiles.push_back({piece, 0, share.lane});
+            continue;
+        }
         const int index = cuttable.tile_index(share.box);
         if (index < 0) {
             tiles.push_back({share.box, 0, share.lane});
