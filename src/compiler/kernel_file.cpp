@@ -133,6 +133,24 @@ void check_names(const KernelFile& file) {
     if (file.dtype) check(file.dtype->name, file.dtype->spot);
 }
 
+/// The combinations of `fast:`, and the file beside the description that has their code.
+void read_fast(KernelFile& file, const YamlNode& node, const std::string& path) {
+    if (node.kind != YamlNode::Kind::sequence || node.items.empty())
+        fail(Spot{&node}, "fast must be a list of combinations of types, [\"f32,f32->f32\"]");
+    for (const YamlNode& item : node.items) {
+        const std::string& text = scalar(item, "the combination");
+        const auto same = [&](const Combination& combination) { return combination.text() == text; };
+        if (std::none_of(file.combinations.begin(), file.combinations.end(), same))
+            fail(Spot{&item}, "the kernel has no combination of types '" + text + "'");
+        if (std::find(file.fast.begin(), file.fast.end(), text) != file.fast.end())
+            fail(Spot{&item}, "'" + text + "' is named twice");
+        file.fast.push_back(text);
+    }
+    const std::filesystem::path code = std::filesystem::path(path).parent_path() / (file.name + ".cpp");
+    if (!std::filesystem::exists(code))
+        fail(Spot{&node}, "there is no " + file.name + ".cpp with hand-written code beside this description");
+}
+
 Body read_code(const YamlNode& mapping, std::string_view key, const std::string& what) {
     const YamlNode& node = required_field(mapping, key, what);
     scalar(node, std::string(key));
@@ -188,8 +206,8 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
     KernelFile file;
     file.root = std::make_unique<YamlNode>(compose_yaml(text, path));
     const YamlNode& root = *file.root;
-    std::vector<std::string> keys = {"kernel", "doc",       "signature", "parameters", "types",
-                                     "flops",  "tolerance", "body",      "fold",       "empty"};
+    std::vector<std::string> keys = {"kernel",    "doc",  "signature", "parameters", "types", "flops",
+                                     "tolerance", "fast", "body",      "fold",       "empty"};
     keys.insert(keys.end(), rule_keys.begin(), rule_keys.end());
     check_keys(root, keys, "the description");
     read_name(file, root, path);
@@ -208,6 +226,7 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
         file.tolerance = real_number(*tolerance, "tolerance");
         if (*file.tolerance < 0) fail(Spot{tolerance}, "a tolerance is at least 0");
     }
+    if (const YamlNode* const fast = root.find("fast")) read_fast(file, *fast, path);
     if (const YamlNode* const empty = root.find("empty")) {
         if (scalar(*empty, "empty") != "refused" || !file.is_fold())
             fail(Spot{empty}, "empty: refused is what a fold may say: there is no result without elements");

@@ -72,6 +72,7 @@ struct KernelFile {
     std::optional<double> declared_flops;
     Spot flops_spot;
     std::optional<double> tolerance;  ///< in eps of the output's type
+    std::vector<std::string> fast;    ///< combinations that have hand-written code in NAME.cpp beside
     bool needs_elements = false;      ///< of a fold: without elements there is no result
     Body body;                        ///< of a kernel without a fold
     Fold fold;

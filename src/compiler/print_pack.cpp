@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "base/text.hpp"
 #include "compiler/print_cpp.hpp"
 #include "compiler/print_parts.hpp"
 
@@ -105,7 +106,9 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
               std::to_string(file.tolerance.value_or(-1)) + ", " + (file.needs_elements ? "1, " : "0, ") +
               (kernel.exact ? "1" : "0") + ",");
     lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name + ", &maniple_kernel_" +
-              file.name + "_gpu");
+              file.name + "_gpu,");
+    const std::string fast = file.fast.empty() ? "nullptr" : "&maniple_fast_" + file.name;
+    lines.add(fast + ", " + c_string(join(file.fast, " ")));
     lines.add("};");
     lines.add("");
 }
@@ -120,6 +123,8 @@ std::string print_pack(const std::string& name, const std::vector<TypedKernel>& 
             lines.add("extern \"C\" const maniple_kernel_table maniple_kernel_" + kernel.file->name + "_" + set + ";");
         }
         lines.add("extern \"C\" const maniple_gpu_table maniple_kernel_" + kernel.file->name + "_gpu;");
+        if (!kernel.file->fast.empty())
+            lines.add("extern \"C\" const maniple_fast_code maniple_fast_" + kernel.file->name + ";");
     }
     lines.add("");
     lines.add("namespace {");

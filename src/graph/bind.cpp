@@ -323,7 +323,11 @@ private:
             const std::size_t argument = argument_of(access);
             BoundAccess bound =
                 ellipsis_access(static_cast<int>(argument), request_.inputs[argument], leading_axes(access), space_);
-            for (const Subscript& subscript : access.named()) bound.axes.push_back(axis_map(subscript));
+            for (const Subscript& subscript : access.named()) {
+                const int axis = static_cast<int>(bound.axes.size());
+                bound.axes.push_back(axis_map(subscript));
+                if (bound.axes.back().whole) bound.axes.back().extent = request_.inputs[argument][axis];
+            }
             find_leaving(access, bound);
             binding_.signature.reads.push_back(std::move(bound));
         }

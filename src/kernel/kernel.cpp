@@ -1,8 +1,10 @@
 #include "kernel/kernel.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace maniple {
 
@@ -149,6 +151,33 @@ Signature parse_description_signature(const std::string& kernel, const char* tex
     }
 }
 
+/// Finds the combinations of the hand-written code, which must be those that the description names.
+void read_fast_code(Kernel& kernel, const maniple_kernel_description& description) {
+    kernel.fast_code = description.fast;
+    kernel.fast_variants.assign(kernel.types.size(), nullptr);
+    if (description.fast == nullptr) return;
+    const maniple_fast_code& code = *description.fast;
+    if (code.abi_version != MANIPLE_ABI_VERSION) refuse(kernel.name, "its hand-written code has another ABI version");
+    std::vector<std::string> declared;
+    std::istringstream words(description.fast_types);
+    for (std::string word; words >> word;) declared.push_back(word);
+    for (std::int32_t i = 0; i < code.variant_count; ++i) {
+        const maniple_fast_variant& variant = code.variants[i];
+        const auto found = std::find(declared.begin(), declared.end(), variant.types);
+        if (found == declared.end())
+            refuse(kernel.name, "'fast:' does not name the combination " + std::string(variant.types) +
+                                    " that its hand-written code has, or the code has it twice");
+        declared.erase(found);
+        if (!kernel.is_fold() && variant.accumulate != nullptr)
+            refuse(kernel.name, "its hand-written code accumulates, and it is no fold");
+        for (std::size_t types = 0; types < kernel.types.size(); ++types) {
+            if (std::string_view(kernel.tables[0]->variants[types].types) == variant.types)
+                kernel.fast_variants[types] = &variant;
+        }
+    }
+    if (!declared.empty()) refuse(kernel.name, "there is no hand-written code for " + join(declared, ", "));
+}
+
 Kernel read_description(const maniple_kernel_description& description) {
     Kernel kernel;
     kernel.name = description.name;
@@ -190,6 +219,7 @@ Kernel read_description(const maniple_kernel_description& description) {
         types.tolerance = types.exact ? 0 : description.tolerance < 0 ? default_tolerance : description.tolerance;
     }
     check_choice(kernel);
+    read_fast_code(kernel, description);
     return kernel;
 }
 
@@ -216,6 +246,17 @@ const maniple_gpu_variant* Kernel::gpu_variant(std::size_t types_index) const {
     if (gpu_table == nullptr || types_index >= types.size()) return nullptr;
     const maniple_gpu_variant& variant = gpu_table->variants[types_index];
     return (is_fold() ? variant.accumulate : variant.compute).words == nullptr ? nullptr : &variant;
+}
+
+const maniple_fast_variant* Kernel::fast_variant(std::size_t types_index) const {
+    return types_index < fast_variants.size() ? fast_variants[types_index] : nullptr;
+}
+
+std::string open_fast_code(const Kernel& kernel) {
+    MANIPLE_CHECK(kernel.fast_code != nullptr, kernel.name + " has no hand-written code");
+    if (kernel.fast_code->open == nullptr) return {};
+    const char* const why = kernel.fast_code->open();
+    return why == nullptr ? "" : why;
 }
 
 const maniple_variant* Kernel::variant(std::size_t types_index, std::string_view instruction_set) const {

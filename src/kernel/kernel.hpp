@@ -97,9 +97,13 @@ struct Kernel {
     std::vector<const maniple_kernel_table*> tables;
 
     const maniple_gpu_table* gpu_table = nullptr;
+    const maniple_fast_code* fast_code = nullptr;            ///< hand-written code for the cpu, or null
+    std::vector<const maniple_fast_variant*> fast_variants;  ///< by type combination, null where there is none
 
     /// The shaders of type combination `types_index`; null if there are none.
     const maniple_gpu_variant* gpu_variant(std::size_t types_index) const;
+    /// The hand-written functions of type combination `types_index`, or null. They may run once open_fast_code() said so.
+    const maniple_fast_variant* fast_variant(std::size_t types_index) const;
     bool is_fold() const { return !signature.fold.empty(); }
     /// The functions of type combination `types_index` for `instruction_set`; null if it was not built.
     const maniple_variant* variant(std::size_t types_index, std::string_view instruction_set) const;
@@ -108,6 +112,10 @@ struct Kernel {
     /// value tells them apart; else the inputs alone do (without inputs, the outputs).
     const KernelParameter* dtype_parameter() const;
 };
+
+/// Makes the hand-written code of `kernel` ready, which may load a library; empty, or why it cannot run here.
+/// Requires: there is some. Threads: any; the first call sets environment variables.
+std::string open_fast_code(const Kernel& kernel);
 
 /// A kernel that is written as expressions over others (job/composite.hpp). Strings live for ever.
 struct CompositeText {

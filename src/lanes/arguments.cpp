@@ -62,6 +62,13 @@ maniple_tensor by_access(const Operation& operation, const BoundAccess& access, 
         for (const AxisMap::Term& term : map.terms) view.stride[term.index] += term.coefficient * own.stride[axis];
         if (map.terms.size() == 1) set_reach(view, map, own.lo[axis], own.hi[axis]);
     }
+    for (int axis = access.leading; axis < own.rank; ++axis) {
+        const AxisMap& map = access.axes[static_cast<std::size_t>(axis)];
+        if (!map.whole) continue;
+        const int to = operation.bound.ellipsis_axes + axis - access.leading;
+        view.lo[to] = 0;  // the block may have a halo for other readers
+        view.hi[to] = map.extent;
+    }
     return view;
 }
 

@@ -1,146 +1,225 @@
 #include <algorithm>
+#include <numeric>
 
+#include "base/error.hpp"
+#include "plan/block_cost.hpp"
+#include "plan/grid_shapes.hpp"
 #include "plan/plan.hpp"
 
 namespace maniple {
 
 namespace {
 
-/// A message of strided elements costs about this much more than one of contiguous ones; moving a byte between ranks
-/// about this much more than touching it.
-constexpr double strided_cost = 4;
-constexpr double message_cost = 4;
+/// Whether `cost` is so much less than `best` that it is a reason to leave the preferred way: what all ways have in
+/// common, the work, does not count.
+bool is_better(const Cost& cost, const Cost& best) {
+    constexpr double worth_it = 0.05;
+    return cost.total() < best.total() - worth_it * (best.total() - best.work);
+}
 
-/// Chooses one split for each operation, in order: the one with the least bytes touched on the busiest rank plus
-/// weighted bytes that a rank in the middle lacks.
+/// First a grid for every class of tensors, the one that its users together want most; then, in order, a grid for each
+/// operation, most often that of its tensors.
 class DataPlanner {
 public:
-    DataPlanner(const Graph& graph, int ranks) : graph_(graph), ranks_(ranks) {
+    DataPlanner(const Graph& graph, int ranks, const std::vector<BlockGrid>& asked)
+        : graph_(graph), ranks_(ranks), asked_(asked), expectation_(nothing_placed(graph)) {
         plan_.strategy = "data";
+        plan_.ranks = ranks;
         plan_.operations.resize(graph.operations.size());
-        for (const GraphOutput& output : graph.outputs) plan_.outputs.push_back(even(graph[output.tensor].shape));
-        placed_.resize(graph.operations.size(), false);
     }
 
     Plan plan() {
+        for (const int number : by_traffic()) decide(number);
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-            place(OperationId(i));
-            placed_[i] = true;
+            if (!graph_.operations[i].twin_of.valid()) place(OperationId(i));
+            expectation_.placed[i] = true;
         }
+        for (const GraphOutput& output : graph_.outputs) plan_.outputs.push_back(output_grid(output.tensor));
         return std::move(plan_);
     }
 
 private:
-    /// Along the first axis, as far as it goes.
-    Split even(const Shape& shape) const {
-        if (shape.rank() == 0 || shape[0] <= 1) return {};
-        return {0, static_cast<int>(std::min<std::int64_t>(ranks_, shape[0]))};
+    // --- Classes of tensors --------------------------------------------------------------------------------------
+
+    const Shape& shape_of(int number) const {
+        return graph_[expectation_.classes.members[static_cast<std::size_t>(number)].front()].shape;
     }
 
-    void place(OperationId id) {
-        const Operation& operation = graph_[id];
-        OperationPlacement best;
-        if (operation.kernel->is_fold() && operation.bound.index_space().empty()) {
-            best.combines = true;  // nothing to accumulate, yet there may be results: neutral states on rank 0
-            plan_.operations[id.index()] = best;
-            return;
-        }
-        double best_cost = -1;
-        for (int index = -1; index < static_cast<int>(operation.bound.indices.size()); ++index) {
-            OperationPlacement candidate;
-            if (!split_along(operation, index, candidate)) continue;
-            plan_.operations[id.index()] = candidate;
-            const double candidate_cost = cost(id);
-            if (best_cost < 0 || candidate_cost < best_cost) {
-                best = candidate;
-                best_cost = candidate_cost;
+    /// Classes that have something to cut, those whose tensors are touched most first.
+    std::vector<int> by_traffic() const {
+        std::vector<double> traffic(expectation_.grids.size(), 0);
+        std::vector<int> numbers;
+        for (std::size_t i = 0; i < traffic.size(); ++i) {
+            if (ranks_ == 1 || element_count(shape_of(static_cast<int>(i))) < 2) continue;
+            numbers.push_back(static_cast<int>(i));
+            for (const TensorId member : expectation_.classes.members[i]) {
+                const bool computed = graph_[member].kind == Tensor::Kind::computed;
+                const double times = computed ? expectation_.times[graph_[member].producer.index()] : 1;
+                traffic[i] += times * static_cast<double>(graph_[member].bytes());
             }
         }
-        plan_.operations[id.index()] = best;
+        std::stable_sort(numbers.begin(), numbers.end(), [&](int a, int b) {
+            return traffic[static_cast<std::size_t>(a)] > traffic[static_cast<std::size_t>(b)];
+        });
+        return numbers;
     }
 
-    /// The placement that cuts `index` (-1: none). False if it may not be cut.
-    bool split_along(const Operation& operation, int index, OperationPlacement& placement) const {
-        if (index < 0) return true;
-        const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
-        const bool usable =
-            !loop.whole && loop.extent > 1 && ranks_ > 1 && (!loop.contracted || operation.kernel->is_fold());
-        if (!usable || (loop.contracted && !keeps_order(operation, operation.bound.index_space(), index))) return false;
-        placement.points = {index, static_cast<int>(std::min<std::int64_t>(ranks_, loop.extent))};
-        placement.combines = loop.contracted;
-        if (loop.contracted) placement.result = result_split(operation);
-        return true;
-    }
-
-    /// Results large enough to be worth it are finished by several ranks, else all by rank 0.
-    Split result_split(const Operation& operation) const {
-        constexpr std::int64_t worth_splitting = 4096;
-        Shape kept;
-        for (const int index : operation.bound.kept())
-            kept.push_back(operation.bound.indices[static_cast<std::size_t>(index)].extent);
-        return element_count(kept) < worth_splitting ? Split{} : even(kept);
-    }
-
-    double cost(OperationId id) const {
-        const Operation& operation = graph_[id];
-        const OperationPlacement& placement = plan_[id];
-        const Box busiest = points_of(graph_, plan_, id, Rank(std::int32_t{0}));
-        double total = static_cast<double>(busiest.volume()) * bytes_per_point(operation);
-        const Rank middle(static_cast<std::int32_t>(placement.points.parts / 2));
-        const bool contiguous = placement.points.index <= 0;
-        for (const BoundAccess& read : operation.bound.reads) {
-            total += message_cost * (contiguous ? 1 : strided_cost) * missing_bytes(operation, read, id, middle);
+    void decide(int number) {
+        std::optional<BlockGrid>& grid = expectation_.grids[static_cast<std::size_t>(number)];
+        std::optional<BlockGrid> best;
+        Cost best_cost;
+        for (const std::vector<int>& shape : grid_shapes(shape_of(number), ranks_)) {
+            grid = grid_of(shape);
+            const Cost cost = class_cost(number);
+            if (best && !is_better(cost, best_cost)) continue;
+            best = grid;
+            best_cost = cost;
         }
-        if (placement.combines) {
-            const double states = static_cast<double>(results_of(graph_, plan_, id, Rank(std::int32_t{0})).volume());
-            total += message_cost * states * placement.points.parts *
-                     static_cast<double>(operation.kernel->types[operation.types].state_bytes);
+        grid = best;
+    }
+
+    /// Of all that touches the class, as far as it can be cut that way; else it would be cut in another as finely.
+    Cost class_cost(int number) {
+        Cost total;
+        for (const OperationId user : expectation_.classes.users[static_cast<std::size_t>(number)]) {
+            if (graph_[user].twin_of.valid()) continue;
+            const auto grid = grid_from(user, number);
+            put(user, grid ? *grid : BlockGrid{});
+            const Cost cost = cost_of(graph_, plan_, expectation_, user);
+            total += grid ? cost : cost.shared_by(ranks_);
         }
         return total;
     }
 
-    double bytes_per_point(const Operation& operation) const {
-        double bytes = 0;
-        for (const TensorId input : operation.inputs) bytes += static_cast<double>(size_of(graph_[input].dtype));
-        for (const TensorId output : operation.outputs) bytes += static_cast<double>(size_of(graph_[output].dtype));
-        return bytes;
+    /// The grid of a class of tensors as one over the loop indices of an operation that touches them.
+    std::optional<BlockGrid> grid_from(OperationId id, int number) const {
+        const Operation& operation = graph_[id];
+        const auto translated = [&](TensorId tensor, const BoundAccess& access) -> std::optional<BlockGrid> {
+            if (expectation_.classes[tensor] != number) return std::nullopt;
+            const std::vector<int> indices = indices_along(access);
+            BlockGrid grid = *expectation_.grids[static_cast<std::size_t>(number)];
+            for (Cut& cut : grid.cuts) {
+                if (indices.empty()) return std::nullopt;
+                cut.index = indices[static_cast<std::size_t>(cut.index)];
+                if (cut.index < 0 || !may_cut(operation, cut.index)) return std::nullopt;
+            }
+            return is_valid(operation, grid) ? std::optional(grid) : std::nullopt;
+        };
+        for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
+            if (const auto grid = translated(operation.outputs[i], operation.bound.writes[i])) return grid;
+        }
+        for (const BoundAccess& read : operation.bound.reads) {
+            if (const auto grid = translated(operation.inputs[static_cast<std::size_t>(read.argument)], read))
+                return grid;
+        }
+        return std::nullopt;
     }
 
-    /// Bytes of one access that `rank` would have to get from another. Inputs that are not placed yet will be
-    /// placed to suit their first reader, so only their halo is missing.
-    double missing_bytes(const Operation& operation, const BoundAccess& read, OperationId id, Rank rank) const {
-        const TensorId input = operation.inputs[static_cast<std::size_t>(read.argument)];
-        const Tensor& tensor = graph_[input];
-        const Box inside =
-            intersect(touched_box(read, points_of(graph_, plan_, id, rank), tensor.shape), Box::whole(tensor.shape));
-        if (inside.empty()) return 0;
-        const Box have =
-            is_placed(input) ? owned_box(graph_, plan_, input, rank) : without_halo(read, id, rank, tensor.shape);
-        if (tensor.kind != Tensor::Kind::computed && !tensor.in_loop)
-            return 0;  // read from the file where it is needed
-        const Box common = intersect(inside, have);
-        return static_cast<double>((inside.volume() - common.volume()) *
-                                   static_cast<std::int64_t>(size_of(tensor.dtype)));
+    bool is_valid(const Operation& operation, const BlockGrid& grid) const {
+        std::vector<int> seen;
+        for (const Cut& cut : grid.cuts) {
+            const auto index = static_cast<std::size_t>(cut.index);
+            if (cut.parts < 2 || cut.index < 0 || index >= operation.bound.indices.size()) return false;
+            if (!may_cut(operation, cut.index) || cut.parts > operation.bound.indices[index].extent) return false;
+            if (std::find(seen.begin(), seen.end(), cut.index) != seen.end()) return false;
+            seen.push_back(cut.index);
+        }
+        return grid.cuts.size() <= most_cuts && grid.count() <= ranks_;
     }
 
-    bool is_placed(TensorId id) const {
-        const Tensor& tensor = graph_[id];
-        if (tensor.kind == Tensor::Kind::computed) return true;
-        const Carry* carry = graph_.carry_of(id);
-        return carry != nullptr && graph_[carry->value].kind == Tensor::Kind::computed &&
-               placed_[graph_[carry->value].producer.index()];
+    // --- Operations ----------------------------------------------------------------------------------------------
+
+    static BlockGrid grid_of(const std::vector<int>& shape) {
+        BlockGrid grid;
+        for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+            if (shape[axis] > 1) grid.cuts.push_back({static_cast<int>(axis), shape[axis]});
+        }
+        return grid;
     }
 
-    Box without_halo(const BoundAccess& read, OperationId id, Rank rank, const Shape& shape) const {
-        BoundAccess core = read;
-        for (AxisMap& map : core.axes) map.lo = map.hi = (map.lo + map.hi) / 2;
-        return touched_box(core, points_of(graph_, plan_, id, rank), shape);
+    void put(OperationId id, const BlockGrid& grid) {
+        const Operation& operation = graph_[id];
+        OperationPlacement& placement = plan_.operations[id.index()];
+        placement = {grid, false, 1};
+        for (const Cut& cut : grid.cuts)
+            placement.combines =
+                placement.combines || operation.bound.indices[static_cast<std::size_t>(cut.index)].contracted;
+        if (!placement.combines) return;
+        // Results large enough to be worth it are finished by several ranks.
+        constexpr std::int64_t worth_splitting = 4096;
+        const std::int64_t results = results_of(graph_, plan_, id, Rank(std::int32_t{0})).volume();
+        const auto group = combining_ranks(graph_, plan_, id, Rank(std::int32_t{0})).size();
+        placement.finishers =
+            static_cast<int>(std::clamp<std::int64_t>(results / worth_splitting, 1, static_cast<std::int64_t>(group)));
+    }
+
+    void place(OperationId id) {
+        const Operation& operation = graph_[id];
+        put(id, {});
+        if (id.index() < asked_.size()) {
+            MANIPLE_CHECK(is_valid(operation, asked_[id.index()]), "a grid that '" + operation.name + "' cannot have");
+            put(id, asked_[id.index()]);
+        }
+        if (operation.bound.index_space().empty()) {
+            put(id, {});
+            // Nothing to accumulate, yet there may be results: neutral states on rank 0.
+            plan_.operations[id.index()].combines = operation.kernel->is_fold();
+        } else if (id.index() >= asked_.size() && ranks_ > 1) {
+            choose(id);
+        }
+    }
+
+    void choose(OperationId id) {
+        const Cost uncut = cost_of(graph_, plan_, expectation_, id);
+        std::optional<BlockGrid> best;
+        Cost best_cost;
+        for (const BlockGrid& grid : candidates(id)) {
+            put(id, grid);
+            const Cost cost = cost_of(graph_, plan_, expectation_, id);
+            if (best && !is_better(cost, best_cost)) continue;
+            best = grid;
+            best_cost = cost;
+        }
+        // Ranks are there to be used: only what would be sent around many times is better computed by one.
+        constexpr double moved_share = 0.1;
+        const bool worth =
+            best && best_cost.work + moved_share * best_cost.bytes < uncut.work + moved_share * uncut.bytes;
+        put(id, worth ? *best : BlockGrid{});
+    }
+
+    /// Those of the operation's tensors first, then every other that its index space allows.
+    std::vector<BlockGrid> candidates(OperationId id) const {
+        const Operation& operation = graph_[id];
+        std::vector<BlockGrid> grids;
+        const auto add = [&](const BlockGrid& grid) {
+            const bool known = std::find(grids.begin(), grids.end(), grid) != grids.end();
+            if (!grid.cuts.empty() && !known) grids.push_back(grid);
+        };
+        const auto add_class = [&](TensorId tensor) {
+            const int number = expectation_.classes[tensor];
+            if (!expectation_.grids[static_cast<std::size_t>(number)]) return;
+            if (const auto grid = grid_from(id, number)) add(*grid);
+        };
+        for (const TensorId output : operation.outputs) add_class(output);
+        for (const TensorId input : operation.inputs) add_class(input);
+        Extents extents;
+        for (std::size_t i = 0; i < operation.bound.indices.size(); ++i)
+            extents.push_back(may_cut(operation, static_cast<int>(i)) ? operation.bound.indices[i].extent : 1);
+        for (const std::vector<int>& shape : grid_shapes(extents, ranks_)) add(grid_of(shape));
+        return grids;
+    }
+
+    /// Who writes an output that nobody computes.
+    BlockGrid output_grid(TensorId id) const {
+        const auto& grid = expectation_.grids[static_cast<std::size_t>(expectation_.classes[id])];
+        return grid ? *grid : BlockGrid{};
     }
 
     const Graph& graph_;
     int ranks_;
+    const std::vector<BlockGrid>& asked_;
     Plan plan_;
-    std::vector<bool> placed_;
+    Expectation expectation_;
 };
 
 }  // namespace
@@ -148,7 +227,7 @@ private:
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
     int ranks = machine.size();
     if (request.max_ranks > 0) ranks = std::min(ranks, request.max_ranks);
-    Plan plan = DataPlanner(graph, ranks).plan();
+    Plan plan = DataPlanner(graph, ranks, request.grids).plan();
     plan.ranks = machine.size();
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const OperationId original = graph.operations[i].twin_of;

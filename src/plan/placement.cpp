@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "plan/plan.hpp"
 
@@ -6,13 +7,12 @@ namespace maniple {
 
 namespace {
 
-/// Kept indices of `operation` as a space of their own.
-Box kept_space(const Operation& operation) {
-    const Box space = operation.bound.index_space();
+/// The kept axes of a box of all loop indices, even where that is empty.
+Box kept_part(const Operation& operation, const Box& points) {
     Box result;
     for (const int index : operation.bound.kept()) {
-        result.lo.push_back(space.lo[index]);
-        result.hi.push_back(space.hi[index]);
+        result.lo.push_back(points.lo[index]);
+        result.hi.push_back(points.hi[index]);
     }
     return result;
 }
@@ -20,12 +20,31 @@ Box kept_space(const Operation& operation) {
 /// The box of kept indices under `points`.
 Box kept_of(const Operation& operation, const Box& points) {
     if (points.empty()) return Box::nothing(static_cast<int>(operation.bound.kept().size()));
-    Box result;
-    for (const int index : operation.bound.kept()) {
-        result.lo.push_back(points.lo[index]);
-        result.hi.push_back(points.hi[index]);
+    return kept_part(operation, points);
+}
+
+bool is_contracted(const Operation& operation, const Cut& cut) {
+    return operation.bound.indices[static_cast<std::size_t>(cut.index)].contracted;
+}
+
+/// The number of `rank` among those that fold parts of the same results.
+int member_of(const Operation& operation, const OperationPlacement& placement, Rank rank) {
+    int member = 0;
+    for (std::size_t i = 0; i < placement.points.cuts.size(); ++i) {
+        const Cut& cut = placement.points.cuts[i];
+        if (is_contracted(operation, cut)) member = member * cut.parts + placement.points.part_of(rank, i);
     }
-    return result;
+    return member;
+}
+
+/// The axis along which results are shared among those who finish them: the first that is long enough, else the longest.
+int finished_along(const Box& kept, int finishers) {
+    int longest = 0;
+    for (int axis = 0; axis < kept.rank(); ++axis) {
+        if (kept.extent(axis) >= finishers) return axis;
+        if (kept.extent(axis) > kept.extent(longest)) longest = axis;
+    }
+    return longest;
 }
 
 /// `kept` as a box of all loop indices, contracted ones at [0, 1).
@@ -39,17 +58,6 @@ Box points_over_kept(const Operation& operation, const Box& kept) {
         result.hi[indices[i]] = kept.hi[static_cast<int>(i)];
     }
     return result;
-}
-
-/// The computed tensor that is carried into input `id`, directly or through other inputs; none if they lead elsewhere.
-TensorId computed_source(const Graph& graph, TensorId id) {
-    for (std::size_t hops = 0; hops < graph.carries.size(); ++hops) {
-        const Carry* carry = graph.carry_of(id);
-        if (carry == nullptr) return {};
-        id = carry->value;
-        if (graph[id].kind == Tensor::Kind::computed) return id;
-    }
-    return {};
 }
 
 /// `id` and the inputs that it is carried into, directly or through others.
@@ -93,16 +101,21 @@ bool keeps_order(const Operation& operation, const Box& box, int index) {
     return true;
 }
 
-Box Split::block(const Box& space, Rank rank) const {
-    if (rank.value < 0 || rank.value >= parts) return Box::nothing(space.rank());
-    Box box = space;
-    if (index < 0 || parts == 1) return box;
-    const std::int64_t base = space.extent(index) / parts;
-    const std::int64_t extra = space.extent(index) % parts;
-    const std::int64_t part = rank.value;
-    box.lo[index] = space.lo[index] + part * base + std::min(part, extra);
-    box.hi[index] = box.lo[index] + base + (part < extra ? 1 : 0);
-    return box;
+bool may_cut(const Operation& operation, int index) {
+    const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
+    if (loop.whole || loop.extent < 2) return false;
+    return !loop.contracted ||
+           (operation.kernel->is_fold() && keeps_order(operation, operation.bound.index_space(), index));
+}
+
+TensorId computed_source(const Graph& graph, TensorId id) {
+    for (std::size_t hops = 0; hops < graph.carries.size(); ++hops) {
+        const Carry* carry = graph.carry_of(id);
+        if (carry == nullptr) return {};
+        id = carry->value;
+        if (graph[id].kind == Tensor::Kind::computed) return id;
+    }
+    return {};
 }
 
 Box points_of(const Graph& graph, const Plan& plan, OperationId operation, Rank rank) {
@@ -111,8 +124,28 @@ Box points_of(const Graph& graph, const Plan& plan, OperationId operation, Rank 
 
 Box results_of(const Graph& graph, const Plan& plan, OperationId id, Rank rank) {
     const Operation& operation = graph[id];
-    if (plan[id].combines) return plan[id].result.block(kept_space(operation), rank);
-    return kept_of(operation, points_of(graph, plan, id, rank));
+    const OperationPlacement& placement = plan[id];
+    if (!placement.combines) return kept_of(operation, points_of(graph, plan, id, rank));
+    const int member = member_of(operation, placement, rank);
+    if (rank.value >= placement.points.count() || member >= placement.finishers)
+        return Box::nothing(static_cast<int>(operation.bound.kept().size()));
+    // Not by way of kept_of: where nothing is folded there are results none the less.
+    const Box kept = kept_part(operation, placement.points.block(operation.bound.index_space(), rank));
+    if (placement.finishers == 1) return kept;
+    return Cut{finished_along(kept, placement.finishers), placement.finishers}.part(kept, member);
+}
+
+std::vector<Rank> combining_ranks(const Graph& graph, const Plan& plan, OperationId id, Rank rank) {
+    const BlockGrid& grid = plan[id].points;
+    if (points_of(graph, plan, id, rank).empty()) return {};
+    std::vector<std::vector<int>> parts;
+    for (std::size_t i = 0; i < grid.cuts.size(); ++i) {
+        parts.push_back({grid.part_of(rank, i)});
+        if (!is_contracted(graph[id], grid.cuts[i])) continue;
+        parts.back().resize(static_cast<std::size_t>(grid.cuts[i].parts));
+        std::iota(parts.back().begin(), parts.back().end(), 0);
+    }
+    return grid.ranks_at(parts);
 }
 
 Box owned_box(const Graph& graph, const Plan& plan, TensorId id, Rank rank) {

@@ -6,25 +6,15 @@
 
 #include "cluster/machine.hpp"
 #include "graph/graph.hpp"
+#include "plan/block_grid.hpp"
 
 namespace maniple {
 
-/// An index space cut along one index into blocks as even as can be; block p belongs to rank p.
-/// parts 1: the whole on rank 0. Ranks without a block are idle.
-struct Split {
-    int index = -1;
-    int parts = 1;
-
-    /// Rank `rank`'s part of `space`; empty where it has none.
-    Box block(const Box& space, Rank rank) const;
-    bool operator==(const Split&) const = default;
-};
-
 /// Where one operation is computed.
 struct OperationPlacement {
-    Split points;           ///< over the operation's loop indices
-    Split result;           ///< of a fold whose contracted index is split: over the kept indices, numbered from 0
-    bool combines = false;  ///< `points` cuts a contracted index, so states of several ranks are combined
+    BlockGrid points;       ///< over the operation's loop indices
+    bool combines = false;  ///< `points` cuts a contracted index (or has none at all), so states are combined
+    int finishers = 1;      ///< of the ranks that combine their states: how many finish a part of the results each
 };
 
 /// A placement of every operation. Its cost in memory does not depend on the number of ranks: boxes are computed
@@ -33,7 +23,7 @@ struct Plan {
     std::string strategy;                        ///< as carried out: "data"
     int ranks = 1;                               ///< of the run
     std::vector<OperationPlacement> operations;  ///< by OperationId
-    std::vector<Split> outputs;                  ///< of each output's tensor over its axes: who writes what
+    std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
 
     const OperationPlacement& operator[](OperationId id) const { return operations[id.index()]; }
@@ -43,11 +33,18 @@ struct Plan {
 /// min; of a fold that is written out only the outermost that has more than one point in `box`.
 bool keeps_order(const Operation& operation, const Box& box, int index);
 
+/// Whether `index` of `operation` may be cut over ranks at all: there is something to cut, and the signature allows it.
+bool may_cut(const Operation& operation, int index);
+
 /// The box of the index space of `operation` that `rank` computes.
 Box points_of(const Graph& graph, const Plan& plan, OperationId operation, Rank rank);
 
 /// For a fold, the box of kept indices whose results `rank` finishes; else points_of without contracted indices.
 Box results_of(const Graph& graph, const Plan& plan, OperationId operation, Rank rank);
+
+/// The ranks that fold different parts of the same results as `rank`, itself among them, in the order of their elements;
+/// the first ones finish the results. Nothing for a rank without points. Requires: the operation combines.
+std::vector<Rank> combining_ranks(const Graph& graph, const Plan& plan, OperationId operation, Rank rank);
 
 /// The box of `tensor` that is first valid on `rank`: where it computes it, or what it loads of an input
 /// (the bounding box of what its operations read inside the tensor; boxes of several ranks may then overlap).
@@ -56,16 +53,21 @@ Box owned_box(const Graph& graph, const Plan& plan, TensorId tensor, Rank rank);
 /// The box of output number `output` that `rank` writes; the boxes of all ranks are disjoint and cover it.
 Box written_box(const Graph& graph, const Plan& plan, std::size_t output, Rank rank);
 
+/// The computed tensor that is carried into input `id`, directly or through other inputs; none if they lead elsewhere.
+TensorId computed_source(const Graph& graph, TensorId id);
+
 /// Which way `data` plans are asked for.
 struct PlanRequest {
     std::string strategy = "auto";
-    int max_ranks = 0;  ///< 0: all
+    int max_ranks = 0;                  ///< 0: all
+    std::vector<BlockGrid> grids = {};  ///< by OperationId, to take instead of choosing; empty: all are chosen
 };
 
 /// Chooses a placement. Pure; O(operations), whatever the number of ranks.
+/// Requires: grids asked for cut only what may_cut allows, into no more blocks than there are ranks.
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request);
 
-/// The plan as text: each operation with its split and the boxes of the first ranks.
+/// The plan as text: each operation with its blocks and the boxes of the first ranks.
 std::string print_plan(const Graph& graph, const Plan& plan);
 
 }  // namespace maniple

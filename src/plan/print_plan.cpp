@@ -8,12 +8,19 @@ namespace maniple {
 
 namespace {
 
-/// "index y in 2 blocks", "on rank 0".
-std::string split_text(const Operation& operation, const OperationPlacement& placement) {
-    if (placement.points.index < 0 || placement.points.parts == 1) return "on rank 0";
-    const BoundSignature::Index& index = operation.bound.indices[static_cast<std::size_t>(placement.points.index)];
-    return fmt::format("index {} ({}) in {} blocks{}", index.name, index.extent, placement.points.parts,
-                       placement.combines ? ", states combined" : "");
+/// "2x2 blocks of [y, x]", "4 blocks of [y], states combined", "on rank 0".
+std::string grid_text(const Operation& operation, const OperationPlacement& placement) {
+    if (placement.points.cuts.empty()) return "on rank 0";
+    std::vector<int> parts;
+    std::vector<std::string> names;
+    for (const Cut& cut : placement.points.cuts) {
+        parts.push_back(cut.parts);
+        names.push_back(operation.bound.indices[static_cast<std::size_t>(cut.index)].name);
+    }
+    std::string text = fmt::format("{} blocks of [{}]", fmt::join(parts, "x"), fmt::join(names, ", "));
+    if (!placement.combines) return text;
+    return text + (placement.finishers > 1 ? fmt::format(", states combined on {} ranks each", placement.finishers)
+                                           : ", states combined");
 }
 
 }  // namespace
@@ -25,7 +32,7 @@ std::string print_plan(const Graph& graph, const Plan& plan) {
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const Operation& operation = graph.operations[i];
         text += fmt::format("  {:<16} {:<20} {}\n", operation.name, operation.kernel->name,
-                            split_text(operation, plan.operations[i]));
+                            grid_text(operation, plan.operations[i]));
         for (int rank = 0; rank < std::min(plan.ranks, shown); ++rank) {
             const Box points = points_of(graph, plan, OperationId(i), Rank(rank));
             text += fmt::format("    rank {}: {}\n", rank, points.empty() ? "idle" : to_string(points));

@@ -6,8 +6,9 @@ namespace maniple {
 
 namespace {
 
-Box with_part(const Box& kept, std::int64_t part) {
-    Box result{Extents{part}, Extents{part + 1}};
+/// `kept` with an axis in front, along which states are numbered.
+Box with_parts(const Box& kept, std::int64_t first, std::int64_t end) {
+    Box result{Extents{first}, Extents{end}};
     for (int axis = 0; axis < kept.rank(); ++axis) {
         result.lo.push_back(kept.lo[axis]);
         result.hi.push_back(kept.hi[axis]);
@@ -15,6 +16,8 @@ Box with_part(const Box& kept, std::int64_t part) {
     result.absent = kept.absent;
     return result;
 }
+
+Box with_part(const Box& kept, std::int64_t part) { return with_parts(kept, part, part + 1); }
 
 void add_source(Instruction& merge, const Argument& source, const Box& kept) {
     merge.arguments.push_back(source);
@@ -24,7 +27,7 @@ void add_source(Instruction& merge, const Argument& source, const Box& kept) {
 }  // namespace
 
 void KernelInstructions::add(OperationId id) {
-    if (graph_[id].kernel->is_fold()) {
+    if (graph_[id].kernel->is_fold() && !layout_.folds[id.index()].by_tile) {
         add_fold(id);
     } else {
         for (const Tile& tile : layout_.tiles[id.index()]) add_compute(id, tile);
@@ -142,32 +145,86 @@ void KernelInstructions::merge_tiles(OperationId id) {
     }
 }
 
-/// States of several ranks: each finishing rank gathers the parts of its results and merges them by rank.
 void KernelInstructions::combine_ranks(OperationId id) {
+    const Combining combining = combining_on(graph_, plan_, id, me_);
+    const Box results = results_of(graph_, plan_, id, me_);
+    if (!combining.tree) {
+        send_parts(id, combining);
+    } else if (combining.to.valid()) {
+        send_up(id, combining);
+        return;
+    }
+    if (results.empty()) return;
+    merge_ranks(id, combining, results);
+    add_finish(id, {LaneChoice::cpu_lane, results}, {layout_.folds[id.index()].merged, 0});
+}
+
+/// Each rank that finishes a part of the results gets the states of that part.
+void KernelInstructions::send_parts(OperationId id, const Combining& combining) {
+    const FoldBuffers& fold = layout_.folds[id.index()];
+    for (const Rank rank : combining.members) {
+        const Box results = results_of(graph_, plan_, id, rank);
+        if (rank == me_ || results.empty()) continue;
+        movement_.place(0, fold.own, with_part(results, me_.value));
+        emitter_.emit_send(rank, graph_[id].outputs[0], fold.own, with_part(results, me_.value));
+    }
+}
+
+/// A node of the tree that is not the last: takes states from below and sends them on.
+void KernelInstructions::send_up(OperationId id, const Combining& combining) {
     const FoldBuffers& fold = layout_.folds[id.index()];
     const TensorId tensor = graph_[id].outputs[0];
-    const bool contributes = !points_of(graph_, plan_, id, me_).empty();
-    for (int rank = 0; rank < plan_.ranks && contributes; ++rank) {
-        const Box results = results_of(graph_, plan_, id, Rank(rank));
-        if (rank == me_.value || results.empty()) continue;
-        movement_.place(0, fold.own, with_part(results, me_.value));
-        emitter_.emit_send(Rank(rank), tensor, fold.own, with_part(results, me_.value));
+    const Box kept = kept_of_points(graph_[id], points_of(graph_, plan_, id, me_));
+    const Box own = with_part(kept, me_.value);
+    if (combining.from.empty()) {
+        movement_.place(0, fold.own, own);
+        emitter_.emit_send(combining.to, tensor, fold.own, own);
+    } else if (combining.merges) {
+        merge_ranks(id, combining, kept);
+        emitter_.emit_send(combining.to, tensor, fold.merged, with_part(kept, 0));
+    } else {
+        receive_states(id, combining, kept);
+        movement_.place(0, fold.own, own);
+        Instruction copy;
+        copy.kind = InstructionKind::copy;
+        copy.tensor = tensor;
+        copy.box = with_part(kept, combining.member);
+        copy.reads.push_back({fold.own, own});
+        copy.writes.push_back({fold.gathered, copy.box});
+        emitter_.emit_on(LaneChoice::cpu_lane, std::move(copy));
+        emitter_.emit_send(combining.to, tensor, fold.gathered,
+                           with_parts(kept, combining.first_member, combining.end_member));
     }
-    const Box results = results_of(graph_, plan_, id, me_);
-    if (results.empty()) return;
+}
+
+void KernelInstructions::receive_states(OperationId id, const Combining& combining, const Box& results) {
+    const bool one_each = combining.tree && !combining.forwards;
+    for (const StateMessage& message : combining.from) {
+        emitter_.emit_receive(message.from, graph_[id].outputs[0], layout_.folds[id.index()].gathered,
+                              with_parts(results, message.first, one_each ? message.first + 1 : message.end));
+    }
+}
+
+/// The states of this rank and of those before and after it, in their order.
+void KernelInstructions::merge_ranks(OperationId id, const Combining& combining, const Box& results) {
+    const FoldBuffers& fold = layout_.folds[id.index()];
+    receive_states(id, combining, results);
     Instruction joined = merge(id, results, {fold.merged, 0});
-    for (int rank = 0; rank < plan_[id].points.parts; ++rank) {
-        if (points_of(graph_, plan_, id, Rank(rank)).empty()) continue;
-        if (rank == me_.value) {
-            movement_.place(0, fold.own, with_part(results, rank));
-            add_source(joined, {fold.own, rank}, results);
-            continue;
+    const auto add_own = [&] {
+        movement_.place(0, fold.own, with_part(results, me_.value));
+        add_source(joined, {fold.own, me_.value}, results);
+    };
+    bool added = combining.member < 0;
+    for (const StateMessage& message : combining.from) {
+        if (!added && message.first > combining.member) {
+            add_own();
+            added = true;
         }
-        emitter_.emit_receive(Rank(rank), tensor, fold.gathered, with_part(results, rank));
-        add_source(joined, {fold.gathered, rank}, results);
+        const int end = combining.tree && !combining.forwards ? message.first + 1 : message.end;
+        for (int member = message.first; member < end; ++member) add_source(joined, {fold.gathered, member}, results);
     }
+    if (!added) add_own();
     emitter_.emit_on(LaneChoice::cpu_lane, std::move(joined));
-    add_finish(id, {LaneChoice::cpu_lane, results}, {fold.merged, 0});
 }
 
 void KernelInstructions::add_finish(OperationId id, const FinishShare& share, const Argument& state) {

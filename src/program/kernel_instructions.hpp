@@ -1,6 +1,7 @@
 // program/kernel_instructions.hpp: an operation as instructions: its tiles, and of a fold the joining of their states.
 #pragma once
 
+#include "program/combining.hpp"
 #include "program/emitter.hpp"
 #include "program/movement.hpp"
 
@@ -26,6 +27,10 @@ private:
     void add_accumulate(OperationId id, const Tile& tile);
     void merge_tiles(OperationId id);
     void combine_ranks(OperationId id);
+    void send_parts(OperationId id, const Combining& combining);
+    void send_up(OperationId id, const Combining& combining);
+    void receive_states(OperationId id, const Combining& combining, const Box& results);
+    void merge_ranks(OperationId id, const Combining& combining, const Box& results);
     void add_finish(OperationId id, const FinishShare& share, const Argument& state);
     Instruction merge(OperationId id, const Box& kept, const Argument& target) const;
 

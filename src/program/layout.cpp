@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "program/combining.hpp"
 #include "program/device_boxes.hpp"
 #include "program/tiles.hpp"
 
@@ -42,7 +43,8 @@ public:
     Layout build() {
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             const OperationId id(i);
-            layout_.tiles.push_back(cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes.of(id)));
+            layout_.tiles.push_back(cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes.of(id),
+                                              layout_.lanes.threads));
             layout_.finishes.push_back(finishes_of(id));
         }
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
@@ -189,6 +191,8 @@ private:
         const Box points = points_of(graph_, plan_, id, layout_.rank);
         const Box results = results_of(graph_, plan_, id, layout_.rank);
         FoldBuffers& fold = layout_.folds[id.index()];
+        fold.by_tile = folds_by_tile(id, points);
+        if (fold.by_tile) return;
         if (!points.empty()) {
             const Box kept = kept_of_points(operation, points);
             int parts = 1;
@@ -198,11 +202,34 @@ private:
                                   with_parts(kept, layout_.rank.value, layout_.rank.value + 1), bytes);
             mirror_states(id, fold);
         }
-        if (!results.empty() && plan_[id].combines) {
-            fold.gathered =
-                add_buffer(operation.name + "/gathered states", with_parts(results, 0, plan_[id].points.parts), bytes);
-            fold.merged = add_buffer(operation.name + "/merged state", with_parts(results, 0, 1), bytes);
+        if (plan_[id].combines) add_combining(id, results, bytes);
+    }
+
+    void add_combining(OperationId id, const Box& results, std::int64_t bytes) {
+        const Combining combining = combining_on(graph_, plan_, id, layout_.rank);
+        FoldBuffers& fold = layout_.folds[id.index()];
+        const std::string& name = graph_[id].name;
+        const bool whole = combining.tree && combining.member >= 0;
+        const Box held = whole ? kept_of_points(graph_[id], points_of(graph_, plan_, id, layout_.rank)) : results;
+        if (!combining.from.empty()) {
+            fold.gathered = add_buffer(name + "/gathered states",
+                                       with_parts(held, combining.first_member, combining.end_member), bytes);
         }
+        if (combining.merges) fold.merged = add_buffer(name + "/merged state", with_parts(held, 0, 1), bytes);
+    }
+
+    /// Whether no state outlives a tile: each holds all elements of its results, and the cpu computes all of them.
+    bool folds_by_tile(OperationId id, const Box& points) const {
+        if (plan_[id].combines || points.empty()) return false;
+        const Operation& operation = graph_[id];
+        const std::vector<Tile>& tiles = layout_.tiles[id.index()];
+        return std::all_of(tiles.begin(), tiles.end(), [&](const Tile& tile) {
+            for (int index = 0; index < points.rank(); ++index) {
+                const bool contracted = operation.bound.indices[static_cast<std::size_t>(index)].contracted;
+                if (contracted && tile.box.extent(index) != points.extent(index)) return false;
+            }
+            return tile.lane == LaneChoice::cpu_lane;
+        });
     }
 
     /// States of the tiles that each gpu lane computes in its memory.

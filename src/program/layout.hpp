@@ -43,10 +43,11 @@ struct Instance {
 
 /// Buffers of a fold: states of tiles, the state of this rank, states gathered from ranks, the merged state.
 struct FoldBuffers {
+    bool by_tile = false;  ///< every tile is computed from its inputs to its results: none of the buffers is there
     BufferId tiles;     ///< [contracted tiles, kept…]; invalid with one tile
     BufferId own;       ///< [1, kept…], its leading coordinate is the rank
-    BufferId gathered;  ///< [ranks, results…]; invalid where states are not combined here
-    BufferId merged;    ///< [1, results…]; invalid likewise
+    BufferId gathered;  ///< [members, results…] (see Combining); invalid where no states come from other ranks
+    BufferId merged;    ///< [1, results…]; invalid where states are not merged here
 };
 
 /// A part of an operation's box on this rank, computed by one instruction.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plan/neighbours.hpp"
 #include "program/device_boxes.hpp"
 
 namespace maniple {
@@ -173,46 +174,66 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
                 if (matches) lanes.back().boxes.push_back(touched_box(access, share.boxes[0], graph_[tensor].shape));
             }
         }
-        gather(
-            tensor, rule, [&](Rank rank) { return needs_of(graph_, plan_, id, tensor, rule, rank); }, lanes);
+        const auto needs = [&](Rank rank) { return needs_of(graph_, plan_, id, tensor, rule, rank); };
+        gather(tensor, rule, {needs, readers(id, tensor, rule)}, lanes);
     }
+}
+
+/// The ranks that may need what this one owns of `tensor` for their part of an operation.
+std::vector<Rank> Movement::readers(OperationId id, TensorId tensor, const BoundaryRule& rule) const {
+    const Operation& operation = graph_[id];
+    const Box owned = owned_box(graph_, plan_, tensor, me_);
+    std::vector<Rank> found;
+    for (const BoundAccess& access : operation.bound.reads) {
+        const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
+                             rule_of(operation, access.argument) == rule;
+        if (!matches) continue;
+        const std::vector<Rank> ranks = readers_of(graph_, plan_, {id, access, tensor, rule}, owned);
+        found.insert(found.end(), ranks.begin(), ranks.end());
+    }
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
 }
 
 void Movement::gather_copy(const CarryCopy& copy) {
     const auto needs = [&](Rank rank) { return std::vector<Box>{owned_box(graph_, plan_, copy.input, rank)}; };
-    gather(copy.value, {}, needs, {{LaneChoice::cpu_lane, needs(me_)}});
+    const std::vector<Rank> askers = owners_of(graph_, plan_, copy.input, owned_box(graph_, plan_, copy.value, me_));
+    gather(copy.value, {}, {needs, askers}, {{LaneChoice::cpu_lane, needs(me_)}});
 }
 
 void Movement::gather_everywhere(TensorId tensor) {
     const std::vector<Box> whole = {Box::whole(graph_[tensor].shape)};
-    gather(tensor, {}, [&](Rank) { return whole; }, {{LaneChoice::cpu_lane, whole}});
+    std::vector<Rank> all;
+    for (int rank = 0; rank < plan_.ranks; ++rank) all.emplace_back(rank);
+    gather(tensor, {}, {[&](Rank) { return whole; }, all}, {{LaneChoice::cpu_lane, whole}});
 }
 
-void Movement::gather(TensorId tensor, const BoundaryRule& rule, const Needs& needs,
+void Movement::gather(TensorId tensor, const BoundaryRule& rule, const Demand& demand,
                       const std::vector<LaneNeeds>& lanes) {
-    exchange(tensor, rule, needs);
+    exchange(tensor, rule, demand);
     for (const LaneNeeds& lane : lanes) bring(tensor, rule, lane);
 }
 
 /// Messages: what this rank needs and others own comes into its host's memory, and the other way round.
-void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Needs& needs) {
+void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand) {
     const std::size_t instance = layout_.instance_for(tensor, rule);
     const BufferId buffer = emitter_.buffer_of(tensor, instance);
     const BufferId own = emitter_.buffer_of(tensor, 0);
-    TransferRequest request{&graph_, &plan_, tensor, rule, instance, {}, me_};
-    for (int rank = 0; rank < plan_.ranks; ++rank) {
-        request.rank = Rank(rank);
-        request.needs = needs(request.rank);
-        if (request.needs.empty()) continue;
-        if (request.rank != me_ && !concerns_me(request)) continue;
-        for (const Transfer& transfer : transfers_to(request, available(buffer, instance, tensor, request.rank))) {
+    std::vector<Rank> askers = demand.askers;
+    if (!std::binary_search(askers.begin(), askers.end(), me_))
+        askers.insert(std::lower_bound(askers.begin(), askers.end(), me_), me_);
+    for (const Rank rank : askers) {
+        const TransferRequest request{&graph_, &plan_, tensor, rule, instance, demand.needs(rank), rank};
+        if (request.needs.empty() || (rank != me_ && !concerns_me(request))) continue;
+        for (const Transfer& transfer : transfers_to(request, available(buffer, instance, tensor, rank))) {
             if (transfer.kind != HaloPiece::Kind::move) continue;
-            if (request.rank == me_ && transfer.source_rank != me_) {
+            if (rank == me_ && transfer.source_rank != me_) {
                 emitter_.emit_receive(transfer.source_rank, tensor, buffer, transfer.target);
                 wrote(buffer, 0, transfer.target);
-            } else if (request.rank != me_ && transfer.source_rank == me_) {
+            } else if (rank != me_ && transfer.source_rank == me_) {
                 place(0, own, transfer.source);
-                emitter_.emit_send(request.rank, tensor, own, transfer.source);
+                emitter_.emit_send(rank, tensor, own, transfer.source);
             }
         }
     }

@@ -46,14 +46,20 @@ public:
 
 private:
     using Needs = std::function<std::vector<Box>(Rank)>;
+    /// Who asks for what of a tensor.
+    struct Demand {
+        Needs needs;
+        std::vector<Rank> askers;  ///< all other ranks that may need what this one owns, ascending
+    };
     /// What a lane of this rank needs.
     struct LaneNeeds {
         int lane = LaneChoice::cpu_lane;
         std::vector<Box> boxes;
     };
 
-    void gather(TensorId tensor, const BoundaryRule& rule, const Needs& needs, const std::vector<LaneNeeds>& lanes);
-    void exchange(TensorId tensor, const BoundaryRule& rule, const Needs& needs);
+    void gather(TensorId tensor, const BoundaryRule& rule, const Demand& demand, const std::vector<LaneNeeds>& lanes);
+    void exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand);
+    std::vector<Rank> readers(OperationId operation, TensorId tensor, const BoundaryRule& rule) const;
     void bring(TensorId tensor, const BoundaryRule& rule, const LaneNeeds& needs);
     void arrive(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane);
     void move_within(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane);

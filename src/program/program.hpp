@@ -24,7 +24,7 @@ enum class InstructionKind : std::uint8_t {
     boundary,    ///< cpu: the halo outside the tensor: repeats an edge, or zeros (no read)
     send,        ///< net
     receive,     ///< net
-    compute,     ///< cpu: a kernel over a tile
+    compute,     ///< cpu: a kernel over a tile; of a fold one that has all elements of its results
     accumulate,  ///< cpu: a fold over a tile into its own state: init, then accumulate
     merge,       ///< cpu: init, then merges the states of tiles or ranks in their order
     finish,      ///< cpu: results from states

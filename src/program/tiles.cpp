@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <span>
 
+#include "plan/neighbours.hpp"
 #include "program/halo.hpp"
+#include "program/product_tiles.hpp"
 
 namespace maniple {
 
@@ -127,11 +129,10 @@ void add_border_cuts(const Graph& graph, const Plan& plan, TensorId reader_side,
         for (const BoundAccess& access : operation.bound.reads) {
             if (operation.inputs[static_cast<std::size_t>(access.argument)] != reader_side) continue;
             const BoundaryRule rule = rule_of(operation, access.argument);
-            for (int other = 0; other < plan.ranks; ++other) {
-                if (other == rank.value) continue;
-                const Box need =
-                    touched_box(access, points_of(graph, plan, reader, Rank(other)), graph[reader_side].shape);
-                if (points_of(graph, plan, reader, Rank(other)).empty()) continue;
+            for (const Rank other : readers_of(graph, plan, {reader, access, reader_side, rule}, owned)) {
+                const Box points = points_of(graph, plan, reader, other);
+                if (other == rank || points.empty()) continue;
+                const Box need = touched_box(access, points, graph[reader_side].shape);
                 for (const HaloPiece& piece : halo_pieces(need, graph[reader_side].shape, rule)) {
                     if (piece.kind != HaloPiece::Kind::move) continue;
                     const Box part = intersect(piece.source, owned);
@@ -211,7 +212,7 @@ std::int64_t tile_extent(const Graph& graph, const Operation& operation, const S
 }  // namespace
 
 std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId id, Rank rank,
-                            const std::vector<int>& lanes) {
+                            const std::vector<int>& lanes, int threads) {
     const Operation& operation = graph[id];
     const Box box = points_of(graph, plan, id, rank);
     if (box.empty()) return {};
@@ -223,6 +224,11 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     }
     std::vector<Tile> tiles;
     for (const Share& share : shares) {
+        if (share.lane == LaneChoice::cpu_lane && !cuttable.contracted() && is_product(operation, share.box)) {
+            for (const Box& piece : product_tiles(graph, operation, share.box, threads))
+                tiles.push_back({piece, 0, share.lane});
+            continue;
+        }
         const int index = cuttable.tile_index(share.box);
         if (index < 0) {
             tiles.push_back({share.box, 0, share.lane});

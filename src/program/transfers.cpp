@@ -1,5 +1,9 @@
 #include "program/transfers.hpp"
 
+#include <algorithm>
+
+#include "plan/neighbours.hpp"
+
 namespace maniple {
 
 namespace {
@@ -10,24 +14,70 @@ Extents difference(const Extents& a, const Extents& b) {
     return result;
 }
 
-/// Splits one missing part of a move over the ranks that own it: the rank itself first, then in ascending order.
-void find_owners(const TransferRequest& request, const Box& target, const Extents& shift, std::vector<Transfer>& out) {
-    Extents back(shift.rank());
-    for (int axis = 0; axis < shift.rank(); ++axis) back[axis] = -shift[axis];
-    Region rest(shifted(target, back));
+/// The same set of coordinates in boxes that depend on nothing else: not on what was added or taken away before. Slabs
+/// along `axis`, as thick as may be, each cut alike along the axes after it.
+std::vector<Box> canonical(const std::vector<Box>& boxes, int axis = 0) {
+    if (boxes.size() <= 1 || axis == boxes.front().rank()) return boxes;
+    std::vector<std::int64_t> edges;
+    for (const Box& box : boxes) {
+        edges.push_back(box.lo[axis]);
+        edges.push_back(box.hi[axis]);
+    }
+    std::sort(edges.begin(), edges.end());
+    edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
+    std::vector<Box> result, slab_before;
+    for (std::size_t i = 0; i + 1 < edges.size(); ++i) {
+        std::vector<Box> slab;
+        for (Box box : boxes) {
+            if (box.lo[axis] > edges[i] || box.hi[axis] < edges[i + 1]) continue;
+            box.lo[axis] = 0;
+            box.hi[axis] = 1;
+            slab.push_back(box);
+        }
+        slab = canonical(slab, axis + 1);
+        const bool goes_on = !slab.empty() && slab == slab_before;
+        for (std::size_t part = 0; part < slab.size(); ++part) {
+            if (goes_on) {
+                result[result.size() - slab.size() + part].hi[axis] = edges[i + 1];
+                continue;
+            }
+            result.push_back(slab[part]);
+            result.back().lo[axis] = edges[i];
+            result.back().hi[axis] = edges[i + 1];
+        }
+        slab_before = std::move(slab);
+    }
+    return result;
+}
+
+/// Splits what is missing of one move over the ranks that own it: the rank itself first, then in ascending order. What
+/// one owner sends is cut in a way that both ends find, though one knows more of what the other has.
+void find_owners(const TransferRequest& request, const HaloPiece& piece, const Region& available,
+                 std::vector<Transfer>& out) {
+    const Extents shift = difference(piece.target.lo, piece.source.lo);
+    Region rest(piece.source);
     const auto take = [&](Rank owner) {
         const Box owned = owned_box(*request.graph, *request.plan, request.tensor, owner);
         if (owned.empty()) return;
         Region part = rest;
         part.intersect(owned);
-        for (const Box& source : part.boxes()) {
-            out.push_back({HaloPiece::Kind::move, owner, source, shifted(source, shift)});
-            rest.subtract(source);
+        rest.subtract(owned);
+        Region missing;
+        for (const Box& source : part.boxes()) missing.add(shifted(source, shift));
+        for (const Box& have : available.boxes()) missing.subtract(have);
+        for (const Box& target : canonical(missing.boxes())) {
+            const Box source = shifted(target, difference(piece.source.lo, piece.target.lo));
+            out.push_back({HaloPiece::Kind::move, owner, source, target});
         }
     };
     take(request.rank);
-    for (int owner = 0; owner < request.plan->ranks && !rest.empty(); ++owner) {
-        if (owner != request.rank.value) take(Rank(owner));
+    if (rest.empty()) return;
+    for (const Rank owner : owners_of(*request.graph, *request.plan, request.tensor, piece.source)) {
+        if (owner != request.rank) take(owner);
+    }
+    for (const Box& have : available.boxes()) {
+        Extents back = difference(piece.source.lo, piece.target.lo);
+        rest.subtract(shifted(have, back));
     }
     MANIPLE_CHECK(rest.empty(),
                   "no rank owns " + to_string(rest.boxes().front()) + " of " + (*request.graph)[request.tensor].name);
@@ -45,22 +95,28 @@ Box clamp_source(const HaloPiece& piece, const Box& target) {
     return source;
 }
 
+void add_boundary(const TransferRequest& request, const HaloPiece& piece, const Region& available,
+                  std::vector<Transfer>& out) {
+    Region missing(piece.target);
+    for (const Box& have : available.boxes()) missing.subtract(have);
+    for (const Box& target : missing.boxes()) {
+        const bool clamped = piece.kind == HaloPiece::Kind::clamp;
+        out.push_back(
+            {piece.kind, request.rank, clamped ? clamp_source(piece, target) : Box::nothing(target.rank()), target});
+    }
+}
+
 }  // namespace
 
 std::vector<Transfer> transfers_to(const TransferRequest& request, Region& available) {
     std::vector<Transfer> transfers;
     for (const Box& need : request.needs) {
         for (const HaloPiece& piece : halo_pieces(need, (*request.graph)[request.tensor].shape, request.rule)) {
-            Region missing(piece.target);
-            for (const Box& have : available.boxes()) missing.subtract(have);
-            for (const Box& target : missing.boxes()) {
-                if (piece.kind == HaloPiece::Kind::move) {
-                    find_owners(request, target, difference(piece.target.lo, piece.source.lo), transfers);
-                } else {
-                    const Box source = piece.kind == HaloPiece::Kind::clamp ? clamp_source(piece, target)
-                                                                            : Box::nothing(target.rank());
-                    transfers.push_back({piece.kind, request.rank, source, target});
-                }
+            if (available.contains(piece.target)) continue;
+            if (piece.kind == HaloPiece::Kind::move) {
+                find_owners(request, piece, available, transfers);
+            } else {
+                add_boundary(request, piece, available, transfers);
             }
             available.add(piece.target);
         }

@@ -138,7 +138,9 @@ struct Cheat {
                                                                                            sets,
                                                                                            instruction_sets,
                                                                                            tables,
-                                                                                           nullptr} {}
+                                                                                           nullptr,
+                                                                                           nullptr,
+                                                                                           ""} {}
     Cheat(const Cheat&) = delete;
     Cheat& operator=(const Cheat&) = delete;
 

@@ -8,12 +8,11 @@
 #include <numeric>
 #include <random>
 
+#include "../plan/random_grids.hpp"
 #include "memory_files.hpp"
 #include "random_job.hpp"
 
 namespace maniple {
-namespace {
-
 /// Small positive numbers, the same for the same tensor everywhere.
 TensorBytes input_bytes(const Tensor& tensor, std::uint32_t seed) {
     const std::int64_t count = element_count(tensor.shape);
@@ -25,12 +24,17 @@ TensorBytes input_bytes(const Tensor& tensor, std::uint32_t seed) {
         const double real = 0.5 + draw / 4294967296.0;
         const float narrow = static_cast<float>(real);
         const std::int64_t integer = draw % 1000;
+        const auto small = static_cast<std::int32_t>(integer);
         if (tensor.dtype == DType::f32) std::memcpy(at, &narrow, sizeof narrow);
         if (tensor.dtype == DType::f64) std::memcpy(at, &real, sizeof real);
+        if (tensor.dtype == DType::u8) *at = std::byte(draw % 2);
+        if (tensor.dtype == DType::i32) std::memcpy(at, &small, sizeof small);
         if (tensor.dtype == DType::i64) std::memcpy(at, &integer, sizeof integer);
     }
     return bytes;
 }
+
+namespace {
 
 /// All ranks' outputs on rank 0, each byte from the one rank that wrote it.
 std::vector<TensorBytes> collect(MemoryFiles& files, int rank) {
@@ -75,13 +79,16 @@ template <class T>
     switch (type) {
         case DType::f32: return agree<float>(got, want, tolerance);
         case DType::f64: return agree<double>(got, want, tolerance);
+        case DType::u8: return agree<std::uint8_t>(got, want, 0);
         default: return agree<std::int64_t>(got, want, 0);
     }
 }
 
-bool has_sum_before(const Graph& graph, TensorId id) {
+bool is_summed(const Graph& graph, TensorId id) {
     const Tensor& tensor = graph[id];
-    return tensor.kind == Tensor::Kind::computed && graph[tensor.producer].kernel->name == "sum";
+    if (tensor.kind != Tensor::Kind::computed || !graph[tensor.producer].kernel->is_fold()) return false;
+    const std::string& name = graph[tensor.producer].kernel->name;
+    return name == "sum" || name == "spread" || name == "matrix_product" || name == "pull";
 }
 
 /// What nothing has written yet must not matter.
@@ -119,7 +126,7 @@ void expect_busy(const Graph& graph, const Plan& plan, const Layout& layout, con
         if (points.empty() || points.volume() < static_cast<std::int64_t>(lanes.size())) continue;
         for (const int lane : lanes) {
             if (lane != LaneChoice::cpu_lane) {
-                EXPECT_GT(totals.gpu_operations[static_cast<std::size_t>(lane)], 0) 
+                EXPECT_GT(totals.gpu_operations[static_cast<std::size_t>(lane)], 0)
                     << "gpu lane " << lane << " for " << graph.operations[i].name << " over " << to_string(points);
             }
         }
@@ -128,22 +135,20 @@ void expect_busy(const Graph& graph, const Plan& plan, const Layout& layout, con
 
 }  // namespace
 
-std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus) {
-    const RandomJob random = random_job(seed);
-    const Job job = parse_job(random.text, "random.yaml");
-    const Graph graph = build_graph(job, random.catalogue, registry);
-    const InputLoader load = [&](const Tensor& tensor) { return input_bytes(tensor, seed); };
-    const int max_ranks = static_cast<int>(seed % 5);  // 0: all
-    const Plan plan = make_plan(graph, Machine::uniform(world.size(), {}), {"data", max_ranks});
+std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
+    const Graph& graph = run.graph;
+    const std::uint32_t seed = run.seed;
+    const Plan plan = make_plan(graph, Machine::uniform(world.size(), {}), run.request);
     const LaneChoice choice = gpus == nullptr ? LaneChoice{} : gpus->choose(graph, seed, world.rank());
     const Layout layout = build_layout(graph, plan, world.rank(), choice);
     if (gpus != nullptr) gpus->open(graph, layout);
     Arena arena(layout, [&](BufferId id) { return gpus->mapped(id); });
     spoil(layout, arena);
     const int threads = 1 + static_cast<int>(seed % 3);
-    CpuLane cpu(graph, arena, choose_instruction_set(registry.all().front().instruction_sets), threads);
+    const std::vector<std::string>& sets = graph.operations.front().kernel->instruction_sets;
+    CpuLane cpu(graph, arena, choose_instruction_set(sets), threads);
     NetLane net(world, arena);
-    MemoryFiles files(graph, arena, load);
+    MemoryFiles files(graph, arena, run.load);
     const std::vector<Lane*> gpu_lanes = gpus == nullptr ? std::vector<Lane*>{} : gpus->lanes(graph, arena, threads);
     Executor executor(graph, plan, arena, cpu, net, files, gpu_lanes, threads);
     const RunTotals totals = executor.run([](std::int64_t) {});
@@ -152,18 +157,31 @@ std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegist
     const std::vector<TensorBytes> got = collect(files, world.rank().value);
     const auto on_gpus = std::accumulate(totals.gpu_operations.begin(), totals.gpu_operations.end(), std::int64_t{0});
     if (!world.is_root()) return on_gpus;
-    const std::vector<TensorBytes> want = evaluate_reference(graph, load);
+    const std::vector<TensorBytes> want = evaluate_reference(graph, run.load);
     const std::vector<bool> inexact =
         gpus == nullptr ? std::vector<bool>(graph.tensors.size()) : inexact_tensors(graph);
     for (std::size_t i = 0; i < want.size(); ++i) {
         const TensorId id = graph.outputs[i].tensor;
-        const bool sum = random.sums_last && has_sum_before(graph, id);
+        const bool sum = run.sums_last && is_summed(graph, id);
         const double tolerance = inexact[id.index()] ? 1e-4 : sum ? 1e-6 : 0;
         EXPECT_TRUE(agree(graph[id].dtype, got[i], want[i], tolerance))
             << "seed " << seed << ", output " << graph[id].name << "\n"
-            << random.text;
+            << run.text << print_plan(graph, plan);
     }
     return on_gpus;
+}
+
+std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus) {
+    const RandomJob random = random_job(seed);
+    const Job job = parse_job(random.text, "random.yaml");
+    RunCase run{build_graph(job, random.catalogue, registry), {}, {"data", static_cast<int>(seed % 5)}, seed, true, {}};
+    run.load = [&](const Tensor& tensor) { return input_bytes(tensor, seed); };
+    const int max_ranks = run.request.max_ranks;  // 0: all
+    const int ranks = max_ranks == 0 ? world.size() : std::min(max_ranks, world.size());
+    if (seed % 3 != 0) run.request.grids = random_grids(run.graph, seed, ranks);
+    run.sums_last = random.sums_last;
+    run.text = random.text;
+    return run_case(run, world, gpus);
 }
 
 }  // namespace maniple

@@ -1,0 +1,44 @@
+// plan/block_grid.hpp: an index space cut along up to three indices into blocks as even as can be.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "tensor/box.hpp"
+
+namespace maniple {
+
+/// The most indices that one grid cuts.
+inline constexpr int most_cuts = 3;
+
+/// One index in `parts` parts; lengths of parts differ by one at most, the longer ones come first.
+struct Cut {
+    int index = 0;
+    int parts = 1;
+
+    /// Part `part` of the coordinates of `space` along `index`.
+    Box part(const Box& space, int number) const;
+    /// The parts that have a coordinate in [lo, hi), ascending. Requires: no more parts than coordinates.
+    std::vector<int> meeting(const Box& space, std::int64_t lo, std::int64_t hi) const;
+    bool operator==(const Cut&) const = default;
+};
+
+/// Block p belongs to rank p. Blocks are numbered with the last cut varying fastest; without cuts there is one, the
+/// whole on rank 0. Ranks without a block are idle.
+struct BlockGrid {
+    std::vector<Cut> cuts;
+
+    int count() const;
+    /// How many parts `index` is cut into; 1: not cut.
+    int parts_along(int index) const;
+    /// The part of `rank` along cut number `cut`. Requires: rank < count().
+    int part_of(Rank rank, std::size_t cut) const;
+    /// Rank `rank`'s block of `space`; empty where it has none.
+    Box block(const Box& space, Rank rank) const;
+    /// The ranks whose part along each cut is one of `parts` (ascending, by cut), ascending.
+    std::vector<Rank> ranks_at(const std::vector<std::vector<int>>& parts) const;
+    bool operator==(const BlockGrid&) const = default;
+};
+
+}  // namespace maniple
