@@ -73,6 +73,7 @@ std::string type_word(KernelParameter::Type type) {
         case Type::dtype: return "an element type";
         case Type::axes: return "an axis or a list of axes";
         case Type::boundary: return "clamp, zero or periodic";
+        case Type::positions: return "an integer or a list of them";
     }
     return "";
 }

@@ -127,6 +127,8 @@ void check_names(const KernelFile& file) {
             fail(spot, "the parameter '" + name + "' follows from the signature already");
         }
     };
+    if (file.signature.rearrangement != Rearrangement::none && !file.parameters.empty())
+        fail(file.parameters[0].spot, "what is rearranged has no parameters of its own");
     for (const ParameterDeclaration& parameter : file.parameters) check(parameter.name, parameter.spot);
     if (file.dtype) check(file.dtype->name, file.dtype->spot);
 }

@@ -53,6 +53,22 @@ std::vector<Described> described_parameters(const KernelFile& file) {
     if (file.signature.may_leave() && !file.rules.boundary) {
         result.push_back({"boundary", "boundary", false, "{0}", "what lies beyond the edge: clamp, zero or periodic"});
     }
+    const auto add = [&](const char* name, bool required, const char* documentation) {
+        result.push_back({name, "positions", required, "{0}", documentation});
+    };
+    switch (file.signature.rearrangement) {
+        case Rearrangement::none: break;
+        case Rearrangement::permuted:
+            add("axes", false, "the axes of x in the order of y's; where it is absent, reversed");
+            break;
+        case Rearrangement::sliced:
+            add("axis", true, "the axis that is cut");
+            add("start", false, "the first coordinate; negative: from the end; 0 where it is absent");
+            add("stop", false, "the coordinate to end before; the extent where it is absent");
+            add("step", false, "at least 1; 1 where it is absent");
+            break;
+        case Rearrangement::reshaped: add("shape", true, "the extents of y; one may be -1: what is left"); break;
+    }
     if (file.signature.contracted_by_axis) {
         result.push_back({"axis", "axes", false, "{0}", "the axes to reduce; all where it is absent"});
         result.push_back({"keepdims", "boolean", false, "{.integer = 0}", "keep the reduced axes with extent 1"});

@@ -353,6 +353,7 @@ private:
 }  // namespace
 
 Binding bind_signature(const BindRequest& request) {
+    if (request.kernel->signature.rearrangement != Rearrangement::none) return bind_rearranged(request);
     const bool ellipses = request.kernel->signature.only_ellipses();
     if (ellipses) check_requirements(request);
     Binding binding = ellipses ? bind_ellipsis(request) : NamedBinder(request).bind();

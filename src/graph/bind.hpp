@@ -8,6 +8,14 @@
 
 namespace maniple {
 
+/// A parameter of a rearrangement: `axes=[1, 0]`, `axis=0`, `shape=[-1, 3]`.
+struct Positions {
+    std::string name;
+    std::vector<std::int64_t> values;
+    std::vector<Place> places;  ///< of each value
+    Place place;
+};
+
 /// The arguments of one call, as far as binding looks at them.
 struct BindRequest {
     const Kernel* kernel = nullptr;
@@ -21,6 +29,7 @@ struct BindRequest {
     std::vector<std::pair<std::string, std::int64_t>> integers;   ///< integer parameters
     std::vector<std::pair<std::string, Place>> parameter_places;  ///< of the parameters that the call gives
     std::vector<std::pair<std::string, std::int64_t>> extents;    ///< of indices, where neither input nor rule does
+    std::vector<Positions> positions;                             ///< of a rearrangement
     Place kernel_place;
     std::vector<Place> axes_places;  ///< of each of `axes`
 };
@@ -35,5 +44,13 @@ struct Binding {
 /// an axis out of range, a maximum over nothing, a rule of the description that does not hold, an access that leaves
 /// its tensor without a boundary rule.
 Binding bind_signature(const BindRequest& request);
+
+/// The same for `x[...] -> y[...]` where y's elements stand otherwise (bind_rearranged.cpp).
+/// Errors: JobError at the parameter concerned. Requires, of a reshaping, reshape_steps() of one shape.
+Binding bind_rearranged(const BindRequest& request);
+
+/// The shapes to go through from the input to `shape=`, that last: one where each axis is some of the other shape's or a
+/// part of one, else two. Errors: JobError at the parameter.
+std::vector<Shape> reshape_steps(const BindRequest& request);
 
 }  // namespace maniple

@@ -81,9 +81,7 @@ public:
             if (!given && (parameter.type == Type::integer)) {
                 result_.integers.emplace_back(parameter.name, parameter.default_value.integer);
             }
-            const bool seen_by_code = parameter.type != Type::axes && parameter.type != Type::boundary &&
-                                      parameter.type != Type::dtype && parameter.name != "keepdims";
-            if (!seen_by_code) continue;
+            if (!parameter.seen_by_code()) continue;
             const bool has_value = given || parameter.value;
             result_.values.push_back(has_value ? given_[parameter.name] : parameter.default_value);
         }
@@ -118,8 +116,23 @@ private:
             case Type::axes: store_axes(value); break;
             case Type::boundary: store_boundary(value); break;
             case Type::dtype: result_.dtype = dtype_of(value); break;
+            case Type::positions: result_.positions.push_back(positions_of(parameter.name, value)); break;
         }
         given_[parameter.name] = stored;
+    }
+
+    Positions positions_of(const std::string& name, const Value& value) const {
+        Positions result{name, {}, {}, value.place};
+        if (value.kind != Value::Kind::list) {
+            result.values = {integer_of(value, scope_)};
+            result.places = {value.place};
+            return result;
+        }
+        for (const Value& item : value.list) {
+            result.values.push_back(integer_of(item, scope_));
+            result.places.push_back(item.place);
+        }
+        return result;
     }
 
     void store_axes(const Value& value) {

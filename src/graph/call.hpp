@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/bind.hpp"
 #include "graph/graph.hpp"
 #include "graph/scope.hpp"
 
@@ -23,6 +24,7 @@ struct CallParameters {
     bool boundary_by_axis = false;   ///< a list was written: one rule for each axis; else one for all
     std::optional<DType> dtype;      ///< the element type that the call asks for
     std::vector<Place> axes_places;  ///< of each of `axes`
+    std::vector<Positions> positions;
     Place boundary_place;
 };
 

@@ -187,11 +187,31 @@ std::vector<ExpressionValue> ExpressionBuilder::add_operation(const Expression& 
         const Place& place = expression.arguments[i].place;
         operation.inputs.push_back(converted(as_tensor(arguments[i], dtype, place), dtype, name, place));
     }
+    if (kernel.signature.rearrangement == Rearrangement::reshaped) reshape_first(expression, parameters, operation);
     const Binding binding = bind_signature(bind_request(expression, parameters, operation));
     operation.bound = binding.signature;
     operation.domains = binding.domains;
     operation.boundary = boundary_rule(parameters, operation);
     return finish_operation(std::move(operation), binding.outputs);
+}
+
+/// All but the last step of a reshaping that takes several.
+void ExpressionBuilder::reshape_first(const Expression& expression, const CallParameters& parameters,
+                                      Operation& operation) {
+    BindRequest request = bind_request(expression, parameters, operation);
+    const std::vector<Shape> steps = reshape_steps(request);
+    for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
+        request.positions = {{"shape", {}, {}, expression.place}};
+        for (int axis = 0; axis < steps[i].rank(); ++axis) {
+            request.positions[0].values.push_back(steps[i][axis]);
+            request.positions[0].places.push_back(expression.place);
+        }
+        request.inputs = {graph_[operation.inputs[0]].shape};
+        Operation step = operation;
+        const Binding binding = bind_signature(request);
+        step.bound = binding.signature;
+        operation.inputs = {std::get<TensorId>(finish_operation(std::move(step), binding.outputs)[0])};
+    }
 }
 
 std::vector<ArgumentType> ExpressionBuilder::argument_types(const Expression& expression,
@@ -273,6 +293,7 @@ BindRequest ExpressionBuilder::bind_request(const Expression& expression, const 
     request.keepdims = parameters.keepdims;
     request.integers = parameters.integers;
     request.parameter_places = parameters.places;
+    request.positions = parameters.positions;
     request.kernel_place = expression.place;
     request.axes_places = parameters.axes_places;
     return request;
@@ -319,7 +340,7 @@ std::vector<ExpressionValue> ExpressionBuilder::finish_operation(Operation opera
 /// An output axis stands for the input axis whose coordinate its index is.
 void ExpressionBuilder::trace_axes(const Operation& operation, const BoundAccess& write, Tensor& tensor) const {
     for (const AxisMap& map : write.axes) {
-        tensor.axes.push_back(map.terms.empty() ? AxisOrigin{} : origin_of(operation, map.terms[0].index));
+        tensor.axes.push_back(map.terms.size() != 1 ? AxisOrigin{} : origin_of(operation, map.terms[0].index));
     }
     for (const TensorId input : operation.inputs) {
         const Tensor& from = graph_[input];
@@ -334,8 +355,10 @@ AxisOrigin ExpressionBuilder::origin_of(const Operation& operation, int index) c
         const Tensor& input = graph_[operation.inputs[static_cast<std::size_t>(read.argument)]];
         for (std::size_t axis = 0; axis < read.axes.size(); ++axis) {
             const AxisMap& map = read.axes[axis];
-            const bool same = map.terms.size() == 1 && map.terms[0].index == index && map.terms[0].coefficient == 1 &&
-                              map.lo == -map.hi;
+            const bool same =
+                map.terms.size() == 1 && map.terms[0].index == index && map.terms[0].coefficient == 1 &&
+                map.lo == -map.hi &&
+                operation.bound.indices[static_cast<std::size_t>(index)].extent == input.shape[static_cast<int>(axis)];
             if (same && input.axes[axis].input >= 0) return input.axes[axis];
         }
     }

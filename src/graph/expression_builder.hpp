@@ -54,6 +54,7 @@ private:
     const Kernel& find_kernel(const Expression& expression) const;
     Values add_operation(const Expression& expression, const Kernel& kernel, const Values& arguments,
                          const std::string& name);
+    void reshape_first(const Expression& expression, const CallParameters& parameters, Operation& operation);
     std::vector<ArgumentType> argument_types(const Expression& expression, const Values& arguments) const;
     BindRequest bind_request(const Expression& expression, const CallParameters& parameters,
                              const Operation& operation) const;

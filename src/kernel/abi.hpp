@@ -33,7 +33,7 @@ typedef struct maniple_tensor {
 } maniple_tensor;
 
 /* The value of one parameter, in the order of the kernel's description. The last ones of a
- * description are not among them: "dtype", "axes", "boundary" and the boolean keepdims. */
+ * description are not among them: "dtype", "axes", "boundary", "positions" and the boolean keepdims. */
 typedef union maniple_parameter {
     double real;
     int64_t integer;
@@ -165,7 +165,7 @@ typedef struct maniple_gpu_table {
 /* A kernel's description as the compiler found it, and its code for each instruction set. Strings live for ever. */
 typedef struct maniple_parameter_description {
     const char* name;
-    const char* type; /* "real", "integer", "boolean", "dtype", "axes", "boundary" */
+    const char* type; /* "real", "integer", "boolean", "dtype", "axes", "boundary", "positions" */
     int32_t required; /* else default_value holds */
     maniple_parameter default_value;
     const char* documentation;
@@ -184,7 +184,7 @@ typedef struct maniple_kernel_description {
      * relative to the sum of its terms' magnitudes; negative: not declared. Exact variants agree bit for bit. */
     double tolerance;
     int32_t needs_elements; /* of a fold: there is no result where the axes folded have no elements */
-    int32_t exact; /* for all types: only + - x, comparisons, min, max, abs, integers */
+    int32_t exact;          /* for all types: only + - x, comparisons, min, max, abs, integers */
     int32_t table_count;
     const char* const* instruction_sets;       /* "checked", "v2", "v3", "v4" or "checked", "base" */
     const maniple_kernel_table* const* tables; /* as many as instruction_sets */

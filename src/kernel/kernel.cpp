@@ -21,6 +21,7 @@ KernelParameter::Type parse_parameter_type(const std::string& kernel, std::strin
     if (type == "dtype") return KernelParameter::Type::dtype;
     if (type == "axes") return KernelParameter::Type::axes;
     if (type == "boundary") return KernelParameter::Type::boundary;
+    if (type == "positions") return KernelParameter::Type::positions;
     refuse(kernel, "a parameter has the unknown type '" + std::string(type) + "'");
 }
 

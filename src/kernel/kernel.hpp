@@ -37,6 +37,7 @@ struct KernelParameter {
         dtype,  ///< an element type: KernelTypes::outputs[0] of the combination to call; never has a default
         axes,
         boundary,
+        positions,  ///< an integer or a list of them, of a rearrangement; the kernel's code does not see it
     };
     std::string name;
     Type type = Type::real;
@@ -44,6 +45,12 @@ struct KernelParameter {
     maniple_parameter default_value{};
     std::string documentation;
     std::optional<Formula> value;  ///< computed from the parameters before it; no call gives it
+
+    /// Whether it is one of maniple_call::parameters.
+    bool seen_by_code() const {
+        return type != Type::axes && type != Type::boundary && type != Type::dtype && type != Type::positions &&
+               name != "keepdims";
+    }
 };
 
 /// What a description says of every call beyond its signature, in formulas over integer parameters and inputs' extents.

@@ -203,6 +203,12 @@ private:
         if (word == "irregular") {
             if (signature.irregular) fail_at(text_, start, "'irregular' is written twice");
             signature.irregular = true;
+        } else if (word == "permuted" || word == "sliced" || word == "reshaped") {
+            if (signature.rearrangement != Rearrangement::none) fail_at(text_, start, "a kernel rearranges in one way");
+            signature.rearrangement = word == "permuted" ? Rearrangement::permuted
+                                      : word == "sliced" ? Rearrangement::sliced
+                                                         : Rearrangement::reshaped;
+            places.rearrangement = start;
         } else if (word == "whole") {
             if (!signature.whole.empty()) fail_at(text_, start, "'whole' is written twice");
             expect("(", "'('");
@@ -213,7 +219,9 @@ private:
             places.fold = start;
             read_contracted(signature, places);
         } else {
-            fail_at(text_, start, "unknown qualifier '" + word + "': sum, max, min, fold, whole or irregular");
+            fail_at(text_, start,
+                    "unknown qualifier '" + word +
+                        "': sum, max, min, fold, whole, irregular, permuted, sliced or reshaped");
         }
     }
 

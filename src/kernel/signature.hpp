@@ -51,6 +51,14 @@ struct Access {
     std::vector<Subscript> named() const;  ///< without the ellipsis
 };
 
+/// How the elements of an output stand otherwise than those of the input that they are.
+enum class Rearrangement {
+    none,
+    permuted,  ///< the parameter `axes` orders the axes
+    sliced,    ///< `axis`, `start`, `stop`, `step` choose coordinates
+    reshaped,  ///< `shape` counts the same elements, row by row, otherwise
+};
+
 /// `inputs -> outputs : qualifiers`, as it was written.
 ///
 ///   signature  := [accesses] '->' accesses [':' qualifier {',' qualifier}]
@@ -58,6 +66,7 @@ struct Access {
 ///   subscript  := '...' | '*' | term {('+'|'-') term} ['±' (NUMBER | NAME)]
 ///   term       := factor {'*' factor}, factor := NUMBER | NAME
 ///   qualifier  := ('sum'|'max'|'min'|'fold') '(' ['...' ','] names ')' | 'whole' '(' names ')' | 'irregular'
+///                 | 'permuted' | 'sliced' | 'reshaped'
 ///
 /// `...` are leading axes: those of all inputs, broadcast. An input without it is read for each of their points; outputs
 /// have it, all of them, or none: then they are contracted, `fold(...)`.
@@ -75,6 +84,7 @@ struct Signature {
     bool contracts_ellipsis = false;  ///< `sum(...)`
     std::vector<std::string> whole;
     bool irregular = false;
+    Rearrangement rearrangement = Rearrangement::none;  ///< of `x[...] -> y[...]`
 
     std::vector<std::string> input_names() const;  ///< distinct, in order of first occurrence
     std::vector<std::string> output_names() const;

@@ -127,6 +127,10 @@ Names access_indices(const Signature& signature) {
 
 void check_qualifiers(const Signature& signature, const SignaturePlaces& places, const SignatureFail& fail) {
     if (!signature.fold.empty() && signature.inputs.empty()) fail(places.fold, "a fold needs an input");
+    if (signature.rearrangement != Rearrangement::none) {
+        const bool one = signature.inputs.size() == 1 && signature.outputs.size() == 1 && signature.only_ellipses();
+        if (!one || !signature.fold.empty()) fail(places.rearrangement, "only 'x[...] -> y[...]' is rearranged");
+    }
     if (signature.only_ellipses()) return;
     const Names known = access_indices(signature);
     for (std::size_t i = 0; i < signature.contracted.size(); ++i) {

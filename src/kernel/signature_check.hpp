@@ -19,6 +19,7 @@ struct SignaturePlaces {
     };
     std::vector<Access> inputs;
     std::vector<Access> outputs;
+    std::size_t rearrangement = 0;
     std::size_t fold = 0;
     std::vector<std::size_t> contracted;
     std::vector<std::size_t> whole;

@@ -44,13 +44,25 @@ maniple_tensor ellipsis_axes(const Operation& operation, const Block& block, con
     return view;
 }
 
+/// Coordinate c = offset + coefficient * index of an axis with [lo, hi) there: the index's ones.
+void set_reach(maniple_tensor& view, const AxisMap& map, std::int64_t lo, std::int64_t hi) {
+    const auto [index, coefficient] = map.terms[0];
+    view.lo[index] = (lo - map.lo + coefficient - 1) / coefficient;
+    view.hi[index] = (hi - 1 - map.lo) / coefficient + 1;
+}
+
+/// The block by the indices of the ellipsis, and behind them its axes that have names.
 maniple_tensor by_access(const Operation& operation, const BoundAccess& access, const Block& block) {
-    std::vector<int> axis_of_index(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
+    const std::vector<int> none(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
+    maniple_tensor view = ellipsis_axes(operation, block, none, access.leading);
+    const maniple_tensor own = own_axes(block);
     for (int axis = 0; axis < access.leading; ++axis) {
-        for (const AxisMap::Term& term : access.axes[static_cast<std::size_t>(axis)].terms)
-            axis_of_index[static_cast<std::size_t>(term.index)] = axis;
+        const AxisMap& map = access.axes[static_cast<std::size_t>(axis)];
+        view.offset += map.lo * own.stride[axis];
+        for (const AxisMap::Term& term : map.terms) view.stride[term.index] += term.coefficient * own.stride[axis];
+        if (map.terms.size() == 1) set_reach(view, map, own.lo[axis], own.hi[axis]);
     }
-    return ellipsis_axes(operation, block, axis_of_index, access.leading);
+    return view;
 }
 
 }  // namespace

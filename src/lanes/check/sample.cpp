@@ -138,6 +138,43 @@ private:
         const Shape space = draw_shape(rank);
         for (std::size_t i = 0; i < types_.inputs.size(); ++i) request_.inputs.push_back(draw_broadcast(space));
         if (kernel_.signature.contracted_by_axis) draw_axes(rank);
+        draw_positions();
+    }
+
+    /// The parameters of a rearrangement.
+    void draw_positions() {
+        Shape& shape = request_.inputs[0];
+        const auto add = [&](const std::string& name, std::vector<std::int64_t> values) {
+            sample_.parameters += fmt::format(", {}=[{}]", name, fmt::join(values, ", "));
+            request_.positions.push_back({name, values, std::vector<Place>(values.size()), {}});
+        };
+        switch (kernel_.signature.rearrangement) {
+            case Rearrangement::none: break;
+            case Rearrangement::permuted: {
+                std::vector<std::int64_t> axes;
+                for (int axis = 0; axis < shape.rank(); ++axis)
+                    axes.insert(axes.begin() + random_.below(axis + 1), axis);
+                add("axes", axes);
+                break;
+            }
+            case Rearrangement::sliced:
+                if (shape.rank() == 0) shape.push_back(9);
+                add("axis", {random_.below(shape.rank())});
+                add("start", {random_.below(3)});
+                add("step", {1 + random_.below(3)});
+                break;
+            case Rearrangement::reshaped:
+                if (random_.chance(50)) {
+                    add("shape", {element_count(shape)});
+                } else {
+                    std::vector<std::int64_t> extents{1};
+                    for (int axis = 0; axis < std::min(shape.rank(), max_rank - 1); ++axis)
+                        extents.push_back(shape[axis]);
+                    for (int axis = max_rank - 1; axis < shape.rank(); ++axis) extents.back() *= shape[axis];
+                    add("shape", extents);
+                }
+                break;
+        }
     }
 
     /// A shape that broadcasts to `space`, where another input may give the rest.

@@ -20,6 +20,11 @@ const BoundSignature::Index& index_of(const Operation& operation, int index) {
     return operation.bound.indices[static_cast<std::size_t>(index)];
 }
 
+/// Whether the body itself loops over an index: one with a name that is whole.
+bool is_looped_over(const Operation& operation, int index) {
+    return index_of(operation, index).whole && index >= operation.bound.ellipsis_axes;
+}
+
 Block block_of(const KernelArgument& argument) {
     return {nullptr, static_cast<std::size_t>(argument.element_bytes), argument.box};
 }
@@ -70,7 +75,7 @@ std::int64_t part_stride(const KernelArgument& argument) {
 std::int64_t kept_points(const Operation& operation, const Box& box) {
     std::int64_t points = 1;
     for (int index = 0; index < box.rank(); ++index) {
-        if (!index_of(operation, index).contracted && !index_of(operation, index).whole) points *= box.extent(index);
+        if (!index_of(operation, index).contracted && !is_looped_over(operation, index)) points *= box.extent(index);
     }
     return points;
 }
@@ -116,9 +121,7 @@ void write_parameters(const KernelCall& call, maniple_gpu_call& out) {
     using Type = KernelParameter::Type;
     std::size_t number = 0;
     for (const KernelParameter& parameter : call.operation->kernel->parameters) {
-        const bool seen_by_code = parameter.type != Type::axes && parameter.type != Type::boundary &&
-                                  parameter.type != Type::dtype && parameter.name != "keepdims";
-        if (!seen_by_code) continue;
+        if (!parameter.seen_by_code()) continue;
         MANIPLE_CHECK(number < MANIPLE_MAX_GPU_PARAMETERS, "too many parameters: " + call.operation->kernel->name);
         const maniple_parameter value = call.operation->parameters[number];
         std::uint32_t* const words = out.parameters + 2 * number++;
@@ -257,7 +260,7 @@ bool has_free_axes(const KernelCall& call) {
 std::int64_t numbered_points(const Operation& operation, const Box& box) {
     std::int64_t points = 1;
     for (int index = 0; index < box.rank(); ++index) {
-        if (!index_of(operation, index).whole) points *= box.extent(index);
+        if (!is_looped_over(operation, index)) points *= box.extent(index);
     }
     return points;
 }
