@@ -134,6 +134,7 @@ struct Cheat {
                                                                                            declared,
                                                                                            counted,
                                                                                            -1,
+                                                                                           0,
                                                                                            1,
                                                                                            sets,
                                                                                            instruction_sets,
