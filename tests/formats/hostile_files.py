@@ -110,7 +110,7 @@ def damaged_old(folder):
         first = file["unfiltered"].id.get_chunk_info(0)
     yield "checksum", patch(good, at + 77, b"\xff"), "checked", True
     raw_entry = place(good, struct.pack("<IIQQQQ", first.size, 0, 0, 0, 0, first.byte_offset))
-    yield "unfiltered_chunk_too_short", patch(good, raw_entry, b"\x10\0\0\0"), "unfiltered", False
+    yield "unfiltered_chunk_too_short", patch(good, raw_entry, b"\x10\0\0\0"), "unfiltered", True
     extents = struct.pack("<QQ", 64, 64)
     header = address_of(folder, "plain")
     at = good.index(extents, header)

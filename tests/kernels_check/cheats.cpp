@@ -134,6 +134,7 @@ struct Cheat {
                                                                                            declared,
                                                                                            counted,
                                                                                            -1,
+                                                                                           0,
                                                                                            1,
                                                                                            sets,
                                                                                            instruction_sets,
@@ -189,5 +190,5 @@ struct Descriptions {
 
 extern "C" {
 extern const maniple_pack maniple_pack_cheats;
-const maniple_pack maniple_pack_cheats = {MANIPLE_ABI_VERSION, count, descriptions.list};
+const maniple_pack maniple_pack_cheats = {MANIPLE_ABI_VERSION, count, descriptions.list, 0, nullptr};
 }

@@ -207,9 +207,9 @@ private:
         const int rank = std::min(free, static_cast<int>(random_.below(random_.chance(20) ? free + 1 : 3)));
         if (names == 0 || kernel_.signature.contracts_ellipsis) return draw_shape(rank);
         Shape shape(rank, 1);
-        if (number_ == single_points) return shape;
+        if (is(single_points)) return shape;
         for (int axis = 0; axis < rank; ++axis) shape[axis] = draw_extent(rank > 2 ? 2 : 3);
-        if (number_ == no_points && rank > 0 && random_.chance(50)) shape[0] = 0;
+        if (is(no_points) && rank > 0 && random_.chance(50)) shape[0] = 0;
         return shape;
     }
 

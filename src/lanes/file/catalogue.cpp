@@ -106,6 +106,7 @@ Catalogue read_file(const std::vector<const InputSpec*>& inputs) {
     CatalogueReader reader;
     for (const InputSpec* input : inputs) {
         const FileReference& from = *input->from;
+        still_working();
         try {
             catalogue.inputs.push_back(reader.read(*input));
         } catch (const Error& error) {
