@@ -73,7 +73,7 @@ bool has_blas() { return open_fast_code(*KernelRegistry(maniple_pack_fast).find(
 TEST(FastCode, IsHeldToTheSignatureWhereItCanRun) {
     const KernelRegistry registry(maniple_pack_fast);
     for (const Kernel& kernel : registry.all()) {
-        for (const std::uint64_t seed : {1, 2, 3, 4}) {
+        for (const std::uint64_t seed : {1, 2}) {
             const KernelCheck found = check_kernel(kernel, cpu_runners(), {seed, 24});
             EXPECT_TRUE(found.failures.empty()) << found.failures[0].where << " " << found.failures[0].what;
             EXPECT_EQ(std::count(found.lanes.begin(), found.lanes.end(), "fast"), has_blas() ? 1 : 0);
