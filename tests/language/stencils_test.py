@@ -89,7 +89,7 @@ def listed(rules):
 
 def test_planes():
     for number, rules in enumerate(itertools.product(modes, repeat=2)):
-        ranks = (4,) if number % 3 else (1, 2, 3, 4)
+        ranks = (4,) if number != 1 else (1, 2, 3, 4)
         u = random.random((300, 280))
         plan = check("heat_step " + listed(rules), {"u": u}, ["v: heat_step(u, alpha=0.1, %s)" % listed(rules)], 40, "u: v",
                      {"v": repeated(lambda x: heat(x, rules), u, 40)}, ranks)
@@ -98,6 +98,8 @@ def test_planes():
         u = (random.random((61, 47)) < 0.4).astype("u1")
         check("life " + listed(rules), {"u": u}, ["v: life(u, %s)" % listed(rules)], 17, "u: v",
               {"v": repeated(lambda x: life(x, rules), u, 17)}, ranks)
+        if number % 4:
+            continue
         u = random.random((600, 500))
         check("blur " + listed(rules), {"u": u}, ["v: blur(u, radius=2, %s)" % listed(rules)], 30, "u: v",
               {"v": repeated(lambda x: blur(x, rules), u, 30)}, ranks[-1:])
@@ -107,7 +109,7 @@ def test_cubes():
     for rules in (("clamp", "zero", "periodic"), ("periodic", "clamp", "zero"), ("zero", "periodic", "clamp")):
         u = random.random((28, 30, 32))
         check("heat_step3d " + listed(rules), {"u": u}, ["v: heat_step3d(u, alpha=0.1, %s)" % listed(rules)], 12, "u: v",
-              {"v": repeated(lambda x: heat(x, rules), u, 12)}, (1, 4))
+              {"v": repeated(lambda x: heat(x, rules), u, 12)}, (4,))
 
 
 def test_two_carried():
@@ -116,12 +118,12 @@ def test_two_carried():
     a, b = u, v
     for _ in range(20):
         a, b = 2 * a - b + 0.2 * laplace(a, rules), a
-    check("wave_step", {"u": u, "before": v}, ["w: wave_step(u, before, c2=0.2, %s)" % listed(rules)], 20, "u: w, before: u", {"w": a})
+    check("wave_step", {"u": u, "before": v}, ["w: wave_step(u, before, c2=0.2, %s)" % listed(rules)], 20, "u: w, before: u", {"w": a}, (1, 4))
     a, b = u, v
     for _ in range(20):
         reaction = a * b * b
         a, b = (a + 0.16 * laplace(a, rules) - reaction + 0.04 * (1 - a), b + 0.08 * laplace(b, rules) + reaction - 0.1 * b)
-    check("gray_scott", {"u": u, "v": v}, ["u2, v2: gray_scott(u, v, %s)" % listed(rules)], 20, "u: u2, v: v2", {"u2": a, "v2": b})
+    check("gray_scott", {"u": u, "v": v}, ["u2, v2: gray_scott(u, v, %s)" % listed(rules)], 20, "u: u2, v: v2", {"u2": a, "v2": b}, (3, 4))
 
 
 test_planes()
