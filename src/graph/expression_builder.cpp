@@ -167,9 +167,6 @@ const Composite& ExpressionBuilder::parsed(const CompositeText& text) {
 
 const Kernel& ExpressionBuilder::find_kernel(const Expression& expression) const {
     if (const Kernel* kernel = registry_.find(expression.name)) return *kernel;
-    if (is_known_kernel(expression.name)) {
-        throw UnavailableError(expression.place, "kernel '" + expression.name + "' is not built in yet");
-    }
     throw JobError(expression.place, "unknown kernel '" + expression.name + "'",
                    nearest_word(expression.name, registry_.names()));
 }

@@ -29,7 +29,7 @@ struct AxisMap {
     std::int64_t lo = 0;
     std::int64_t hi = 0;
     bool whole = false;
-    bool leaves = false;  ///< coordinates may lie outside of the tensor: the boundary rule holds along this axis
+    bool leaves = false;      ///< coordinates may lie outside of the tensor: the boundary rule holds along this axis
     std::int64_t extent = 0;  ///< of an axis that is read whole: its length
 };
 

@@ -28,6 +28,7 @@ struct LaneChoice {
     std::vector<std::vector<int>> lanes;  ///< by OperationId; empty as a whole: the cpu computes everything
     std::vector<GpuFacts> gpus;           ///< the rank's gpu lanes
     int threads = 1;                      ///< of the cpu lane
+    bool folds_by_tile = true;            ///< the cpu may go from a fold's inputs to its results in one call
     std::vector<std::string> notes;       ///< what was asked for and does not apply, one line each
 
     std::vector<int> of(OperationId id) const { return lanes.empty() ? std::vector<int>{cpu_lane} : lanes[id.index()]; }

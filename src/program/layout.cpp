@@ -220,7 +220,7 @@ private:
 
     /// Whether no state outlives a tile: each holds all elements of its results, and the cpu computes all of them.
     bool folds_by_tile(OperationId id, const Box& points) const {
-        if (plan_[id].combines || points.empty()) return false;
+        if (plan_[id].combines || points.empty() || !layout_.lanes.folds_by_tile) return false;
         const Operation& operation = graph_[id];
         const std::vector<Tile>& tiles = layout_.tiles[id.index()];
         return std::all_of(tiles.begin(), tiles.end(), [&](const Tile& tile) {

@@ -118,6 +118,14 @@ void CallMaker::make_parameters(RandomCall& call) {
     }
 }
 
+/// The integer parameter `name`, or `otherwise` if there is none.
+std::int64_t CallMaker::value_of(const RandomCall& call, const std::string& name, std::int64_t otherwise) const {
+    for (std::size_t i = 0; i < call.parameters.size(); ++i) {
+        if (kernel_.parameters[i].name == name) return call.parameters[i].integer;
+    }
+    return otherwise;
+}
+
 /// What the accesses of `tensor` touch for the index box of `call`.
 Box CallMaker::region(const RandomCall& call, const std::string& tensor, const std::vector<Access>& accesses) {
     const std::vector<std::string> names = kernel_.signature.index_names();
@@ -137,16 +145,17 @@ Box CallMaker::region(const RandomCall& call, const std::string& tensor, const s
                 box.hi[axis] = table_extent_;
                 continue;
             }
-            std::int64_t halo = subscript.halo;
-            for (std::size_t i = 0; i < call.parameters.size(); ++i) {
-                if (kernel_.parameters[i].name == subscript.halo_parameter) halo = call.parameters[i].integer;
-            }
-            box.lo[axis] = subscript.offset - halo;
-            box.hi[axis] = subscript.offset + halo + 1;
+            const std::int64_t halo = value_of(call, subscript.halo_parameter, subscript.halo);
+            std::int64_t offset = subscript.offset;
+            for (const Subscript::ParameterOffset& each : subscript.parameter_offsets)
+                offset += each.coefficient * value_of(call, each.parameter, 0);
+            box.lo[axis] = offset - halo;
+            box.hi[axis] = offset + halo + 1;
             for (const Subscript::Term& term : subscript.terms) {
                 const int k = call.leading + index_of(names, term.index);
-                const std::int64_t first = term.coefficient * call.box.lo[k];
-                const std::int64_t last = term.coefficient * std::max(call.box.hi[k] - 1, call.box.lo[k]);
+                const std::int64_t coefficient = term.coefficient * value_of(call, term.parameter, 1);
+                const std::int64_t first = coefficient * call.box.lo[k];
+                const std::int64_t last = coefficient * std::max(call.box.hi[k] - 1, call.box.lo[k]);
                 box.lo[axis] += std::min(first, last);
                 box.hi[axis] += std::max(first, last);
             }

@@ -123,8 +123,6 @@ TEST(BuildGraph, AnOutputKeepsTheAxesOfItsInput) {
 }
 
 TEST(BuildGraph, RefusesWhatIsNotBuiltInYetByName) {
-    EXPECT_THROW(build("  v: softmax(u, axis=1)\n"), UnavailableError);
-    EXPECT_THROW(build("  w: softmax(u, axis=1)\n  v: u + nothing\n"), JobError) << "what is wrong comes first";
     EXPECT_THROW(build("  v: u + row\n", "plan: pipeline\noutputs: {v: out.h5:/v}\n"), UnavailableError);
 }
 

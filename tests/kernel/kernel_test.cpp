@@ -30,7 +30,10 @@ TEST(KernelRegistry, FindsTheStandardKernels) {
     EXPECT_EQ(heat->types[0].bytes_per_point, 8);
     const std::vector<std::string> names = registry.names();
     EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
-    EXPECT_EQ(names.size(), registry.all().size());
+    EXPECT_EQ(names.size(), registry.all().size() + registry.composites().size());
+    ASSERT_NE(registry.find_composite("softmax"), nullptr);
+    EXPECT_EQ(registry.find("softmax"), nullptr);
+    EXPECT_TRUE(registry.has("softmax") && registry.has("sum") && !registry.has("nothing"));
 }
 
 TEST(KernelRegistry, FoldsHaveImpliedParametersAndStates) {

@@ -42,6 +42,13 @@ private:
     std::exception_ptr error_;
 };
 
+/// A layout whose instructions all have shaders.
+inline Layout cpu_layout(const Graph& graph, const Plan& plan) {
+    LaneChoice lanes;
+    lanes.folds_by_tile = false;
+    return build_layout(graph, plan, Rank(0), lanes);
+}
+
 /// `layout` for a lane 0 that uses every buffer in place; or, with copies, behind the rank's own buffers a twin of
 /// each on the device, and a staging buffer for each.
 inline Layout gpu_layout(const Layout& layout, bool copies) {
@@ -160,7 +167,7 @@ private:
 class GpuHarness {
 public:
     GpuHarness(VulkanInstance& instance, const Graph& graph, const Plan& plan, const InputLoader& load)
-        : graph_(graph), plan_(plan), copies_(!instance.devices()[0].unified), own_(build_layout(graph, plan, Rank(0))),
+        : graph_(graph), plan_(plan), copies_(!instance.devices()[0].unified), own_(cpu_layout(graph, plan)),
           layout_(gpu_layout(own_, copies_)), lane_(instance, 0, 0, graph, layout_),
           arena_(layout_, [this](BufferId id) { return lane_.mapped(id); }),
           cpu_(graph, arena_, instruction_set(graph), 1), files_(graph, arena_, load) {}

@@ -113,7 +113,7 @@ TEST(Recording, CoversEveryEdgeOfRandomGraphs) {
         const RandomJob random = random_job(seed);
         const Graph graph = build_graph(parse_job(random.text, "random.yaml"), random.catalogue, registry);
         const Plan plan = make_plan(graph, Machine::uniform(1, {}), {});
-        const Layout own = build_layout(graph, plan, Rank(0));
+        const Layout own = cpu_layout(graph, plan);
         const bool copies = seed % 3 == 0;
         const Layout layout = gpu_layout(own, copies);
         const Program program = GpuProgramBuilder(own, copies)
@@ -133,7 +133,7 @@ TEST(Recording, TellsTheHostWhatItMayRead) {
     const RandomJob random = random_job(3);
     const Graph graph = build_graph(parse_job(random.text, "random.yaml"), random.catalogue, registry);
     const Plan plan = make_plan(graph, Machine::uniform(1, {}), {});
-    const Layout own = build_layout(graph, plan, Rank(0));
+    const Layout own = cpu_layout(graph, plan);
     for (const bool copies : {false, true}) {
         const Layout layout = gpu_layout(own, copies);
         const Program program = GpuProgramBuilder(own, copies)
