@@ -119,7 +119,8 @@ std::string extents_problem(hid_t dataset, hid_t properties, const InputDataset&
     hdf5::check(H5Dget_space_status(dataset, &status), "reading the layout");
     const bool unwritten = layout == H5D_CONTIGUOUS && status == H5D_SPACE_STATUS_NOT_ALLOCATED;
     bool too_large = false;
-    if (layout == H5D_CHUNKED || layout == H5D_VIRTUAL || unwritten) {
+    const bool elsewhere = H5Pget_external_count(properties) > 0;
+    if (layout == H5D_CHUNKED || layout == H5D_VIRTUAL || unwritten || elsewhere) {
         hsize_t held = held_elsewhere;
         if (has_few_chunks(shape, data.chunk) || is_absurd(needed, 0, available)) {
             held += allocated_bytes(dataset, data.chunk, element_bytes);
