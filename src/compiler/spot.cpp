@@ -5,7 +5,7 @@ namespace maniple::compiler {
 Place Spot::place() const {
     if (node == nullptr) return {};
     // The code of a shorthand such as `sum` stands in no file; its node has the place of the signature.
-    if (node->stretches.empty()) return node->place;
+    if (!node->source) return node->place;
     return node->place_at(offset, length);
 }
 

@@ -5,7 +5,6 @@
 
 #include "base/text.hpp"
 #include "graph/composite_call.hpp"
-#include "graph/supported.hpp"
 
 namespace maniple {
 

@@ -150,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
             "has 1 axes"},
         Bad{"extent_real", with_signature("x[2*i] -> y[i]", "types: {real: [f32]}\nextents: {i: @1.5}\n"),
             "an integer"},
-        Bad{"requirement", with_signature("x[i] -> y[i]", "types: {real: [f32]}\nrequire: [\"1 @+ 2\"]\n"),
+        Bad{"requirement", with_signature("x[i] -> y[i]", "types: {real: [f32]}\nrequire: [\"1 + 2@\"]\n"),
             "expected one of"},
         Bad{"domain_of_reals", with_signature("x[i] -> y[i]", "types: {real: [f32]}\ndomain: {@x: 0 .. 3}\n"),
             "is no integer"},

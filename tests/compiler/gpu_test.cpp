@@ -85,6 +85,8 @@ int count_different(const View& cpu, const View& gpu, bool exact, double epsilon
         std::memcpy(&b, gpu.bytes.data() + i * cpu.element_bytes, sizeof b);
         bool equal = same(a, b);
         if constexpr (is_real<T>) {
+            // A device may take 0 + x for x: the sign of a zero is its own.
+            equal = equal || (value_of(a) == 0 && value_of(b) == 0);
             if (!exact) equal = equal || close(value_of(a), value_of(b), epsilon);
         }
         if (!equal && different++ == 0) {
@@ -221,6 +223,8 @@ void compare_pack(const maniple_pack& pack, unsigned rounds) {
     if (Gpu::get() == nullptr) GTEST_SKIP() << "no Vulkan device with all features here";
     const KernelRegistry registry(pack);
     for (const Kernel& kernel : registry.all()) {
+        // What a description asks of its calls random ones do not keep; `kernels check` draws such that do.
+        if (!kernel.rules.requirements.empty() || !kernel.rules.extents.empty()) continue;
         for (std::size_t types = 0; types < kernel.types.size(); ++types) {
             if (kernel.gpu_variant(types) == nullptr) continue;
             for (unsigned seed = 0; seed < rounds; ++seed) {

@@ -118,6 +118,17 @@ void CallMaker::make_parameters(RandomCall& call) {
     }
 }
 
+bool CallMaker::has_coefficients() const {
+    for (const Access& access : kernel_.signature.inputs) {
+        for (const Subscript& subscript : access.subscripts) {
+            for (const Subscript::Term& term : subscript.terms) {
+                if (!term.parameter.empty()) return true;
+            }
+        }
+    }
+    return false;
+}
+
 /// The integer parameter `name`, or `otherwise` if there is none.
 std::int64_t CallMaker::value_of(const RandomCall& call, const std::string& name, std::int64_t otherwise) const {
     for (std::size_t i = 0; i < call.parameters.size(); ++i) {
@@ -198,7 +209,8 @@ void CallMaker::make_named(RandomCall& call) {
         const std::size_t k = static_cast<std::size_t>(call.leading) + i;
         if (contracted) call.contracted |= 1u << k;
         if (whole) call.fixed |= 1u << k;
-        const std::int64_t lo = whole ? 0 : origin();
+        // A coordinate that is multiplied must stay near the others of its tensor.
+        const std::int64_t lo = whole ? 0 : has_coefficients() ? below(4) : origin();
         const std::int64_t size = contracted && chance(10) ? 0 : 1 + below(chance(20) ? 90 : 9);
         call.box.lo.push_back(lo);
         call.box.hi.push_back(lo + size);

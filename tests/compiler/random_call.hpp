@@ -56,6 +56,7 @@ private:
     void make_leading(RandomCall& call);
     unsigned still_leading(const RandomCall& call, const std::vector<Access>& accesses, const std::string& tensor);
     void make_parameters(RandomCall& call);
+    bool has_coefficients() const;  ///< whether a subscript multiplies an index by a parameter
     std::int64_t value_of(const RandomCall& call, const std::string& name, std::int64_t otherwise) const;
     Box region(const RandomCall& call, const std::string& tensor, const std::vector<Access>& accesses);
     View view(const Box& box, DType type, std::int64_t element_bytes, unsigned still);
