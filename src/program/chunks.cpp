@@ -9,6 +9,8 @@ namespace {
 
 /// About 50 µs of memory traffic of one core: enough to hide what a chunk costs, little enough to balance.
 constexpr std::int64_t chunk_bytes = 1 << 20;
+/// With the tails of a product.
+constexpr std::int64_t longest_chunk_bytes = 64 << 20;
 /// Of a gpu, whose chunks cost tens of µs each: well below a second of its memory traffic.
 constexpr std::int64_t gpu_chunk_bytes = std::int64_t{4} << 30;
 constexpr std::size_t gpu_chunk_instructions = 1024;
@@ -82,18 +84,37 @@ private:
         return std::all_of(instruction.after.begin(), instruction.after.end(), is_covered) ? open->second : ChunkId{};
     }
 
-    /// The chunk whose last instruction is waited for by this one alone, and that holds all it waits for.
+    /// The chunk whose last instruction is waited for by this one alone, and that holds all it waits for. The tail of a
+    /// product goes on in it whatever its size, and the whole chunk waits for what the tail takes beside: that must come
+    /// before the chunk's first instruction, so that no chunks wait for each other.
     ChunkId cpu_chunk_to_join(const Instruction& instruction) const {
         if (instruction.after.empty()) return {};
         const InstructionId last = instruction.after.back();
         const ChunkId chunk = chunk_of_[last.index()];
         const Chunk& candidate = chunks_[chunk.index()];
+        const std::int64_t most = instruction.tail ? longest_chunk_bytes : chunk_bytes;
         const bool fits = candidate.lane == LaneKind::cpu && candidate.instructions.back() == last &&
-                          dependents_[last.index()] == 1 && bytes_[chunk.index()] + instruction.bytes <= chunk_bytes;
+                          dependents_[last.index()] == 1 && bytes_[chunk.index()] + instruction.bytes <= most;
         if (!fits) return {};
-        const bool holds_all = std::all_of(instruction.after.begin(), instruction.after.end(),
-                                           [&](InstructionId before) { return chunk_of_[before.index()] == chunk; });
+        const bool holds_all =
+            std::all_of(instruction.after.begin(), instruction.after.end(), [&](InstructionId before) {
+                const bool beside = instruction.tail && is_input(before) && before < candidate.instructions.front();
+                return chunk_of_[before.index()] == chunk || beside;
+            });
         return holds_all ? chunk : ChunkId{};
+    }
+
+    bool is_loaded(InstructionId id) const {
+        const InstructionKind kind = instructions_[id.index()].kind;
+        return kind == InstructionKind::read || kind == InstructionKind::fill;
+    }
+
+    /// Loaded, or computed of nothing but what is.
+    bool is_input(InstructionId id) const {
+        const std::vector<InstructionId>& after = instructions_[id.index()].after;
+        return is_loaded(id) || (!after.empty() && std::all_of(after.begin(), after.end(), [&](InstructionId before) {
+                   return is_loaded(before);
+               }));
     }
 
     void link(ChunkId id) {

@@ -77,6 +77,7 @@ void KernelInstructions::add_outputs(OperationId id, const Box& points, int memo
 void KernelInstructions::add_compute(OperationId id, const Tile& tile) {
     const int memory = layout_.lanes.memory_of(tile.lane);
     Instruction compute = instruction(InstructionKind::compute, id, tile.box);
+    compute.tail = layout_.tails[id.index()];
     add_outputs(id, tile.box, memory, compute);
     add_inputs(id, tile.box, memory, compute);
     emitter_.emit_on(tile.lane, std::move(compute));

@@ -7,6 +7,7 @@
 
 #include "program/combining.hpp"
 #include "program/device_boxes.hpp"
+#include "program/tails.hpp"
 #include "program/tiles.hpp"
 
 namespace maniple {
@@ -43,8 +44,13 @@ public:
     Layout build() {
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             const OperationId id(i);
-            layout_.tiles.push_back(cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes.of(id),
-                                              layout_.lanes.threads));
+            std::vector<Tile> tiles = tail_tiles(graph_, plan_, layout_, id);
+            layout_.tails.push_back(!tiles.empty());
+            if (tiles.empty()) {
+                tiles = cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes.of(id),
+                                  layout_.lanes.threads);
+            }
+            layout_.tiles.push_back(std::move(tiles));
             layout_.finishes.push_back(finishes_of(id));
         }
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)

@@ -44,10 +44,10 @@ struct Instance {
 /// Buffers of a fold: states of tiles, the state of this rank, states gathered from ranks, the merged state.
 struct FoldBuffers {
     bool by_tile = false;  ///< every tile is computed from its inputs to its results: none of the buffers is there
-    BufferId tiles;     ///< [contracted tiles, kept…]; invalid with one tile
-    BufferId own;       ///< [1, kept…], its leading coordinate is the rank
-    BufferId gathered;  ///< [members, results…] (see Combining); invalid where no states come from other ranks
-    BufferId merged;    ///< [1, results…]; invalid where states are not merged here
+    BufferId tiles;        ///< [contracted tiles, kept…]; invalid with one tile
+    BufferId own;          ///< [1, kept…], its leading coordinate is the rank
+    BufferId gathered;     ///< [members, results…] (see Combining); invalid where no states come from other ranks
+    BufferId merged;       ///< [1, results…]; invalid where states are not merged here
 };
 
 /// A part of an operation's box on this rank, computed by one instruction.
@@ -74,6 +74,7 @@ struct Layout {
     std::vector<std::vector<Instance>> instances;    ///< by family
     std::vector<FoldBuffers> folds;                  ///< by OperationId
     std::vector<std::vector<Tile>> tiles;            ///< by OperationId
+    std::vector<bool> tails;                         ///< by OperationId: its tiles are those of a product before it
     std::vector<std::vector<FinishShare>> finishes;  ///< by OperationId: of folds whose states stay on this rank
 
     const BufferSpec& operator[](BufferId id) const { return buffers[id.index()]; }
