@@ -43,7 +43,7 @@ public:
     Layout build() {
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             const OperationId id(i);
-            layout_.tiles.push_back(cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes.of(id)));
+            layout_.tiles.push_back(cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes));
             layout_.finishes.push_back(finishes_of(id));
         }
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)

@@ -10,6 +10,7 @@
 #include "lanes/arguments.hpp"
 #include "lanes/elements.hpp"
 #include "lanes/generate.hpp"
+#include "program/throughput.hpp"
 
 namespace maniple {
 
@@ -101,6 +102,10 @@ public:
             if (instruction.lane == kind && instruction.gpu == lane.imitated_gpu_)
                 work_[i] = resolve(program.instructions[i]);
         }
+        for (const Chunk& chunk : program.chunks) {
+            const bool mine = chunk.lane == LaneKind::cpu || chunk.lane == LaneKind::gpu;
+            chunk_work_.push_back(mine ? work_of(lane.graph_, program, chunk) : std::vector<ChunkWork>{});
+        }
     }
 
     void submit(ChunkId chunk, const Execution&, Completion& done) override {
@@ -110,8 +115,10 @@ public:
             for (const InstructionId id : program_.chunks[chunk.index()].instructions) run(work_[id.index()]);
         } catch (...) { error = std::current_exception(); }
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
-        activity.busy_ns += now_ns() - begin;
+        const std::int64_t duration = now_ns() - begin;
+        activity.busy_ns += duration;
         ++activity.chunks;
+        add_work_time(chunk_work_[chunk.index()], duration, lane_.times_[static_cast<std::size_t>(this_worker)]);
         done.finished(chunk, error);
     }
 
@@ -276,12 +283,14 @@ private:
 
     CpuLane& lane_;
     const Program& program_;
-    std::vector<Work> work_;  ///< by InstructionId
+    std::vector<Work> work_;                          ///< by InstructionId
+    std::vector<std::vector<ChunkWork>> chunk_work_;  ///< by ChunkId
 };
 
 CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu)
     : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), imitated_gpu_(imitated_gpu),
-      activity_(static_cast<std::size_t>(threads)) {}
+      activity_(static_cast<std::size_t>(threads)),
+      times_(static_cast<std::size_t>(threads), WorkTimes(graph.operations.size())) {}
 
 CpuLane::~CpuLane() = default;
 
@@ -290,6 +299,17 @@ std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) {
 }
 
 Activity CpuLane::activity() const { return total(activity_); }
+
+WorkTimes CpuLane::work_times() const {
+    WorkTimes sum(graph_.operations.size());
+    for (const WorkTimes& times : times_) {
+        for (std::size_t i = 0; i < sum.size(); ++i) {
+            sum[i].points += times[i].points;
+            sum[i].ns += times[i].ns;
+        }
+    }
+    return sum;
+}
 
 double CpuLane::busy_seconds() const {
     return static_cast<double>(activity().busy_ns) / 1e9 / static_cast<double>(activity_.size());

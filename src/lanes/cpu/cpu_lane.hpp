@@ -19,6 +19,7 @@ public:
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
     Activity activity() const override;
+    WorkTimes work_times() const override;
     /// Mean over the threads, which is what a cpu lane's busy time is in the summary.
     double busy_seconds() const;
 
@@ -32,6 +33,7 @@ private:
     std::string instruction_set_;
     int imitated_gpu_;
     std::vector<Activity> activity_;  ///< by worker
+    std::vector<WorkTimes> times_;    ///< likewise
 };
 
 }  // namespace maniple
