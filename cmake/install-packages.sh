@@ -11,14 +11,16 @@ declare -A packages=(
     # to build and run maniple
     [build]="build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libhwloc-dev
              libyaml-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libboost-program-options-dev
-             libvulkan-dev glslc spirv-tools"
+             libvulkan-dev glslc spirv-tools libopenblas0-pthread"
     # to look at results
     [look]="hdf5-tools netcdf-bin"
     # to build and run the tests
     # (clang and its run-time library: the fuzz tests need libFuzzer, whatever compiles the rest)
+    # (files that others made, to be read: GSHHG's coastlines, Ferret's climatologies, what PyTables writes)
     # (Mesa for its software device, on which the gpu lane is tested)
-    [test]="libgtest-dev librapidcheck-dev python3 python3-numpy python3-h5py hdf5-tools netcdf-bin util-linux
-            clang libclang-rt-dev mesa-vulkan-drivers vulkan-validationlayers"
+    [test]="libgtest-dev librapidcheck-dev python3 python3-numpy python3-h5py python3-scipy hdf5-tools netcdf-bin util-linux
+            clang libclang-rt-dev mesa-vulkan-drivers vulkan-validationlayers
+            python3-tables gmt-gshhg-low ferret-datasets"
     # for the preset clang
     [clang]="clang libomp-dev libclang-rt-dev"
     # to test on a Slurm cluster of two virtual nodes (root only)

@@ -1,12 +1,14 @@
-# maniple_add_kernels(NAME [SHARED] FILES a.kernel.yaml …): the static library maniple_kernels_NAME with the code of the
-# kernels for every instruction set, and their registry, the symbol `maniple_pack_NAME` of type maniple_pack
-# (kernel/abi.hpp). With SHARED also the pack NAME.so in the binary folder, of the target maniple_kernels_NAME_pack, for
+# maniple_add_kernels(NAME [SHARED] FILES a.kernel.yaml … [LINK target …]): the static library maniple_kernels_NAME with
+# the code of the kernels for every instruction set, and their registry, the symbol `maniple_pack_NAME` of type
+# maniple_pack (kernel/abi.hpp). With SHARED also the pack NAME.so in the binary folder, of the target maniple_kernels_NAME_pack, for
 # `maniple kernels check NAME.so`.
 #
 # One text is generated for a kernel and compiled once for each instruction set with flags of its own, and one that
 # tests every access. Nothing but one table a text is visible outside of it, so that no wide instruction can reach a
 # program through a function that two texts share. The shaders of a kernel are compiled to SPIR-V and lie in a text of
 # their own.
+#
+# Hand-written C++ in a.cpp beside a.kernel.yaml (`fast:` there) is compiled once, for any processor, and linked with LINK.
 
 set(MANIPLE_COMPILE_SHADERS ${CMAKE_CURRENT_LIST_DIR}/maniple_compile_shaders.cmake)
 find_program(MANIPLE_GLSLC glslc DOC "The compiler of compute shaders")
@@ -51,7 +53,7 @@ function(maniple_kernel_options set result)
 endfunction()
 
 function(maniple_add_kernels name)
-  cmake_parse_arguments(PACK "SHARED" "" "FILES" ${ARGN})
+  cmake_parse_arguments(PACK "SHARED" "" "FILES;LINK" ${ARGN})
   if(NOT PACK_FILES)
     message(FATAL_ERROR "maniple_add_kernels(${name}): no FILES")
   endif()
@@ -72,10 +74,19 @@ function(maniple_add_kernels name)
   set(plain_sources)
   set(checked_sources)
   set(shader_sources)
+  set(fast_sources)
   set(files)
   foreach(file ${PACK_FILES})
     get_filename_component(file ${file} ABSOLUTE)
     get_filename_component(kernel ${file} NAME_WE)
+    get_filename_component(beside ${file} DIRECTORY)
+    if(EXISTS ${beside}/${kernel}.cpp)
+      set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+      file(STRINGS ${file} fast REGEX "^fast:")
+      if(fast)
+        list(APPEND fast_sources ${beside}/${kernel}.cpp)
+      endif()
+    endif()
     list(APPEND files ${file})
     if(file MATCHES "\\.composite\\.yaml$")
       continue()  # stays text in the pack
@@ -123,12 +134,30 @@ function(maniple_add_kernels name)
     target_sources(maniple_kernels_${name} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()
 
+  if(fast_sources)
+    set(objects maniple_kernels_${name}_fast)
+    add_library(${objects} OBJECT ${fast_sources})
+    maniple_kernel_options(fast options)
+    target_compile_options(${objects} PRIVATE ${options})
+    target_compile_features(${objects} PRIVATE cxx_std_20)
+    target_include_directories(${objects} PRIVATE $<TARGET_PROPERTY:maniple::kernel,INTERFACE_INCLUDE_DIRECTORIES>)
+    target_link_libraries(${objects} PRIVATE ${PACK_LINK})
+    set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_sources(maniple_kernels_${name} PRIVATE $<TARGET_OBJECTS:${objects}>)
+  endif()
+  target_link_libraries(maniple_kernels_${name} PRIVATE ${PACK_LINK})
+
   if(PACK_SHARED)
     set(pack maniple_kernels_${name}_pack)
     add_library(${pack} MODULE $<TARGET_PROPERTY:maniple_kernels_${name},SOURCES>)
     add_dependencies(${pack} maniple_kernels_${name}_sources)
     target_compile_features(${pack} PRIVATE cxx_std_20)
-    target_link_options(${pack} PRIVATE LINKER:-Bsymbolic)  # its kernels, not some of the same name in the program
+    target_link_libraries(${pack} PRIVATE ${PACK_LINK})
+    # Its kernels, not some of the same name in the program; what is missing is missed now, not when it is opened.
+    target_link_options(${pack} PRIVATE LINKER:-Bsymbolic)
+    if(NOT MANIPLE_SANITIZE)
+      target_link_options(${pack} PRIVATE LINKER:-z,defs)
+    endif()
     set_target_properties(${pack} PROPERTIES PREFIX "" SUFFIX ".so" OUTPUT_NAME ${name}
       LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
   endif()

@@ -36,14 +36,21 @@ std::string types_column(const Kernel& kernel) {
     return (inputs.empty() ? "" : inputs + " ") + "-> " + outputs;
 }
 
-/// "cpu", "cpu gpu", "cpu gpu(f32->f32)".
+/// Whose code it is: "OpenBLAS", or "by hand".
+std::string fast_name(const Kernel& kernel) {
+    const std::string library = kernel.fast_code->library;
+    return library.empty() ? "by hand" : library;
+}
+
+/// "cpu", "cpu gpu", "cpu(OpenBLAS) gpu(f32->f32)".
 std::string lanes_column(const Kernel& kernel) {
+    const std::string cpu = kernel.fast_code == nullptr ? "cpu" : "cpu(" + fast_name(kernel) + ")";
     std::vector<std::string> on_gpu;
     for (std::size_t i = 0; i < kernel.types.size(); ++i) {
         if (kernel.gpu_variant(i) != nullptr) on_gpu.push_back(types_text(kernel.types[i]));
     }
-    if (on_gpu.empty()) return "cpu";
-    return on_gpu.size() == kernel.types.size() ? "cpu gpu" : "cpu gpu(" + join(on_gpu, " ") + ")";
+    if (on_gpu.empty()) return cpu;
+    return on_gpu.size() == kernel.types.size() ? cpu + " gpu" : cpu + " gpu(" + join(on_gpu, " ") + ")";
 }
 
 std::string exact_column(const Kernel& kernel) {
@@ -81,7 +88,9 @@ std::string type_word(KernelParameter::Type type) {
 std::string parameter_text(const KernelParameter& parameter) {
     using Type = KernelParameter::Type;
     std::string value = "required";
-    if (!parameter.required) {
+    if (parameter.value) {
+        value = parameter.value->text + ", not given by a call";
+    } else if (!parameter.required) {
         switch (parameter.type) {
             case Type::real: value = fmt::format("default {}", parameter.default_value.real); break;
             case Type::integer: value = fmt::format("default {}", parameter.default_value.integer); break;
@@ -94,13 +103,33 @@ std::string parameter_text(const KernelParameter& parameter) {
                        parameter.documentation);
 }
 
+/// What runs instead of the generated code, or why it does not; empty where nothing was written by hand.
+std::string fast_text(const Kernel& kernel, std::size_t number) {
+    if (kernel.fast_variant(number) == nullptr) return {};
+    const std::string why = open_fast_code(kernel);
+    if (!why.empty()) return "; not " + fast_name(kernel) + ": " + why;
+    const auto describe = kernel.fast_code->describe;
+    return "; " + (describe == nullptr ? fast_name(kernel) : std::string(describe()));
+}
+
+std::string rules_text(const KernelRules& rules) {
+    std::string text;
+    for (const KernelRules::Extent& extent : rules.extents)
+        text += fmt::format("    extent of {}: {}\n", extent.index, extent.formula.text);
+    for (const Condition& condition : rules.requirements) text += "    needs " + condition.text + "\n";
+    for (const KernelRules::Domain& domain : rules.domains)
+        text += fmt::format("    {} holds {}\n", domain.tensor, domain.range.text);
+    if (rules.boundary) text += fmt::format("    boundary: {}\n", name_of(*rules.boundary));
+    return text.empty() ? text : "  rules:\n" + text;
+}
+
 std::string variant_text(const Kernel& kernel, std::size_t number) {
     const KernelTypes& types = kernel.types[number];
     std::vector<std::string> sets;
     for (const std::string& set : kernel.instruction_sets) {
         if (set != "checked") sets.push_back(set);
     }
-    std::string text = fmt::format("    {}: cpu ({})", types_text(types), join(sets, " "));
+    std::string text = fmt::format("    {}: cpu ({}{})", types_text(types), join(sets, " "), fast_text(kernel, number));
     if (const maniple_gpu_variant* gpu = kernel.gpu_variant(number)) text += ", " + features_text(gpu->features);
     text += types.exact ? ", exact" : fmt::format(", tolerance {:g} eps", types.tolerance);
     return text + fmt::format(", {:g} bytes a point\n", types.bytes_per_point);
@@ -182,6 +211,7 @@ std::string show_text(const Kernel& kernel) {
     text += "\n  signature: " + kernel.signature.text + "\n";
     text += kernel.parameters.empty() ? "  parameters: none\n" : "  parameters:\n";
     for (const KernelParameter& parameter : kernel.parameters) text += parameter_text(parameter);
+    text += rules_text(kernel.rules);
     text += "  types:\n";
     for (std::size_t i = 0; i < kernel.types.size(); ++i) text += variant_text(kernel, i);
     const char* const origin = kernel.counted_flops_per_point < 0 ? " (declared or estimated)" : "";

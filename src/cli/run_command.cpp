@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
@@ -18,6 +19,7 @@
 #include "cli/stages.hpp"
 #include "graph/twins.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
+#include "lanes/cpu/fast_code.hpp"
 #include "lanes/cpu/topology.hpp"
 #include "lanes/file/file_lane.hpp"
 #include "lanes/file/output_datasets.hpp"
@@ -204,6 +206,7 @@ private:
             "{}: {} {} on {} {}, {} {} each", job_.name, graph_.steps, graph_.steps == 1 ? "step" : "steps",
             world_.size(), world_.size() == 1 ? "rank" : "ranks", threads_, threads_ == 1 ? "thread" : "threads"));
         say_lanes(progress);
+        say_libraries(progress);
         together(world_, [&] { make_memory(); });
         outputs_ =
             std::make_unique<OutputFiles>(world_.files(), job_, catalogue_, output_datasets(graph_, job_, catalogue_),
@@ -256,6 +259,16 @@ private:
         if (gpus_.devices.empty() && !gpus_.note.empty())
             progress.say("no gpu: " + gpus_.note + "; the cpu computes everything");
         if (!gpus_.devices.empty() && !gpus_.note.empty()) progress.say(gpus_.note);
+    }
+
+    /// Opens what kernels call on this rank; what is not there, one line for each kind of rank.
+    void say_libraries(Progress& progress) const {
+        std::string lines;
+        together(world_, [&] { lines = join(open_fast_code(graph_, layout_), "\n"); });
+        std::set<std::string> said;
+        for (const std::string& of_rank : world_.gather(lines)) {
+            if (!of_rank.empty() && said.insert(of_rank).second) progress.say(of_rank);
+        }
     }
 
     /// The gpu lanes first: they give the host the memory that both see.

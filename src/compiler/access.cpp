@@ -1,6 +1,8 @@
 // Elements and their subscripts: what a body may touch is what its signature says.
 #include <algorithm>
+#include <cstdlib>
 
+#include "base/text.hpp"
 #include "compiler/checker.hpp"
 
 namespace maniple::compiler {
@@ -14,13 +16,42 @@ void Affine::add(const Affine& other, std::int64_t factor) {
     }
 }
 
+std::vector<std::string> factors_of(const std::string& term) {
+    std::vector<std::string> factors;
+    for (std::size_t at = 0; at <= term.size();) {
+        const std::size_t end = std::min(term.find('*', at), term.size());
+        factors.push_back(term.substr(at, end - at));
+        at = end + 1;
+    }
+    return factors;
+}
+
+std::string product_of(const std::string& a, const std::string& b) {
+    std::vector<std::string> factors = factors_of(a);
+    for (const std::string& factor : factors_of(b)) factors.push_back(factor);
+    std::sort(factors.begin(), factors.end());
+    return join(factors, "*");
+}
+
 namespace {
 
 Affine affine_of(const Subscript& subscript) {
     Affine result;
     result.constant = subscript.offset;
-    for (const Subscript::Term& term : subscript.terms) result.add(Affine{{{term.index, 1}}, 0}, term.coefficient);
+    for (const Subscript::Term& term : subscript.terms) {
+        const std::string product = term.parameter.empty() ? term.index : product_of(term.index, term.parameter);
+        result.add(Affine{{{product, 1}}, 0}, term.coefficient);
+    }
+    for (const Subscript::ParameterOffset& each : subscript.parameter_offsets)
+        result.add(Affine{{{each.parameter, 1}}, 0}, each.coefficient);
     return result;
+}
+
+void append(std::string& text, std::int64_t coefficient, const std::string& factor, const std::string& name) {
+    if (coefficient < 0) text += '-';
+    if (coefficient >= 0 && !text.empty()) text += '+';
+    if (coefficient != 1 && coefficient != -1) text += std::to_string(std::abs(coefficient)) + "*";
+    text += factor.empty() ? name : factor + "*" + name;
 }
 
 /// A subscript as it may be written in a signature.
@@ -28,11 +59,9 @@ std::string describe(const Subscript& subscript) {
     if (subscript.kind == Subscript::Kind::whole) return "*";
     if (subscript.kind == Subscript::Kind::ellipsis) return "...";
     std::string text;
-    for (const Subscript::Term& term : subscript.terms) {
-        if (!text.empty()) text += '+';
-        if (term.coefficient != 1) text += std::to_string(term.coefficient) + "*";
-        text += term.index;
-    }
+    for (const Subscript::Term& term : subscript.terms) append(text, term.coefficient, term.parameter, term.index);
+    for (const Subscript::ParameterOffset& each : subscript.parameter_offsets)
+        append(text, each.coefficient, "", each.parameter);
     if (text.empty() || subscript.offset != 0) {
         if (!text.empty() && subscript.offset > 0) text += '+';
         text += std::to_string(subscript.offset);
@@ -180,6 +209,12 @@ bool Checker::inside(const Expression::Axis& axis, const Subscript& subscript) c
 std::optional<Affine> Checker::bound(Affine value, bool upper) const {
     for (std::size_t i = locals_.size(); i-- > 0;) {
         const Local& variable = locals_[i];
+        for (const auto& [term, coefficient] : value.terms) {
+            const std::vector<std::string> factors = factors_of(term);
+            const bool product =
+                factors.size() > 1 && std::find(factors.begin(), factors.end(), variable.name) != factors.end();
+            if (product) return std::nullopt;  // of a factor whose sign nobody knows
+        }
         const auto found = value.terms.find(variable.name);
         if (found == value.terms.end()) continue;
         if (!variable.from || !variable.to) return std::nullopt;
@@ -191,6 +226,27 @@ std::optional<Affine> Checker::bound(Affine value, bool upper) const {
         value.add(end, coefficient);
     }
     return value;
+}
+
+/// Of two factors one at least holds nothing but parameters.
+std::optional<Affine> Checker::product(const Affine& a, const Affine& b) const {
+    const auto only_parameters = [&](const Affine& factor) {
+        return std::all_of(factor.terms.begin(), factor.terms.end(), [&](const auto& term) {
+            const std::vector<std::string> names = factors_of(term.first);
+            return std::all_of(names.begin(), names.end(),
+                               [&](const std::string& name) { return file_.parameter(name) != nullptr; });
+        });
+    };
+    if (!only_parameters(a) && !only_parameters(b)) return std::nullopt;
+    Affine result;
+    result.constant = a.constant * b.constant;
+    result.add(Affine{a.terms, 0}, b.constant);
+    result.add(Affine{b.terms, 0}, a.constant);
+    for (const auto& [first, a_coefficient] : a.terms) {
+        for (const auto& [second, b_coefficient] : b.terms)
+            result.add(Affine{{{product_of(first, second), 1}}, 0}, a_coefficient * b_coefficient);
+    }
+    return result;
 }
 
 std::optional<Affine> Checker::affine(const Expression& expression) const {
@@ -215,11 +271,7 @@ std::optional<Affine> Checker::affine(const Expression& expression) const {
     }
     const std::optional<Affine> b = affine(expression.operands[1]);
     if (!b || expression.name == "/") return std::nullopt;
-    if (expression.name == "*") {
-        if (!a->terms.empty() && !b->terms.empty()) return std::nullopt;
-        result.add(a->terms.empty() ? *b : *a, a->terms.empty() ? a->constant : b->constant);
-        return result;
-    }
+    if (expression.name == "*") return product(*a, *b);
     result.add(*a, 1);
     result.add(*b, expression.name == "+" ? 1 : -1);
     return result;

@@ -14,7 +14,8 @@ namespace maniple::compiler {
 /// What a value is. The weak ones are numbers written in the body: they become what stands beside them.
 enum class ValueType { f32, f64, i32, i64, u8, u32, boolean, weak_integer, weak_real };
 
-/// constant + sum of coefficient × name, over indices, loop variables and integer parameters.
+/// constant + sum of coefficient × term. A term is an index, a loop variable or an integer parameter, or a product
+/// of one and of parameters: its names in order, with '*' between.
 struct Affine {
     std::map<std::string, std::int64_t> terms;  ///< no coefficient is 0
     std::int64_t constant = 0;
@@ -22,6 +23,12 @@ struct Affine {
     void add(const Affine& other, std::int64_t factor);
     bool operator==(const Affine& other) const = default;
 };
+
+/// The names of a term of an Affine.
+std::vector<std::string> factors_of(const std::string& term);
+
+/// The term that is the product of two.
+std::string product_of(const std::string& a, const std::string& b);
 
 /// What a name turned out to be.
 enum class Role {

@@ -70,6 +70,7 @@ private:
     void check_against_signature(const Expression& element, const std::vector<Access>& declared) const;
     bool inside(const Expression::Axis& axis, const Subscript& subscript) const;
     std::optional<Affine> affine(const Expression& expression) const;
+    std::optional<Affine> product(const Affine& a, const Affine& b) const;
     std::optional<Affine> bound(Affine value, bool upper) const;
 
     int tensor_number(std::string_view name) const;

@@ -24,7 +24,11 @@ std::string low_affine(const Affine& affine) {
             text += magnitude == 1 ? name : std::to_string(magnitude) + "u * " + name;
         }
     };
-    for (const auto& [name, coefficient] : affine.terms) append(coefficient, low_name(name));
+    for (const auto& [term, coefficient] : affine.terms) {
+        std::string product;
+        for (const std::string& name : factors_of(term)) product += (product.empty() ? "" : " * ") + low_name(name);
+        append(coefficient, product);
+    }
     if (affine.constant != 0 || text.empty()) append(affine.constant, "");
     return text;
 }

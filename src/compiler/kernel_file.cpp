@@ -6,6 +6,7 @@
 #include "compiler/combinations.hpp"
 #include "compiler/fields.hpp"
 #include "compiler/parser.hpp"
+#include "compiler/rules.hpp"
 #include "compiler/shorthand.hpp"
 
 namespace maniple::compiler {
@@ -53,9 +54,9 @@ void read_default(ParameterDeclaration& parameter, const YamlNode& node) {
     }
 }
 
-ParameterDeclaration read_parameter(const YamlNode& key, const YamlNode& node) {
+ParameterDeclaration read_parameter(const KernelFile& file, const YamlNode& key, const YamlNode& node) {
     check_name(key, "the parameter");
-    check_keys(node, {"type", "doc", "default"}, "the parameter '" + key.value + "'");
+    check_keys(node, {"type", "doc", "default", "value"}, "the parameter '" + key.value + "'");
     ParameterDeclaration parameter;
     parameter.name = key.value;
     parameter.spot = Spot{&key, 0, static_cast<int>(key.value.size())};
@@ -71,6 +72,11 @@ ParameterDeclaration read_parameter(const YamlNode& key, const YamlNode& node) {
     }
     parameter.documentation = scalar(required_field(node, "doc", "the parameter"), "doc");
     if (const YamlNode* const value = node.find("default")) read_default(parameter, *value);
+    if (const YamlNode* const value = node.find("value")) {
+        if (!parameter.required) fail(Spot{value}, "a parameter has a default or a value");
+        if (parameter.type != ParameterDeclaration::Type::real) fail(Spot{value}, "a parameter with a value is real");
+        parameter.value = read_parameter_value(file, *value);
+    }
     return parameter;
 }
 
@@ -98,7 +104,7 @@ void read_parameters(KernelFile& file, const YamlNode& root) {
         if (is_dtype(value)) {
             read_dtype(file, key, value);
         } else {
-            file.parameters.push_back(read_parameter(key, value));
+            file.parameters.push_back(read_parameter(file, key, value));
         }
     }
 }
@@ -111,7 +117,7 @@ void check_names(const KernelFile& file) {
     std::sort(taken.begin(), taken.end());
     const auto twice = std::adjacent_find(taken.begin(), taken.end());
     if (twice != taken.end()) fail(file.signature_spot, "'" + *twice + "' is a tensor and an index");
-    const bool stencil = file.signature.has_halo();
+    const bool stencil = file.signature.may_leave();
     const auto check = [&](const std::string& name, const Spot& spot) {
         if (std::binary_search(taken.begin(), taken.end(), name)) {
             fail(spot, "'" + name + "' is a tensor or an index of the signature");
@@ -127,17 +133,22 @@ void check_names(const KernelFile& file) {
     if (file.dtype) check(file.dtype->name, file.dtype->spot);
 }
 
-void check_halo_parameters(const KernelFile& file) {
-    for (const Access& access : file.signature.inputs) {
-        for (const Subscript& subscript : access.subscripts) {
-            if (subscript.halo_parameter.empty()) continue;
-            const ParameterDeclaration* const parameter = file.parameter(subscript.halo_parameter);
-            if (parameter == nullptr || parameter->type != ParameterDeclaration::Type::integer) {
-                fail(file.signature_spot, "'±" + subscript.halo_parameter + "' needs an integer parameter '" +
-                                              subscript.halo_parameter + "'");
-            }
-        }
+/// The combinations of `fast:`, and the file beside the description that has their code.
+void read_fast(KernelFile& file, const YamlNode& node, const std::string& path) {
+    if (node.kind != YamlNode::Kind::sequence || node.items.empty())
+        fail(Spot{&node}, "fast must be a list of combinations of types, [\"f32,f32->f32\"]");
+    for (const YamlNode& item : node.items) {
+        const std::string& text = scalar(item, "the combination");
+        const auto same = [&](const Combination& combination) { return combination.text() == text; };
+        if (std::none_of(file.combinations.begin(), file.combinations.end(), same))
+            fail(Spot{&item}, "the kernel has no combination of types '" + text + "'");
+        if (std::find(file.fast.begin(), file.fast.end(), text) != file.fast.end())
+            fail(Spot{&item}, "'" + text + "' is named twice");
+        file.fast.push_back(text);
     }
+    const std::filesystem::path code = std::filesystem::path(path).parent_path() / (file.name + ".cpp");
+    if (!std::filesystem::exists(code))
+        fail(Spot{&node}, "there is no " + file.name + ".cpp with hand-written code beside this description");
 }
 
 Body read_code(const YamlNode& mapping, std::string_view key, const std::string& what) {
@@ -195,17 +206,18 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
     KernelFile file;
     file.root = std::make_unique<YamlNode>(compose_yaml(text, path));
     const YamlNode& root = *file.root;
-    check_keys(root,
-               {"kernel", "doc", "signature", "parameters", "types", "flops", "tolerance", "body", "fold", "empty"},
-               "the description");
+    std::vector<std::string> keys = {"kernel",    "doc",  "signature", "parameters", "types", "flops",
+                                     "tolerance", "fast", "body",      "fold",       "empty"};
+    keys.insert(keys.end(), rule_keys.begin(), rule_keys.end());
+    check_keys(root, keys, "the description");
     read_name(file, root, path);
     file.documentation = scalar(required_field(root, "doc", "the description"), "doc");
     read_signature(file, root);
     read_parameters(file, root);
     check_names(file);
-    check_halo_parameters(file);
     file.combinations =
         read_combinations(required_field(root, "types", "the description"), file.signature, file.dtype.has_value());
+    read_rules(file, root);
     if (const YamlNode* const flops = root.find("flops")) {
         file.declared_flops = real_number(*flops, "flops");
         file.flops_spot = Spot{flops, 0, static_cast<int>(flops->value.size())};
@@ -214,6 +226,7 @@ KernelFile parse_kernel_file(std::string_view text, const std::string& path) {
         file.tolerance = real_number(*tolerance, "tolerance");
         if (*file.tolerance < 0) fail(Spot{tolerance}, "a tolerance is at least 0");
     }
+    if (const YamlNode* const fast = root.find("fast")) read_fast(file, *fast, path);
     if (const YamlNode* const empty = root.find("empty")) {
         if (scalar(*empty, "empty") != "refused" || !file.is_fold())
             fail(Spot{empty}, "empty: refused is what a fold may say: there is no result without elements");

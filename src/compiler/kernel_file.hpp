@@ -10,7 +10,7 @@
 
 #include "compiler/ast.hpp"
 #include "job/yaml.hpp"
-#include "kernel/signature.hpp"
+#include "kernel/kernel.hpp"
 #include "tensor/dtype.hpp"
 
 namespace maniple::compiler {
@@ -20,8 +20,9 @@ struct ParameterDeclaration {
     std::string name;
     Type type = Type::real;
     bool required = true;
-    double real = 0;           ///< the default of a real
-    std::int64_t integer = 0;  ///< the default of an integer or a boolean
+    double real = 0;               ///< the default of a real
+    std::int64_t integer = 0;      ///< the default of an integer or a boolean
+    std::optional<Formula> value;  ///< of a real: computed from the parameters before it, no call gives it
     std::string documentation;
     Spot spot;
 };
@@ -67,9 +68,11 @@ struct KernelFile {
     std::vector<ParameterDeclaration> parameters;  ///< those that the body sees
     std::optional<DtypeDeclaration> dtype;
     std::vector<Combination> combinations;
+    KernelRules rules;
     std::optional<double> declared_flops;
     Spot flops_spot;
     std::optional<double> tolerance;  ///< in eps of the output's type
+    std::vector<std::string> fast;    ///< combinations that have hand-written code in NAME.cpp beside
     bool needs_elements = false;      ///< of a fold: without elements there is no result
     Body body;                        ///< of a kernel without a fold
     Fold fold;

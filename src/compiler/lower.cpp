@@ -10,10 +10,13 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Whether the walk itself moves with `name`; else it is a variable of the body.
-bool is_walked(const std::string& name, const KernelFile& file) {
-    if (file.parameter(name) != nullptr) return true;
-    return has(file.signature.index_names(), name) && !has(file.signature.whole, name);
+/// Whether the walk itself moves with `term`; else it holds a variable of the body.
+bool is_walked(const std::string& term, const KernelFile& file) {
+    const std::vector<std::string> names = factors_of(term);
+    return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+        if (file.parameter(name) != nullptr) return true;
+        return has(file.signature.index_names(), name) && !has(file.signature.whole, name);
+    });
 }
 
 Affine walked_part(const Expression::Axis& axis, const KernelFile& file) {

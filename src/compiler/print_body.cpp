@@ -201,9 +201,11 @@ std::string BodyPrinter::remainder(const Expression& element) const {
 
 std::string cpp_affine(const Affine& affine) {
     std::string text;
-    for (const auto& [name, coefficient] : affine.terms) {
+    for (const auto& [term, coefficient] : affine.terms) {
+        std::string product;
+        for (const std::string& name : factors_of(term)) product += (product.empty() ? "" : " * ") + cpp_name(name);
         if (!text.empty()) text += " + ";
-        text += coefficient == 1 ? cpp_name(name) : std::to_string(coefficient) + " * " + cpp_name(name);
+        text += coefficient == 1 ? product : std::to_string(coefficient) + " * " + product;
     }
     if (affine.constant == 0 && !text.empty()) return text;
     if (!text.empty()) text += " + ";

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "base/text.hpp"
 #include "compiler/print_cpp.hpp"
 #include "compiler/print_parts.hpp"
 
@@ -21,8 +22,22 @@ std::string real_text(double real) {
     return number;
 }
 
+/// The rules of every call as entries behind the parameters (kernel/README.md).
+void add_rules(const KernelFile& file, std::vector<Described>& result) {
+    const auto add = [&](const std::string& subject, const std::string& kind, const std::string& text) {
+        result.push_back({subject, kind, false, "{0}", text});
+    };
+    for (const ParameterDeclaration& parameter : file.parameters) {
+        if (parameter.value) add(parameter.name, "value", parameter.value->text);
+    }
+    for (const KernelRules::Extent& extent : file.rules.extents) add(extent.index, "extent", extent.formula.text);
+    for (const Condition& condition : file.rules.requirements) add("", "require", condition.text);
+    for (const KernelRules::Domain& domain : file.rules.domains) add(domain.tensor, "domain", domain.range.text);
+    if (file.rules.boundary) add("", "fixed boundary", std::string(name_of(*file.rules.boundary)));
+}
+
 /// The declared parameters first, so that their numbers are those of maniple_call::parameters; then the one of type
-/// dtype, and what the signature implies.
+/// dtype, what the signature implies, and the rules.
 std::vector<Described> described_parameters(const KernelFile& file) {
     std::vector<Described> result;
     for (const ParameterDeclaration& parameter : file.parameters) {
@@ -36,7 +51,7 @@ std::vector<Described> described_parameters(const KernelFile& file) {
         result.push_back(described);
     }
     if (file.dtype) result.push_back({file.dtype->name, "dtype", true, "{0}", file.dtype->documentation});
-    if (file.signature.has_halo()) {
+    if (file.signature.may_leave() && !file.rules.boundary) {
         result.push_back({"boundary", "boundary", false, "{0}", "what lies beyond the edge: clamp, zero or periodic"});
     }
     const auto add = [&](const char* name, bool required, const char* documentation) {
@@ -53,12 +68,14 @@ std::vector<Described> described_parameters(const KernelFile& file) {
             add("stop", false, "the coordinate to end before; the extent where it is absent");
             add("step", false, "at least 1; 1 where it is absent");
             break;
+        case Rearrangement::joined: add("axis", true, "the axis along which they follow each other"); break;
         case Rearrangement::reshaped: add("shape", true, "the extents of y; one may be -1: what is left"); break;
     }
     if (file.signature.contracted_by_axis) {
         result.push_back({"axis", "axes", false, "{0}", "the axes to reduce; all where it is absent"});
         result.push_back({"keepdims", "boolean", false, "{.integer = 0}", "keep the reduced axes with extent 1"});
     }
+    add_rules(file, result);
     return result;
 }
 
@@ -89,7 +106,9 @@ void print_description(const TypedKernel& kernel, const std::vector<std::string>
               std::to_string(file.tolerance.value_or(-1)) + ", " + (file.needs_elements ? "1, " : "0, ") +
               (kernel.exact ? "1" : "0") + ",");
     lines.add(std::to_string(sets.size()) + ", instruction_sets, tables_" + file.name + ", &maniple_kernel_" +
-              file.name + "_gpu");
+              file.name + "_gpu,");
+    const std::string fast = file.fast.empty() ? "nullptr" : "&maniple_fast_" + file.name;
+    lines.add(fast + ", " + c_string(join(file.fast, " ")));
     lines.add("};");
     lines.add("");
 }
@@ -104,6 +123,8 @@ std::string print_pack(const std::string& name, const std::vector<TypedKernel>& 
             lines.add("extern \"C\" const maniple_kernel_table maniple_kernel_" + kernel.file->name + "_" + set + ";");
         }
         lines.add("extern \"C\" const maniple_gpu_table maniple_kernel_" + kernel.file->name + "_gpu;");
+        if (!kernel.file->fast.empty())
+            lines.add("extern \"C\" const maniple_fast_code maniple_fast_" + kernel.file->name + ";");
     }
     lines.add("");
     lines.add("namespace {");

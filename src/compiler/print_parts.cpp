@@ -24,15 +24,20 @@ void print_stream(const Stream& stream, std::size_t number, const KernelFile& fi
         Affine constant;
         constant.constant = stream.walked[axis].constant;
         const std::vector<std::string> indices = file.signature.index_names();
-        for (const auto& [name, coefficient] : stream.walked[axis].terms) {
-            const auto index = std::find(indices.begin(), indices.end(), name);
-            if (index == indices.end()) {
-                constant.terms[name] = coefficient;
+        for (const auto& [term, coefficient] : stream.walked[axis].terms) {
+            std::string factor = coefficient == 1 ? "" : std::to_string(coefficient) + " * ";
+            std::size_t moved = indices.size();
+            for (const std::string& name : factors_of(term)) {
+                const auto index = std::find(indices.begin(), indices.end(), name);
+                if (index == indices.end()) factor += cpp_name(name) + " * ";
+                if (index != indices.end()) moved = static_cast<std::size_t>(index - indices.begin());
+            }
+            if (moved == indices.size()) {
+                constant.terms[term] = coefficient;
                 continue;
             }
-            std::string& step = steps[static_cast<std::size_t>(index - indices.begin())];
-            if (!step.empty()) step += " + ";
-            step += coefficient == 1 ? stride : std::to_string(coefficient) + " * " + stride;
+            if (!steps[moved].empty()) steps[moved] += " + ";
+            steps[moved] += factor + stride;
         }
         if (constant.constant != 0 || !constant.terms.empty()) start += " + (" + cpp_affine(constant) + ") * " + stride;
     }
@@ -98,8 +103,13 @@ void print_walk(const LoweredFunction& function, const KernelFile& file, Lines& 
 std::string unit_step(const Stream& stream, const std::string& index) {
     std::int64_t step = 0;
     for (std::size_t axis = 0; axis < stream.walked.size(); ++axis) {
-        const auto term = stream.walked[axis].terms.find(index);
-        if (term == stream.walked[axis].terms.end()) continue;
+        const std::map<std::string, std::int64_t>& terms = stream.walked[axis].terms;
+        for (const auto& [name, coefficient] : terms) {
+            const std::vector<std::string> names = factors_of(name);
+            if (names.size() > 1 && std::find(names.begin(), names.end(), index) != names.end()) return "any";
+        }
+        const auto term = terms.find(index);
+        if (term == terms.end()) continue;
         if (axis + 1 < stream.walked.size() || term->second < 0) return "any";
         step = term->second;
     }

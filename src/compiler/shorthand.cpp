@@ -30,7 +30,10 @@ std::string element_text(const Access& access) {
         text += std::to_string(subscript.offset);
         for (const Subscript::Term& term : subscript.terms) {
             text += " + " + std::to_string(term.coefficient) + "*" + term.index;
+            if (!term.parameter.empty()) text += "*" + term.parameter;
         }
+        for (const Subscript::ParameterOffset& each : subscript.parameter_offsets)
+            text += " + " + std::to_string(each.coefficient) + "*" + each.parameter;
     }
     return text + "]";
 }

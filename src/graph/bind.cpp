@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/text.hpp"
+#include "graph/rules.hpp"
 
 namespace maniple {
 
@@ -150,6 +151,7 @@ public:
             binding_.signature.indices.push_back(index);
         }
         check_rank_limit();
+        check_requirements(request_);
         find_extents();
         refuse_empty_extremum(request_, binding_.signature);
         bind_reads();
@@ -216,20 +218,19 @@ private:
         return binding_.signature.indices[static_cast<std::size_t>(numbers_.at(name))];
     }
 
-    /// An index's extent is that of the axes subscripted by it alone (halo or not): all must agree.
+    /// An index's extent is that of the axes subscripted by it alone (halo or not): all must agree. Else a rule's.
     void find_extents() {
         std::map<std::string, std::size_t> bound_by;
         for (const auto& [name, extent] : request_.extents) index(name).extent = extent;
+        for (const KernelRules::Extent& rule : request_.kernel->rules.extents)
+            index(rule.index).extent = extent_by_rule(request_, rule.index, rule.formula);
         for (const Access& access : signature_.inputs) {
             const std::size_t argument = argument_of(access);
             const std::vector<Subscript> named = access.named();
             for (std::size_t axis = 0; axis < named.size(); ++axis) {
-                const Subscript& subscript = named[axis];
-                if (subscript.kind != Subscript::Kind::affine || subscript.terms.size() != 1 ||
-                    subscript.terms[0].coefficient != 1 || subscript.offset != 0) {
-                    continue;
-                }
-                Index& loop = index(subscript.terms[0].index);
+                const std::string_view alone = named[axis].index_alone();
+                if (alone.empty()) continue;
+                Index& loop = index(std::string(alone));
                 const std::int64_t extent = request_.inputs[argument][leading_axes(access) + static_cast<int>(axis)];
                 if (loop.extent < 0) {
                     loop.extent = extent;
@@ -258,22 +259,63 @@ private:
                            std::to_string(request_.inputs[argument].rank()));
     }
 
-    std::int64_t halo_of(const Subscript& subscript) const {
-        if (subscript.halo_parameter.empty()) return subscript.halo;
+    std::int64_t parameter(const std::string& wanted) const {
         for (const auto& [name, value] : request_.integers) {
-            if (name == subscript.halo_parameter) return value;
+            if (name == wanted) return bounded(name, value);
         }
-        broken_invariant(__FILE__, __LINE__, "halo parameter " + subscript.halo_parameter + " is no integer parameter");
+        broken_invariant(__FILE__, __LINE__, "'" + wanted + "' in a subscript is no integer parameter");
+    }
+
+    /// Coordinates stay far below 2^63.
+    std::int64_t bounded(const std::string& name, std::int64_t value) const {
+        constexpr std::int64_t most = std::int64_t{1} << 31;
+        if (value >= -most && value <= most) return value;
+        Place place = request_.kernel_place;
+        for (const auto& [given, where] : request_.parameter_places) {
+            if (given == name) place = where;
+        }
+        throw JobError(
+            place, name + "=" + std::to_string(value) + " is too large for a subscript of " + request_.kernel->name);
+    }
+
+    std::int64_t halo_of(const Subscript& subscript) const {
+        return subscript.halo_parameter.empty() ? subscript.halo : parameter(subscript.halo_parameter);
     }
 
     AxisMap axis_map(const Subscript& subscript) const {
         AxisMap map;
         map.whole = subscript.kind == Subscript::Kind::whole;
-        for (const Subscript::Term& term : subscript.terms)
-            map.terms.push_back({numbers_.at(term.index), term.coefficient});
-        map.lo = subscript.offset - halo_of(subscript);
-        map.hi = subscript.offset + halo_of(subscript);
+        for (const Subscript::Term& term : subscript.terms) {
+            const std::int64_t factor = term.parameter.empty() ? 1 : parameter(term.parameter);
+            map.terms.push_back({numbers_.at(term.index), term.coefficient * factor});
+        }
+        std::int64_t offset = subscript.offset;
+        for (const Subscript::ParameterOffset& each : subscript.parameter_offsets)
+            offset += each.coefficient * parameter(each.parameter);
+        map.lo = offset - halo_of(subscript);
+        map.hi = offset + halo_of(subscript);
         return map;
+    }
+
+    /// Marks the axes along which an access has a halo or leaves its tensor.
+    void find_leaving(const Access& access, BoundAccess& bound) const {
+        const Box space = binding_.signature.index_space();
+        const auto argument = static_cast<std::size_t>(bound.argument);
+        const Shape& shape = request_.inputs[argument];
+        const Box touched = touched_box(bound, space, shape);
+        for (std::size_t i = 0; i < bound.axes.size(); ++i) {
+            const int axis = static_cast<int>(i);
+            AxisMap& map = bound.axes[i];
+            map.leaves = map.lo < map.hi;
+            if (map.whole || space.empty() || (touched.lo[axis] >= 0 && touched.hi[axis] <= shape[axis])) continue;
+            map.leaves = true;
+            if (signature_.may_leave()) continue;
+            throw JobError(request_.input_places[argument],
+                           request_.kernel->name + " reads its argument " + access.tensor + " from " +
+                               std::to_string(touched.lo[axis]) + " to " + std::to_string(touched.hi[axis] - 1) +
+                               " along axis " + std::to_string(axis) + ", which leaves " +
+                               shape_text(request_, argument));
+        }
     }
 
     void bind_reads() {
@@ -286,6 +328,7 @@ private:
                 bound.axes.push_back(axis_map(subscript));
                 if (bound.axes.back().whole) bound.axes.back().extent = request_.inputs[argument][axis];
             }
+            find_leaving(access, bound);
             binding_.signature.reads.push_back(std::move(bound));
         }
     }
@@ -316,7 +359,10 @@ private:
 Binding bind_signature(const BindRequest& request) {
     if (request.kernel->signature.rearrangement != Rearrangement::none) return bind_rearranged(request);
     const bool ellipses = request.kernel->signature.only_ellipses();
-    return ellipses ? bind_ellipsis(request) : NamedBinder(request).bind();
+    if (ellipses) check_requirements(request);
+    Binding binding = ellipses ? bind_ellipsis(request) : NamedBinder(request).bind();
+    binding.domains = domains_of(request);
+    return binding;
 }
 
 Box BoundSignature::index_space() const {

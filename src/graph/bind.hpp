@@ -26,9 +26,10 @@ struct BindRequest {
     std::vector<std::int64_t> axes;        ///< of a fold by axis; as written, may be negative
     bool all_axes = true;                  ///< `axis` is absent: every axis is contracted
     bool keepdims = false;
-    std::vector<std::pair<std::string, std::int64_t>> integers;  ///< integer parameters, for `±radius`
-    std::vector<std::pair<std::string, std::int64_t>> extents;   ///< of indices, where no input gives them
-    std::vector<Positions> positions;                            ///< of a rearrangement
+    std::vector<std::pair<std::string, std::int64_t>> integers;   ///< integer parameters
+    std::vector<std::pair<std::string, Place>> parameter_places;  ///< of the parameters that the call gives
+    std::vector<std::pair<std::string, std::int64_t>> extents;    ///< of indices, where neither input nor rule does
+    std::vector<Positions> positions;                             ///< of a rearrangement
     Place kernel_place;
     std::vector<Place> axes_places;  ///< of each of `axes`
 };
@@ -36,10 +37,12 @@ struct BindRequest {
 struct Binding {
     BoundSignature signature;
     std::vector<Shape> outputs;
+    std::vector<ElementDomain> domains;
 };
 
 /// Errors: JobError at the argument concerned: a wrong rank, an index with two sizes, shapes that do not broadcast,
-/// an axis out of range, a maximum over nothing.
+/// an axis out of range, a maximum over nothing, a rule of the description that does not hold, an access that leaves
+/// its tensor without a boundary rule.
 Binding bind_signature(const BindRequest& request);
 
 /// The same for `x[...] -> y[...]` where y's elements stand otherwise (bind_rearranged.cpp).

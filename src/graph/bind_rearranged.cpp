@@ -110,6 +110,34 @@ Binding bind_sliced(const BindRequest& request) {
     return over_output(shape, std::move(read));
 }
 
+/// a, then b; `first` [elements along the axis] is true where a is. What a or b lack there is read as zeros beyond them.
+Binding bind_joined(const BindRequest& request) {
+    const Shape& a = request.inputs[0];
+    const Shape& b = request.inputs[1];
+    const int axis = axis_of(request, *find(request, "axis"), 0);
+    static_cast<void>(single(*find(request, "axis")));
+    Shape shape = a;
+    for (int i = 0; i < std::max(a.rank(), b.rank()); ++i) {
+        if (a.rank() == b.rank() && (i == axis || a[i] == b[i])) continue;
+        throw JobError(request.input_places[1], "'" + request.input_texts[1] + "' " + to_string(b) +
+                                                    " does not stand behind " + argument_text(request) +
+                                                    ": all axes but axis " + std::to_string(axis) + " must be equal");
+    }
+    shape[axis] += b[axis];
+    BoundAccess read_a{0, {}, 0};
+    for (int i = 0; i < shape.rank(); ++i) read_a.axes.push_back({{{i, 1}}, 0, 0, false});
+    read_a.axes[static_cast<std::size_t>(axis)].leaves = true;
+    BoundAccess read_b = read_a;
+    read_b.argument = 1;
+    read_b.leading = shape.rank();
+    read_b.axes[static_cast<std::size_t>(axis)].lo = read_b.axes[static_cast<std::size_t>(axis)].hi = -a[axis];
+    const BoundAccess read_first{2, {{{{axis, 1}}, 0, 0, false}}, 1};
+    Binding binding = over_output(shape, std::move(read_a));
+    binding.signature.reads.push_back(std::move(read_b));
+    binding.signature.reads.push_back(read_first);
+    return binding;
+}
+
 // --- Reshaping -------------------------------------------------------------------------------------------------------
 
 /// The extents asked for, -1 filled in.
@@ -235,6 +263,7 @@ Binding bind_rearranged(const BindRequest& request) {
     switch (request.kernel->signature.rearrangement) {
         case Rearrangement::permuted: return bind_permuted(request);
         case Rearrangement::sliced: return bind_sliced(request);
+        case Rearrangement::joined: return bind_joined(request);
         default: return bind_reshaped(request);
     }
 }

@@ -63,7 +63,9 @@ public:
         if (std::find(seen_.begin(), seen_.end(), given.name) != seen_.end()) {
             throw JobError(given.place, "parameter '" + given.name + "' is given twice");
         }
+        if (parameter->value) unknown(given);
         seen_.push_back(given.name);
+        result_.places.emplace_back(given.name, given.place);
         store(*parameter, given.value);
     }
 
@@ -71,7 +73,8 @@ public:
     CallParameters finish(const Expression& call) {
         for (const KernelParameter& parameter : kernel_.parameters) {
             const bool given = std::find(seen_.begin(), seen_.end(), parameter.name) != seen_.end();
-            if (!given && parameter.required) {
+            if (parameter.value) given_[parameter.name] = computed_value(kernel_, parameter, result_.values);
+            if (!given && parameter.required && !parameter.value) {
                 throw JobError(call.place, kernel_.name + " needs its parameter '" + parameter.name +
                                                "': " + parameter.name + "=…");
             }
@@ -79,7 +82,8 @@ public:
                 result_.integers.emplace_back(parameter.name, parameter.default_value.integer);
             }
             if (!parameter.seen_by_code()) continue;
-            result_.values.push_back(given ? given_[parameter.name] : parameter.default_value);
+            const bool has_value = given || parameter.value;
+            result_.values.push_back(has_value ? given_[parameter.name] : parameter.default_value);
         }
         return std::move(result_);
     }
@@ -87,7 +91,9 @@ public:
 private:
     [[noreturn]] void unknown(const Expression::Parameter& given) const {
         std::vector<std::string> known;
-        for (const KernelParameter& parameter : kernel_.parameters) known.push_back(parameter.name);
+        for (const KernelParameter& parameter : kernel_.parameters) {
+            if (!parameter.value) known.push_back(parameter.name);
+        }
         throw JobError(given.place,
                        known.empty() ? kernel_.name + " takes no parameters, found '" + given.name + "'"
                                      : kernel_.name + " has no parameter '" + given.name + "', expected one of " +
@@ -161,6 +167,22 @@ private:
 };
 
 }  // namespace
+
+maniple_parameter computed_value(const Kernel& kernel, const KernelParameter& parameter,
+                                 std::span<const maniple_parameter> before) {
+    FormulaScope scope;
+    scope.real = [&](const std::string& name) {
+        for (std::size_t i = 0; i < before.size(); ++i) {
+            if (kernel.parameters[i].name != name) continue;
+            const bool real = kernel.parameters[i].type == Type::real;
+            return real ? before[i].real : static_cast<double>(before[i].integer);
+        }
+        broken_invariant(__FILE__, __LINE__, "no parameter " + name + " of " + kernel.name + " before another");
+    };
+    maniple_parameter result{};
+    result.real = evaluate_real(*parameter.value, scope);
+    return result;
+}
 
 CallParameters read_parameters(const Expression& call, const Kernel& kernel, const Scope& scope) {
     ParameterReader reader(kernel, scope);

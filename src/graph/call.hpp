@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace maniple {
 struct CallParameters {
     std::vector<maniple_parameter> values;                       ///< those that the kernel's code sees, in order
     std::vector<std::pair<std::string, std::int64_t>> integers;  ///< by name
+    std::vector<std::pair<std::string, Place>> places;           ///< of the names of those that the call gives
     std::vector<std::int64_t> axes;
     bool all_axes = true;
     bool keepdims = false;
@@ -25,6 +27,10 @@ struct CallParameters {
     std::vector<Positions> positions;
     Place boundary_place;
 };
+
+/// The value of a parameter that no call gives, from those `before` it, in the kernel's order.
+maniple_parameter computed_value(const Kernel& kernel, const KernelParameter& parameter,
+                                 std::span<const maniple_parameter> before);
 
 /// Errors: JobError: an unknown, missing, doubled or ill-typed parameter.
 CallParameters read_parameters(const Expression& call, const Kernel& kernel, const Scope& scope);

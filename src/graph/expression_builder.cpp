@@ -106,6 +106,7 @@ std::vector<ExpressionValue> ExpressionBuilder::call(const Expression& expressio
     if (const CompositeText* text = registry_.find_composite(expression.name))
         return expand(expression, *text, std::move(arguments), name);
     const Kernel& kernel = find_kernel(expression);
+    if (kernel.signature.rearrangement == Rearrangement::joined) return join_all(expression, kernel, arguments, name);
     check_count(expression, kernel);
     return add_operation(expression, kernel, arguments, name);
 }
@@ -190,27 +191,9 @@ std::vector<ExpressionValue> ExpressionBuilder::add_operation(const Expression& 
     if (kernel.signature.rearrangement == Rearrangement::reshaped) reshape_first(expression, parameters, operation);
     const Binding binding = bind_signature(bind_request(expression, parameters, operation));
     operation.bound = binding.signature;
+    operation.domains = binding.domains;
     operation.boundary = boundary_rule(parameters, operation);
     return finish_operation(std::move(operation), binding.outputs);
-}
-
-/// All but the last step of a reshaping that takes several.
-void ExpressionBuilder::reshape_first(const Expression& expression, const CallParameters& parameters,
-                                      Operation& operation) {
-    BindRequest request = bind_request(expression, parameters, operation);
-    const std::vector<Shape> steps = reshape_steps(request);
-    for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
-        request.positions = {{"shape", {}, {}, expression.place}};
-        for (int axis = 0; axis < steps[i].rank(); ++axis) {
-            request.positions[0].values.push_back(steps[i][axis]);
-            request.positions[0].places.push_back(expression.place);
-        }
-        request.inputs = {graph_[operation.inputs[0]].shape};
-        Operation step = operation;
-        const Binding binding = bind_signature(request);
-        step.bound = binding.signature;
-        operation.inputs = {std::get<TensorId>(finish_operation(std::move(step), binding.outputs)[0])};
-    }
 }
 
 std::vector<ArgumentType> ExpressionBuilder::argument_types(const Expression& expression,
@@ -254,27 +237,6 @@ TensorId ExpressionBuilder::copied(TensorId tensor, const std::string& name, con
     return cast(tensor, graph_[tensor].dtype, name, place);
 }
 
-TensorId ExpressionBuilder::cast(TensorId tensor, DType dtype, const std::string& name, const Place& place) {
-    const Kernel* kernel = registry_.find("cast");
-    MANIPLE_CHECK(kernel != nullptr, "no kernel converts element types");
-    Operation operation;
-    operation.name = name;
-    operation.kernel = kernel;
-    operation.place = place;
-    operation.inputs = {tensor};
-    operation.types = choose_types(*kernel, {{graph_[tensor].dtype, {}, place, {}}}, dtype, place);
-    BindRequest request;
-    request.kernel = kernel;
-    request.inputs = {graph_[tensor].shape};
-    request.input_places = {place};
-    request.input_texts = {graph_[tensor].name};
-    request.input_origins = {graph_[tensor].place};
-    request.kernel_place = place;
-    const Binding binding = bind_signature(request);
-    operation.bound = binding.signature;
-    return std::get<TensorId>(finish_operation(std::move(operation), binding.outputs)[0]);
-}
-
 BindRequest ExpressionBuilder::bind_request(const Expression& expression, const CallParameters& parameters,
                                             const Operation& operation) const {
     BindRequest request;
@@ -292,14 +254,22 @@ BindRequest ExpressionBuilder::bind_request(const Expression& expression, const 
     request.keepdims = parameters.keepdims;
     request.integers = parameters.integers;
     request.positions = parameters.positions;
+    request.parameter_places = parameters.places;
     request.kernel_place = expression.place;
     request.axes_places = parameters.axes_places;
     return request;
 }
 
 BoundaryRule ExpressionBuilder::boundary_rule(const CallParameters& parameters, const Operation& operation) const {
-    if (!operation.kernel->signature.has_halo()) return {};
-    const int rank = graph_[operation.inputs[0]].shape.rank();
+    if (!operation.kernel->signature.may_leave()) return {};
+    int rank = graph_[operation.inputs[0]].shape.rank();
+    for (const BoundAccess& read : operation.bound.reads) {
+        const bool leaves =
+            std::any_of(read.axes.begin(), read.axes.end(), [](const AxisMap& map) { return map.leaves; });
+        if (leaves) rank = std::max(rank, static_cast<int>(read.axes.size()));
+    }
+    if (const std::optional<Boundary> fixed = operation.kernel->rules.boundary)
+        return BoundaryRule(static_cast<std::size_t>(rank), *fixed);
     if (!parameters.boundary_by_axis) return BoundaryRule(static_cast<std::size_t>(rank), parameters.boundary[0]);
     if (static_cast<int>(parameters.boundary.size()) != rank) {
         throw JobError(parameters.boundary_place, "boundary has " + std::to_string(parameters.boundary.size()) +

@@ -54,6 +54,13 @@ private:
     const Kernel& find_kernel(const Expression& expression) const;
     Values add_operation(const Expression& expression, const Kernel& kernel, const Values& arguments,
                          const std::string& name);
+    /// One call of `kernel` on tensors, made by no expression. `dtype` is asked for as cast's is.
+    TensorId apply(const Kernel& kernel, const std::vector<TensorId>& inputs, const std::optional<DType>& dtype,
+                   const std::vector<Positions>& positions, const std::string& name, const std::vector<Place>& places);
+    Values join_all(const Expression& expression, const Kernel& kernel, const Values& arguments,
+                    const std::string& name);
+    TensorId join(const Kernel& kernel, TensorId a, TensorId b, const std::vector<Positions>& positions,
+                  const std::string& name, const std::vector<Place>& places);
     void reshape_first(const Expression& expression, const CallParameters& parameters, Operation& operation);
     std::vector<ArgumentType> argument_types(const Expression& expression, const Values& arguments) const;
     BindRequest bind_request(const Expression& expression, const CallParameters& parameters,

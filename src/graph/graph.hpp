@@ -16,16 +16,6 @@
 
 namespace maniple {
 
-/// What an element outside of the tensor is, for one axis of a stencil.
-enum class Boundary : std::uint8_t {
-    none,   ///< nothing outside is read
-    clamp,  ///< the nearest element inside
-    zero,
-    periodic,  ///< the other end's
-};
-
-std::string_view name_of(Boundary boundary);
-
 /// One rule for each axis of a tensor; rank 0 entries mean "none anywhere".
 using BoundaryRule = std::vector<Boundary>;
 
@@ -39,6 +29,7 @@ struct AxisMap {
     std::int64_t lo = 0;
     std::int64_t hi = 0;
     bool whole = false;
+    bool leaves = false;  ///< coordinates may lie outside of the tensor: the boundary rule holds along this axis
     std::int64_t extent = 0;  ///< of an axis that is read whole: its length
 };
 
@@ -104,6 +95,13 @@ struct Tensor {
     std::int64_t bytes() const { return element_count(shape) * static_cast<std::int64_t>(size_of(dtype)); }
 };
 
+/// The integers that the elements of one input may be; anything else ends the run.
+struct ElementDomain {
+    int argument = 0;
+    std::int64_t from = 0;
+    std::int64_t to = 0;  ///< not itself
+};
+
 /// The lane that `place:` names for an operation.
 struct LanePin {
     enum class Lane { none, cpu, gpu };
@@ -121,7 +119,8 @@ struct Operation {
     std::vector<TensorId> inputs;
     std::vector<TensorId> outputs;
     std::vector<maniple_parameter> parameters;  ///< those that the kernel's code sees, in order
-    BoundaryRule boundary;                      ///< one for each axis of the inputs read with a halo; else empty
+    BoundaryRule boundary;                      ///< one for each axis of the inputs that it leaves; else empty
+    std::vector<ElementDomain> domains;         ///< of the inputs that its kernel declares one for
     bool in_loop = false;                       ///< to be computed in every step, else once
     std::vector<OperationId> after;             ///< to be computed on a rank after its part of these (`after:`)
     LanePin pin;

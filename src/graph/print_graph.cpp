@@ -4,16 +4,6 @@
 
 namespace maniple {
 
-std::string_view name_of(Boundary boundary) {
-    switch (boundary) {
-        case Boundary::clamp: return "clamp";
-        case Boundary::zero: return "zero";
-        case Boundary::periodic: return "periodic";
-        case Boundary::none: break;
-    }
-    return "none";
-}
-
 namespace {
 
 std::string_view kind_text(Tensor::Kind kind) {

@@ -62,10 +62,13 @@ struct InputSpec {
     std::optional<std::vector<std::int64_t>> shape;
     std::optional<DType> dtype;
     std::string sha256;
-    Place place;        ///< of the name
-    Place shape_place;  ///< of the value of `shape`
+    bool mask_fill = false;       ///< `mask: fill`: elements equal to _FillValue or missing_value are read as NaN
+    bool allow_external = false;  ///< `allow: [external]`: data may lie in other files than the one that is named
+    Place place;                  ///< of the name
+    Place shape_place;            ///< of the value of `shape`
     Place dtype_place;
     Place sha256_place;
+    Place mask_place;
 };
 
 struct GraphEntry {

@@ -53,8 +53,9 @@ void check_input(Reading& reading, const Section& section, const YamlNode& node,
     if (!section.written("shape")) {
         reading.error(node.place, "missing key 'shape' in input '" + input.name + "', which is generated");
     }
-    if (section.find("sha256") != nullptr) {
-        reading.error(section.key_place("sha256"), "'sha256' is for inputs that come from a file");
+    for (const char* key : {"sha256", "mask", "allow"}) {
+        if (section.find(key) == nullptr) continue;
+        reading.error(section.key_place(key), in_quotes(key) + " is for inputs that come from a file");
     }
 }
 
@@ -73,6 +74,24 @@ void check_size(const InputSpec& input) {
     throw JobError(input.shape_place, "a tensor of shape " + to_string(shape) + " has more than 2^63 - 1 bytes");
 }
 
+/// What an input may do that is refused otherwise.
+void read_allow(const YamlNode& node, InputSpec& input) {
+    if (node.kind != YamlNode::Kind::sequence) {
+        refuse(node, "expected a list like [external], found " + describe(node));
+    }
+    for (const YamlNode& item : node.items) {
+        read_choice(item, {"external"});
+        if (input.allow_external) refuse(item, "'external' stands here twice");
+        input.allow_external = true;
+    }
+}
+
+void check_mask(const InputSpec& input) {
+    if (!input.mask_fill || !input.dtype || is_floating(*input.dtype)) return;
+    throw JobError(input.mask_place, "'mask: fill' makes elements NaN, which " + std::string(name_of(*input.dtype)) +
+                                         " cannot hold: write dtype: f32 or f64");
+}
+
 InputSpec read_input(Reading& reading, const YamlEntry& entry) {
     const auto& [key, node] = entry;
     InputSpec input;
@@ -82,7 +101,7 @@ InputSpec read_input(Reading& reading, const YamlEntry& entry) {
         input.from = read_file_reference(node, reading);
         return input;
     }
-    const Section section(reading, node, input.name, {"from", "fill", "shape", "dtype", "sha256"});
+    const Section section(reading, node, input.name, {"from", "fill", "shape", "dtype", "sha256", "mask", "allow"});
     if (node.kind != YamlNode::Kind::mapping) return input;
     check_input(reading, section, node, input);
     section.read("from", [&](const YamlNode& from) { input.from = read_file_reference(from, reading); });
@@ -98,11 +117,17 @@ InputSpec read_input(Reading& reading, const YamlEntry& entry) {
         input.sha256_place = digest.place;
         input.sha256 = read_sha256(digest);
     });
+    section.read("mask", [&](const YamlNode& mask) {
+        input.mask_place = mask.place;
+        input.mask_fill = read_choice(mask, {"fill"}) == "fill";
+    });
+    section.read("allow", [&](const YamlNode& allow) { read_allow(allow, input); });
     section.read("fill", [&](const YamlNode& fill) {
         input.fill = read_fill(fill, reading.constants);
         check_fill(*input.fill, generated_dtype(input));
     });
     reading.attempt([&] { check_size(input); });
+    reading.attempt([&] { check_mask(input); });
     return input;
 }
 

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define MANIPLE_ABI_VERSION 4
+#define MANIPLE_ABI_VERSION 5
 #define MANIPLE_MAX_RANK 8
 #define MANIPLE_MAX_GPU_TENSORS 8
 #define MANIPLE_MAX_GPU_PARAMETERS 16
@@ -162,6 +162,28 @@ typedef struct maniple_gpu_table {
     const maniple_gpu_variant* variants; /* in the order of maniple_kernel_table; words null: no gpu variant */
 } maniple_gpu_table;
 
+/* --- Hand-written code beside a description (`fast:` there), for the cpu lane: what NAME.cpp beside NAME.kernel.yaml exports
+ * as `maniple_fast_NAME`. It may stand in for the generated functions wherever the order of a fold need not be kept. */
+
+/* One combination of element types. A null function: the generated one. */
+typedef struct maniple_fast_variant {
+    const char* types; /* those of a maniple_variant */
+    /* As the functions of these names. Of a fold `compute` sees outputs, inputs, too, and its box holds the contracted
+     * indices wholly: init, accumulate and finish in one. */
+    maniple_function compute, accumulate;
+} maniple_fast_variant;
+
+typedef struct maniple_fast_code {
+    int32_t abi_version;
+    const char* library; /* what it calls, "OpenBLAS"; "" if nothing */
+    /* Makes the code ready; null, or why it cannot run here, in words that stay. Threads: any, as often as one likes; only
+     * the first call takes time. Null pointer: it always is. No function may be called before. */
+    const char* (*open)(void);
+    const char* (*describe)(void); /* what was opened, "OpenBLAS 0.3.21"; null: there is nothing to say */
+    int32_t variant_count;
+    const maniple_fast_variant* variants;
+} maniple_fast_code;
+
 /* A kernel's description as the compiler found it, and its code for each instruction set. Strings live for ever. */
 typedef struct maniple_parameter_description {
     const char* name;
@@ -189,6 +211,8 @@ typedef struct maniple_kernel_description {
     const char* const* instruction_sets;       /* "checked", "v2", "v3", "v4" or "checked", "base" */
     const maniple_kernel_table* const* tables; /* as many as instruction_sets */
     const maniple_gpu_table* gpu;              /* null where the pack was built without shaders */
+    const maniple_fast_code* fast;             /* null where there is no hand-written code */
+    const char* fast_types;                    /* the combinations that `fast:` names, a blank between them */
 } maniple_kernel_description;
 
 /* A kernel that is written as expressions over others: the text of its .composite.yaml. */

@@ -1,8 +1,10 @@
 #include "kernel/kernel.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace maniple {
 
@@ -99,12 +101,81 @@ void check_choice(const Kernel& kernel) {
     }
 }
 
+/// Errors in a text of the description, as reasons to refuse it.
+template <class Parse>
+auto parsed(const std::string& kernel, const char* text, const Parse& parse) {
+    try {
+        return parse(std::string_view(text));
+    } catch (const JobError& error) { refuse(kernel, "'" + std::string(text) + "' is wrong: " + error.what()); }
+}
+
+Boundary parse_boundary(const std::string& kernel, std::string_view word) {
+    if (word == "clamp") return Boundary::clamp;
+    if (word == "zero") return Boundary::zero;
+    if (word == "periodic") return Boundary::periodic;
+    refuse(kernel, "it has the unknown boundary rule '" + std::string(word) + "'");
+}
+
+/// The value of a parameter that no call gives.
+void read_value(const maniple_parameter_description& entry, Kernel& kernel) {
+    for (KernelParameter& parameter : kernel.parameters) {
+        if (parameter.name == entry.name) parameter.value = parsed(kernel.name, entry.documentation, parse_formula);
+    }
+}
+
+/// False if `entry` is no rule but a parameter.
+bool read_rule(const maniple_parameter_description& entry, Kernel& kernel) {
+    const std::string_view kind = entry.type;
+    const char* const text = entry.documentation;
+    if (kind == "value") {
+        read_value(entry, kernel);
+    } else if (kind == "extent") {
+        kernel.rules.extents.push_back({entry.name, parsed(kernel.name, text, parse_formula)});
+    } else if (kind == "require") {
+        kernel.rules.requirements.push_back(parsed(kernel.name, text, parse_condition));
+    } else if (kind == "domain") {
+        kernel.rules.domains.push_back({entry.name, parsed(kernel.name, text, parse_formula_range)});
+    } else if (kind == "fixed boundary") {
+        kernel.rules.boundary = parse_boundary(kernel.name, text);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 Signature parse_description_signature(const std::string& kernel, const char* text) {
     try {
         return parse_signature(text);
     } catch (const JobError& error) {
         refuse(kernel, "its signature '" + std::string(text) + "' is wrong: " + error.what());
     }
+}
+
+/// Finds the combinations of the hand-written code, which must be those that the description names.
+void read_fast_code(Kernel& kernel, const maniple_kernel_description& description) {
+    kernel.fast_code = description.fast;
+    kernel.fast_variants.assign(kernel.types.size(), nullptr);
+    if (description.fast == nullptr) return;
+    const maniple_fast_code& code = *description.fast;
+    if (code.abi_version != MANIPLE_ABI_VERSION) refuse(kernel.name, "its hand-written code has another ABI version");
+    std::vector<std::string> declared;
+    std::istringstream words(description.fast_types);
+    for (std::string word; words >> word;) declared.push_back(word);
+    for (std::int32_t i = 0; i < code.variant_count; ++i) {
+        const maniple_fast_variant& variant = code.variants[i];
+        const auto found = std::find(declared.begin(), declared.end(), variant.types);
+        if (found == declared.end())
+            refuse(kernel.name, "'fast:' does not name the combination " + std::string(variant.types) +
+                                    " that its hand-written code has, or the code has it twice");
+        declared.erase(found);
+        if (!kernel.is_fold() && variant.accumulate != nullptr)
+            refuse(kernel.name, "its hand-written code accumulates, and it is no fold");
+        for (std::size_t types = 0; types < kernel.types.size(); ++types) {
+            if (std::string_view(kernel.tables[0]->variants[types].types) == variant.types)
+                kernel.fast_variants[types] = &variant;
+        }
+    }
+    if (!declared.empty()) refuse(kernel.name, "there is no hand-written code for " + join(declared, ", "));
 }
 
 Kernel read_description(const maniple_kernel_description& description) {
@@ -118,8 +189,13 @@ Kernel read_description(const maniple_kernel_description& description) {
     kernel.signature = parse_description_signature(kernel.name, description.signature);
     for (std::int32_t i = 0; i < description.parameter_count; ++i) {
         const maniple_parameter_description& parameter = description.parameters[i];
-        kernel.parameters.push_back({parameter.name, parse_parameter_type(kernel.name, parameter.type),
-                                     parameter.required != 0, parameter.default_value, parameter.documentation});
+        if (read_rule(parameter, kernel)) continue;
+        KernelParameter& read = kernel.parameters.emplace_back();
+        read.name = parameter.name;
+        read.type = parse_parameter_type(kernel.name, parameter.type);
+        read.required = parameter.required != 0;
+        read.default_value = parameter.default_value;
+        read.documentation = parameter.documentation;
     }
     check_dtype_parameter(kernel);
     kernel.flops_per_point = description.flops_per_point;
@@ -143,15 +219,44 @@ Kernel read_description(const maniple_kernel_description& description) {
         types.tolerance = types.exact ? 0 : description.tolerance < 0 ? default_tolerance : description.tolerance;
     }
     check_choice(kernel);
+    read_fast_code(kernel, description);
     return kernel;
 }
 
 }  // namespace
 
+std::string_view name_of(Boundary boundary) {
+    switch (boundary) {
+        case Boundary::clamp: return "clamp";
+        case Boundary::zero: return "zero";
+        case Boundary::periodic: return "periodic";
+        case Boundary::none: break;
+    }
+    return "none";
+}
+
+const Formula* KernelRules::extent_of(std::string_view index) const {
+    for (const Extent& extent : extents) {
+        if (extent.index == index) return &extent.formula;
+    }
+    return nullptr;
+}
+
 const maniple_gpu_variant* Kernel::gpu_variant(std::size_t types_index) const {
     if (gpu_table == nullptr || types_index >= types.size()) return nullptr;
     const maniple_gpu_variant& variant = gpu_table->variants[types_index];
     return (is_fold() ? variant.accumulate : variant.compute).words == nullptr ? nullptr : &variant;
+}
+
+const maniple_fast_variant* Kernel::fast_variant(std::size_t types_index) const {
+    return types_index < fast_variants.size() ? fast_variants[types_index] : nullptr;
+}
+
+std::string open_fast_code(const Kernel& kernel) {
+    MANIPLE_CHECK(kernel.fast_code != nullptr, kernel.name + " has no hand-written code");
+    if (kernel.fast_code->open == nullptr) return {};
+    const char* const why = kernel.fast_code->open();
+    return why == nullptr ? "" : why;
 }
 
 const maniple_variant* Kernel::variant(std::size_t types_index, std::string_view instruction_set) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernel/abi.hpp"
+#include "kernel/formula.hpp"
 #include "kernel/signature.hpp"
 #include "tensor/dtype.hpp"
 
@@ -16,6 +17,16 @@
 extern "C" const maniple_pack maniple_pack_standard;
 
 namespace maniple {
+
+/// What an element outside of the tensor is, for one axis of a stencil.
+enum class Boundary : std::uint8_t {
+    none,   ///< nothing outside is read
+    clamp,  ///< the nearest element inside
+    zero,
+    periodic,  ///< the other end's
+};
+
+std::string_view name_of(Boundary boundary);
 
 /// One parameter as its description declares it.
 struct KernelParameter {
@@ -33,12 +44,31 @@ struct KernelParameter {
     bool required = true;
     maniple_parameter default_value{};
     std::string documentation;
+    std::optional<Formula> value;  ///< computed from the parameters before it; no call gives it
 
     /// Whether it is one of maniple_call::parameters.
     bool seen_by_code() const {
         return type != Type::axes && type != Type::boundary && type != Type::dtype && type != Type::positions &&
                name != "keepdims";
     }
+};
+
+/// What a description says of every call beyond its signature, in formulas over integer parameters and inputs' extents.
+struct KernelRules {
+    struct Extent {
+        std::string index;
+        Formula formula;
+    };
+    struct Domain {
+        std::string tensor;
+        FormulaRange range;
+    };
+    std::vector<Extent> extents;          ///< of indices whose extents no input gives alone
+    std::vector<Condition> requirements;  ///< must hold
+    std::vector<Domain> domains;          ///< what the elements of integer inputs may be
+    std::optional<Boundary> boundary;     ///< fixed: no call chooses it
+
+    const Formula* extent_of(std::string_view index) const;
 };
 
 /// One combination of element types; the functions are found per instruction set by number.
@@ -56,6 +86,7 @@ struct Kernel {
     std::string name;
     std::string documentation;
     Signature signature;
+    KernelRules rules;
     std::vector<KernelParameter> parameters;  ///< all, also `axis`, `keepdims` and `boundary`
     std::vector<KernelTypes> types;
     double flops_per_point = 0;
@@ -66,9 +97,13 @@ struct Kernel {
     std::vector<const maniple_kernel_table*> tables;
 
     const maniple_gpu_table* gpu_table = nullptr;
+    const maniple_fast_code* fast_code = nullptr;            ///< hand-written code for the cpu, or null
+    std::vector<const maniple_fast_variant*> fast_variants;  ///< by type combination, null where there is none
 
     /// The shaders of type combination `types_index`; null if there are none.
     const maniple_gpu_variant* gpu_variant(std::size_t types_index) const;
+    /// The hand-written functions of type combination `types_index`, or null. They may run once open_fast_code() said so.
+    const maniple_fast_variant* fast_variant(std::size_t types_index) const;
     bool is_fold() const { return !signature.fold.empty(); }
     /// The functions of type combination `types_index` for `instruction_set`; null if it was not built.
     const maniple_variant* variant(std::size_t types_index, std::string_view instruction_set) const;
@@ -77,6 +112,10 @@ struct Kernel {
     /// value tells them apart; else the inputs alone do (without inputs, the outputs).
     const KernelParameter* dtype_parameter() const;
 };
+
+/// Makes the hand-written code of `kernel` ready, which may load a library; empty, or why it cannot run here.
+/// Requires: there is some. Threads: any; the first call sets environment variables.
+std::string open_fast_code(const Kernel& kernel);
 
 /// A kernel that is written as expressions over others (job/composite.hpp). Strings live for ever.
 struct CompositeText {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdlib>
 
 #include "kernel/signature_check.hpp"
 
@@ -147,30 +148,43 @@ private:
         }
     }
 
+    /// What of a product is an index and what a parameter is decided when all names are known.
     void read_term(Subscript& subscript, std::int64_t sign) {
-        if (next_is_digit()) {
-            const std::int64_t number = read_number();
-            if (take("*")) {
-                add_term(subscript, sign * number);
+        skip_blanks();
+        const std::size_t start = at_;
+        std::vector<std::string> names;
+        std::int64_t coefficient = sign;
+        std::size_t name_at = at_;
+        do {
+            skip_blanks();
+            if (next_is_digit()) {
+                coefficient *= read_number();
+                if (std::abs(coefficient) > 1'000'000)
+                    fail_at(text_, start, "this number is too large for a subscript");
+            } else if (next_is_name()) {
+                name_at = names.empty() ? at_ : name_at;
+                names.push_back(read_name("an index"));
             } else {
-                subscript.offset += sign * number;
+                fail("expected a subscript: an index, a number, '*' or '...'");
             }
-        } else if (next_is_name()) {
-            add_term(subscript, sign);
+        } while (take("*"));
+        if (names.size() > 2) fail_at(text_, start, "a term has at most one index and one parameter");
+        if (names.empty()) {
+            subscript.offset += coefficient;
         } else {
-            fail("expected a subscript: an index, a number, '*' or '...'");
+            add_term(subscript, coefficient, names, name_at);
         }
     }
 
-    void add_term(Subscript& subscript, std::int64_t coefficient) {
-        skip_blanks();
-        const std::size_t start = at_;
-        const std::string index = read_name("an index");
+    void add_term(Subscript& subscript, std::int64_t coefficient, const std::vector<std::string>& names,
+                  std::size_t start) {
+        const std::string second = names.size() > 1 ? names[1] : "";
         for (const Subscript::Term& term : subscript.terms) {
-            if (term.index == index) fail_at(text_, start, "index '" + index + "' occurs twice in this subscript");
+            const bool same = term.index == names[0] && term.parameter == second;
+            if (same) fail_at(text_, start, "index '" + names[0] + "' occurs twice in this subscript");
         }
-        if (coefficient == 0) fail_at(text_, start, "index '" + index + "' has coefficient 0");
-        subscript.terms.push_back({coefficient, index});
+        if (coefficient == 0) fail_at(text_, start, "index '" + names[0] + "' has coefficient 0");
+        subscript.terms.push_back({coefficient, names[0], second});
     }
 
     void read_halo(Subscript& subscript) {
@@ -182,6 +196,14 @@ private:
         }
     }
 
+    static std::optional<Rearrangement> rearrangement_of(std::string_view word) {
+        if (word == "permuted") return Rearrangement::permuted;
+        if (word == "sliced") return Rearrangement::sliced;
+        if (word == "reshaped") return Rearrangement::reshaped;
+        if (word == "joined") return Rearrangement::joined;
+        return std::nullopt;
+    }
+
     void read_qualifier(Signature& signature, SignaturePlaces& places) {
         skip_blanks();
         const std::size_t start = at_;
@@ -189,11 +211,9 @@ private:
         if (word == "irregular") {
             if (signature.irregular) fail_at(text_, start, "'irregular' is written twice");
             signature.irregular = true;
-        } else if (word == "permuted" || word == "sliced" || word == "reshaped") {
+        } else if (const std::optional<Rearrangement> rearrangement = rearrangement_of(word)) {
             if (signature.rearrangement != Rearrangement::none) fail_at(text_, start, "a kernel rearranges in one way");
-            signature.rearrangement = word == "permuted" ? Rearrangement::permuted
-                                      : word == "sliced" ? Rearrangement::sliced
-                                                         : Rearrangement::reshaped;
+            signature.rearrangement = *rearrangement;
             places.rearrangement = start;
         } else if (word == "whole") {
             if (!signature.whole.empty()) fail_at(text_, start, "'whole' is written twice");
@@ -207,7 +227,7 @@ private:
         } else {
             fail_at(text_, start,
                     "unknown qualifier '" + word +
-                        "': sum, max, min, fold, whole, irregular, permuted, sliced or reshaped");
+                        "': sum, max, min, fold, whole, irregular, permuted, sliced, reshaped or joined");
         }
     }
 
@@ -240,8 +260,12 @@ private:
     std::size_t at_ = 0;
 };
 
+bool has(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 void add_once(std::vector<std::string>& names, const std::string& name) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    if (!has(names, name)) names.push_back(name);
 }
 
 std::vector<std::string> distinct_tensors(const std::vector<Access>& accesses) {
@@ -258,7 +282,61 @@ void add_indices(std::vector<std::string>& names, const std::vector<Access>& acc
     }
 }
 
+/// Names that mean an index wherever they stand: of outputs and qualifiers.
+std::vector<std::string> certain_indices(const Signature& signature) {
+    std::vector<std::string> names = signature.contracted;
+    for (const std::string& name : signature.whole) names.push_back(name);
+    add_indices(names, signature.outputs);
+    return names;
+}
+
+/// Tells the indices and the parameters of a subscript apart. Where it has no index, its names stay: they lack a meaning.
+void find_parameters(Subscript& subscript, const std::vector<std::string>& indices, const SignatureFail& fail,
+                     std::size_t place) {
+    bool any = false;
+    for (const Subscript::Term& term : subscript.terms)
+        any = any || has(indices, term.index) || has(indices, term.parameter);
+    if (!any) return;
+    std::vector<Subscript::Term> terms;
+    for (Subscript::Term term : subscript.terms) {
+        if (has(indices, term.parameter)) std::swap(term.index, term.parameter);
+        if (has(indices, term.parameter)) {
+            fail(place, "'" + term.index + "' and '" + term.parameter + "' are both indices: a term has one");
+        }
+        if (has(indices, term.index)) {
+            terms.push_back(term);
+        } else {
+            if (!term.parameter.empty()) fail(place, "a product of parameters has an index, too");
+            subscript.parameter_offsets.push_back({term.coefficient, term.index});
+        }
+    }
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            if (terms[i].index == terms[k].index) {
+                fail(place, "index '" + terms[i].index + "' occurs twice in this subscript");
+            }
+        }
+    }
+    subscript.terms = std::move(terms);
+}
+
 }  // namespace
+
+std::string_view Subscript::index_alone() const {
+    const bool alone = kind == Kind::affine && terms.size() == 1 && terms[0].coefficient == 1 &&
+                       terms[0].parameter.empty() && offset == 0 && parameter_offsets.empty();
+    return alone ? std::string_view(terms[0].index) : std::string_view();
+}
+
+std::vector<std::string> Subscript::parameters() const {
+    std::vector<std::string> names;
+    for (const Term& term : terms) {
+        if (!term.parameter.empty()) add_once(names, term.parameter);
+    }
+    for (const ParameterOffset& each : parameter_offsets) add_once(names, each.parameter);
+    if (!halo_parameter.empty()) add_once(names, halo_parameter);
+    return names;
+}
 
 bool Access::has_ellipsis() const {
     return std::any_of(subscripts.begin(), subscripts.end(),
@@ -294,7 +372,17 @@ std::vector<std::string> Signature::output_names() const { return distinct_tenso
 bool Signature::has_halo() const {
     for (const Access& access : inputs) {
         for (const Subscript& subscript : access.subscripts) {
-            if (subscript.halo > 0 || !subscript.halo_parameter.empty()) return true;
+            if (subscript.has_halo()) return true;
+        }
+    }
+    return false;
+}
+
+bool Signature::may_leave() const {
+    if (rearrangement == Rearrangement::joined) return true;
+    for (const Access& access : inputs) {
+        for (const Subscript& subscript : access.subscripts) {
+            if (subscript.has_halo() || subscript.offset < 0 || !subscript.parameter_offsets.empty()) return true;
         }
     }
     return false;
@@ -315,8 +403,14 @@ Signature parse_signature(std::string_view text) {
     Signature signature = SignatureParser(text).parse(places);
     signature.contracted_by_axis =
         signature.only_ellipses() && signature.contracted == std::vector<std::string>{"axis"};
-    check_signature(signature, places,
-                    [&](std::size_t offset, const std::string& message) { fail_at(text, offset, message); });
+    const SignatureFail fail = [&](std::size_t offset, const std::string& message) { fail_at(text, offset, message); };
+    const std::vector<std::string> indices = certain_indices(signature);
+    for (std::size_t i = 0; i < signature.inputs.size(); ++i) {
+        std::vector<Subscript>& subscripts = signature.inputs[i].subscripts;
+        for (std::size_t k = 0; k < subscripts.size(); ++k)
+            find_parameters(subscripts[k], indices, fail, places.inputs[i].subscripts[k]);
+    }
+    check_signature(signature, places, fail);
     return signature;
 }
 

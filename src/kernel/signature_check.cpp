@@ -46,9 +46,7 @@ void check_inputs(const Signature& signature, const SignaturePlaces& places, con
 void check_output_subscript(const Signature& signature, const Subscript& subscript, std::size_t place, Names& seen,
                             const SignatureFail& fail) {
     if (subscript.kind == Subscript::Kind::ellipsis) return;
-    if (subscript.kind == Subscript::Kind::whole || subscript.terms.size() != 1 ||
-        subscript.terms[0].coefficient != 1 || subscript.offset != 0 || subscript.halo != 0 ||
-        !subscript.halo_parameter.empty()) {
+    if (subscript.index_alone().empty() || subscript.has_halo()) {
         fail(place, "an output's subscript is one index alone, so that every element is written once");
     }
     const std::string& index = subscript.terms[0].index;
@@ -95,8 +93,9 @@ void check_mixed(const Signature& signature, const SignaturePlaces& places, cons
     for (std::size_t i = 0; i < signature.inputs.size(); ++i) {
         for (std::size_t k = 0; k < signature.inputs[i].subscripts.size(); ++k) {
             const Subscript& subscript = signature.inputs[i].subscripts[k];
-            if (subscript.halo == 0 && subscript.halo_parameter.empty()) continue;
-            fail(places.inputs[i].subscripts[k], "'±' does not go with '...': name all axes");
+            const bool leaves = subscript.has_halo() || subscript.offset < 0 || !subscript.parameter_offsets.empty();
+            if (!leaves) continue;
+            fail(places.inputs[i].subscripts[k], "what may leave its tensor does not go with '...': name all axes");
         }
     }
 }
@@ -129,8 +128,13 @@ Names access_indices(const Signature& signature) {
 void check_qualifiers(const Signature& signature, const SignaturePlaces& places, const SignatureFail& fail) {
     if (!signature.fold.empty() && signature.inputs.empty()) fail(places.fold, "a fold needs an input");
     if (signature.rearrangement != Rearrangement::none) {
-        const bool one = signature.inputs.size() == 1 && signature.outputs.size() == 1 && signature.only_ellipses();
-        if (!one || !signature.fold.empty()) fail(places.rearrangement, "only 'x[...] -> y[...]' is rearranged");
+        const std::size_t inputs = signature.rearrangement == Rearrangement::joined ? 3 : 1;
+        const bool fits =
+            signature.inputs.size() == inputs && signature.outputs.size() == 1 && signature.only_ellipses();
+        if (!fits || !signature.fold.empty()) {
+            fail(places.rearrangement, inputs == 1 ? "only 'x[...] -> y[...]' is rearranged"
+                                                   : "only 'a[...], b[...], first[...] -> c[...]' is joined");
+        }
     }
     if (signature.only_ellipses()) return;
     const Names known = access_indices(signature);

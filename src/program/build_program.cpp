@@ -129,9 +129,34 @@ private:
 
     void run_operation(OperationId id) {
         movement_.gather_inputs(id, false);
+        check_domains(id);
         kernels_.add(id);
         for (const TensorId output : graph_[id].outputs) movement_.made(output, emitter_.step());
         if (graph_[id].twin_of.valid()) compare(id);
+    }
+
+    /// What this rank reads of inputs whose elements could be wrong is looked at, by the cpu, before it is used. What
+    /// does not change is looked at once.
+    void check_domains(OperationId id) {
+        const Operation& operation = graph_[id];
+        for (std::size_t number = 0; number < operation.domains.size(); ++number) {
+            const TensorId tensor = operation.inputs[static_cast<std::size_t>(operation.domains[number].argument)];
+            if (is_stationary(tensor) && !shape_.loads) continue;
+            Box box = Box::nothing(graph_[tensor].shape.rank());
+            for (const Box& need : needs_of(graph_, plan_, id, tensor, {}, me_)) box = bounding(box, need);
+            for (const Box& piece : pieces_of(box, static_cast<std::int64_t>(size_of(graph_[tensor].dtype)))) {
+                const BufferId buffer = emitter_.buffer_of(tensor, 0);
+                movement_.place(0, buffer, piece);
+                Instruction check;
+                check.kind = InstructionKind::check;
+                check.operation = id;
+                check.tensor = tensor;
+                check.box = piece;
+                check.domain = number;
+                check.reads.push_back({buffer, piece});
+                emitter_.emit_on(LaneChoice::cpu_lane, std::move(check));
+            }
+        }
     }
 
     /// A twin's results with those of its original, in the host's memory.

@@ -87,14 +87,16 @@ DeviceBoxes find_device_boxes(const Graph& graph, const Layout& layout) {
 
 bool stays_on_a_gpu(const Graph& graph, const Plan& plan, const Layout& layout, int family) {
     if (plan.ranks > 1 || layout.lanes.gpus.empty()) return false;
-    std::vector<bool> compared(graph.tensors.size(), false);
+    std::vector<bool> seen(graph.tensors.size(), false);  // by the cpu: compared or checked there
     for (const Operation& operation : graph.operations) {
+        for (const ElementDomain& domain : operation.domains)
+            seen[operation.inputs[static_cast<std::size_t>(domain.argument)].index()] = true;
         if (!operation.twin_of.valid()) continue;
-        for (const TensorId output : operation.outputs) compared[output.index()] = true;
-        for (const TensorId output : graph[operation.twin_of].outputs) compared[output.index()] = true;
+        for (const TensorId output : operation.outputs) seen[output.index()] = true;
+        for (const TensorId output : graph[operation.twin_of].outputs) seen[output.index()] = true;
     }
     const auto leaves = [&](TensorId id) {
-        if (graph[id].kind != Tensor::Kind::computed || id == graph.until || compared[id.index()]) return true;
+        if (graph[id].kind != Tensor::Kind::computed || id == graph.until || seen[id.index()]) return true;
         const auto written = [&](const GraphOutput& out) { return out.tensor == id || out.after_carry == id; };
         const auto copied = [&](const CarryCopy& copy) { return copy.input == id || copy.value == id; };
         return std::any_of(graph.outputs.begin(), graph.outputs.end(), written) ||

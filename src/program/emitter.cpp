@@ -3,7 +3,8 @@
 namespace maniple {
 
 Emitter::Emitter(const Graph& graph, const Layout& layout, const BlockShape& shape)
-    : graph_(graph), layout_(layout), hazards_(layout.buffers.size()), computed_by_(graph.operations.size()) {
+    : graph_(graph), layout_(layout), hazards_(layout.buffers.size()), computed_by_(graph.operations.size()),
+      checked_by_(graph.operations.size()) {
     program_.rank = layout.rank;
     program_.shape = shape;
 }
@@ -11,7 +12,10 @@ Emitter::Emitter(const Graph& graph, const Layout& layout, const BlockShape& sha
 void Emitter::begin_step(int step) {
     step_ = step;
     for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-        if (graph_.operations[i].in_loop) computed_by_[i].clear();
+        if (graph_.operations[i].in_loop) {
+            computed_by_[i].clear();
+            checked_by_[i].clear();
+        }
     }
 }
 
@@ -30,9 +34,22 @@ void Emitter::follow_controls(Instruction& instruction) {
     computed_by_[instruction.operation.index()].emplace_back(program_.instructions.size());
 }
 
+/// What an operation computes waits until its inputs are known to be good, on whatever lane.
+void Emitter::follow_checks(Instruction& instruction) {
+    if (!instruction.operation.valid()) return;
+    const InstructionId id(program_.instructions.size());
+    std::vector<InstructionId>& checks = checked_by_[instruction.operation.index()];
+    if (instruction.kind == InstructionKind::check) {
+        checks.push_back(id);
+    } else {
+        instruction.after.insert(instruction.after.end(), checks.begin(), checks.end());
+    }
+}
+
 void Emitter::emit(Instruction instruction) {
     instruction.step = step_;
     follow_controls(instruction);
+    follow_checks(instruction);
     for (const Use& use : instruction.reads) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
     for (const Use& use : instruction.writes) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
     hazards_.order(instruction, InstructionId(program_.instructions.size()));

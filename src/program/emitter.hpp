@@ -38,6 +38,7 @@ public:
 
 private:
     void follow_controls(Instruction& instruction);
+    void follow_checks(Instruction& instruction);
 
     const Graph& graph_;
     const Layout& layout_;
@@ -45,6 +46,7 @@ private:
     Hazards hazards_;
     int step_ = 0;
     std::vector<std::vector<InstructionId>> computed_by_;  ///< by OperationId: in this step, or before the first
+    std::vector<std::vector<InstructionId>> checked_by_;   ///< by OperationId: its newest run of checks
     std::map<Rank, int> sent_;
     std::map<Rank, int> received_;
 };

@@ -27,7 +27,7 @@ void add_source(Instruction& merge, const Argument& source, const Box& kept) {
 }  // namespace
 
 void KernelInstructions::add(OperationId id) {
-    if (graph_[id].kernel->is_fold()) {
+    if (graph_[id].kernel->is_fold() && !layout_.folds[id.index()].by_tile) {
         add_fold(id);
     } else {
         for (const Tile& tile : layout_.tiles[id.index()]) add_compute(id, tile);

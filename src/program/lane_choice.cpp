@@ -31,6 +31,7 @@ class Chooser {
 public:
     Chooser(const Graph& graph, const RankFacts& facts, LaneUse use) : graph_(graph), use_(use) {
         choice_.gpus = facts.gpus;
+        choice_.threads = facts.threads;
     }
 
     LaneChoice choose() {

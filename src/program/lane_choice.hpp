@@ -28,6 +28,7 @@ struct LaneChoice {
     std::vector<std::vector<int>> lanes;       ///< by OperationId; empty as a whole: the cpu computes everything
     std::vector<std::vector<double>> weights;  ///< as `lanes`: how large each one's share is; empty: all alike
     std::vector<GpuFacts> gpus;                ///< the rank's gpu lanes
+    int threads = 1;                           ///< of the cpu lane
     std::vector<std::string> notes;            ///< what was asked for and does not apply, one line each
 
     std::vector<int> of(OperationId id) const { return lanes.empty() ? std::vector<int>{cpu_lane} : lanes[id.index()]; }

@@ -190,6 +190,8 @@ private:
         const Box points = points_of(graph_, plan_, id, layout_.rank);
         const Box results = results_of(graph_, plan_, id, layout_.rank);
         FoldBuffers& fold = layout_.folds[id.index()];
+        fold.by_tile = folds_by_tile(id, points);
+        if (fold.by_tile) return;
         if (!points.empty()) {
             const Box kept = kept_of_points(operation, points);
             int parts = 1;
@@ -213,6 +215,20 @@ private:
                                        with_parts(held, combining.first_member, combining.end_member), bytes);
         }
         if (combining.merges) fold.merged = add_buffer(name + "/merged state", with_parts(held, 0, 1), bytes);
+    }
+
+    /// Whether no state outlives a tile: each holds all elements of its results, and the cpu computes all of them.
+    bool folds_by_tile(OperationId id, const Box& points) const {
+        if (plan_[id].combines || points.empty()) return false;
+        const Operation& operation = graph_[id];
+        const std::vector<Tile>& tiles = layout_.tiles[id.index()];
+        return std::all_of(tiles.begin(), tiles.end(), [&](const Tile& tile) {
+            for (int index = 0; index < points.rank(); ++index) {
+                const bool contracted = operation.bound.indices[static_cast<std::size_t>(index)].contracted;
+                if (contracted && tile.box.extent(index) != points.extent(index)) return false;
+            }
+            return tile.lane == LaneChoice::cpu_lane;
+        });
     }
 
     /// States of the tiles that each gpu lane computes in its memory.
@@ -274,7 +290,7 @@ BoundaryRule rule_of(const Operation& operation, int argument) {
     for (const BoundAccess& access : operation.bound.reads) {
         if (access.argument != argument) continue;
         for (std::size_t axis = 0; axis < access.axes.size(); ++axis) {
-            if (access.axes[axis].lo >= access.axes[axis].hi) continue;
+            if (!access.axes[axis].leaves) continue;
             rule[axis] = operation.boundary[axis];
             any = true;
         }

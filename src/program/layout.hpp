@@ -43,6 +43,7 @@ struct Instance {
 
 /// Buffers of a fold: states of tiles, the state of this rank, states gathered from ranks, the merged state.
 struct FoldBuffers {
+    bool by_tile = false;  ///< every tile is computed from its inputs to its results: none of the buffers is there
     BufferId tiles;     ///< [contracted tiles, kept…]; invalid with one tile
     BufferId own;       ///< [1, kept…], its leading coordinate is the rank
     BufferId gathered;  ///< [members, results…] (see Combining); invalid where no states come from other ranks
@@ -87,8 +88,8 @@ struct Layout {
     std::int64_t device_bytes() const;  ///< of all gpu lanes
 };
 
-/// The rule that argument number `argument` of `operation` is read under: the operation's along the axes where it
-/// has a halo, none elsewhere; empty without a halo.
+/// The rule that argument number `argument` of `operation` is read under: the operation's along the axes where its
+/// accesses leave the tensor, none elsewhere; empty where they do not.
 BoundaryRule rule_of(const Operation& operation, int argument);
 
 /// What `rank` touches by accesses of `operation` to `tensor` under `rule`: one box an access.

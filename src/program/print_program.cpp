@@ -16,7 +16,7 @@ std::string_view name_of(LaneKind lane) {
 std::string_view name_of(InstructionKind kind) {
     constexpr std::string_view names[] = {"read",    "fill",       "copy",     "boundary", "send",  "receive",
                                           "compute", "accumulate", "merge",    "finish",   "write", "pack",
-                                          "unpack",  "upload",     "download", "compare"};
+                                          "unpack",  "upload",     "download", "compare",  "check"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -77,6 +77,9 @@ std::string what(const Graph& graph, const Layout& layout, const Instruction& in
         case InstructionKind::compare:
             return fmt::format("compare  {} with {}", version(instruction.reads[0].buffer),
                                version(instruction.reads[1].buffer));
+        case InstructionKind::check:
+            return fmt::format("check    {} for {}", version(instruction.reads[0].buffer),
+                               graph[instruction.operation].kernel->name);
         case InstructionKind::write: return fmt::format("write    {}", version(instruction.reads[0].buffer));
         default: break;
     }

@@ -24,7 +24,7 @@ enum class InstructionKind : std::uint8_t {
     boundary,    ///< cpu: the halo outside the tensor: repeats an edge, or zeros (no read)
     send,        ///< net
     receive,     ///< net
-    compute,     ///< cpu: a kernel over a tile
+    compute,     ///< cpu: a kernel over a tile; of a fold one that has all elements of its results
     accumulate,  ///< cpu: a fold over a tile into its own state: init, then accumulate
     merge,       ///< cpu: init, then merges the states of tiles or ranks in their order
     finish,      ///< cpu: results from states
@@ -34,6 +34,7 @@ enum class InstructionKind : std::uint8_t {
     upload,      ///< gpu: consecutive bytes of its staging buffer into a box of a buffer in its memory
     download,    ///< gpu: the other way
     compare,     ///< cpu: fails where a box of two buffers differs by more than the kernel's tolerance
+    check,       ///< cpu: fails where an element of a box is none that the operation's input may hold
 };
 std::string_view name_of(InstructionKind kind);
 
@@ -64,6 +65,7 @@ struct Instruction {
     Rank peer;                         ///< of a message
     int tag = 0;                       ///< unique among the messages of one program between two ranks
     std::size_t file_number = 0;       ///< read: input in the catalogue; write: output of the graph
+    std::size_t domain = 0;            ///< check: number in Operation::domains
     std::int64_t every = 0;            ///< write: rows of a series are (step + 1) / every - 1; 0: no series
     std::vector<InstructionId> after;  ///< predecessors, ascending, each once
 

@@ -7,6 +7,7 @@
 
 #include "plan/neighbours.hpp"
 #include "program/halo.hpp"
+#include "program/product_tiles.hpp"
 
 namespace maniple {
 
@@ -230,6 +231,11 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     }
     std::vector<Tile> tiles;
     for (const Share& share : shares) {
+        if (share.lane == LaneChoice::cpu_lane && !cuttable.contracted() && is_product(operation, share.box)) {
+            for (const Box& piece : product_tiles(graph, operation, share.box, choice.threads))
+                tiles.push_back({piece, 0, share.lane});
+            continue;
+        }
         const int index = cuttable.tile_index(share.box);
         if (index < 0) {
             tiles.push_back({share.box, 0, share.lane});

@@ -44,7 +44,7 @@ TEST(Description, CarriesTheTolerance) {
     EXPECT_FALSE(plain.tolerance.has_value());
     const KernelFile loose = parse("x[i] -> y[i]", "tolerance: 2.5\n" + rest);
     EXPECT_EQ(loose.tolerance, 2.5);
-    const std::string text = print_pack("p", {check_kernel(loose)}, {"checked"});
+    const std::string text = print_pack("p", {check_kernel(loose)}, {}, {"checked"});
     EXPECT_NE(text.find("1.000000, 1.000000, 2.500000, 0,"), std::string::npos);
 }
 
@@ -124,7 +124,7 @@ TEST(Description, ParameterOfATypeTellsOutputsApart) {
     ASSERT_TRUE(file.dtype);
     EXPECT_EQ(file.parameters.size(), 1u);  // what the code sees
     const TypedKernel kernel = check_kernel(file);
-    const std::string pack = print_pack("mine", {kernel}, {"checked"});
+    const std::string pack = print_pack("mine", {kernel}, {}, {"checked"});
     EXPECT_LT(pack.find("{\"a\", \"real\""), pack.find("{\"dtype\", \"dtype\", 1"));
 }
 
@@ -150,7 +150,7 @@ TEST(Description, PrintsTextsThatStandAlone) {
     for (const std::string& text : {print_cpp(kernel), print_checked(kernel)}) {
         EXPECT_EQ(text.find("#include"), std::string::npos);
     }
-    const std::string pack = print_pack("mine", {kernel}, {"checked", "v3"});
+    const std::string pack = print_pack("mine", {kernel}, {}, {"checked", "v3"});
     EXPECT_NE(pack.find("maniple_kernel_test_v3"), std::string::npos);
     EXPECT_NE(pack.find("extern \"C\" const maniple_pack maniple_pack_mine"), std::string::npos);
 }

@@ -15,7 +15,11 @@ import h5py
 import numpy
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import references
+try:
+    import references
+except ImportError:
+    print("SKIPPED: python3-scipy is not installed")
+    sys.exit(77)
 
 maniple, mpiexec, source = sys.argv[1:4]
 only = sys.argv[4:]
@@ -118,4 +122,4 @@ with tempfile.TemporaryDirectory(prefix="maniple-gallery-") as folder:
 for what in skipped:
     print("SKIPPED: " + what)
 print("%d failures, %d skipped" % (len(failures), len(skipped)))
-sys.exit(1 if failures else 77 if skipped and len(skipped) > 1 else 0)
+sys.exit(1 if failures else 77 if skipped else 0)

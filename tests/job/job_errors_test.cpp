@@ -108,8 +108,30 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"parameters: {p: {from: a.h5:/p, shape: [9223372036854775808]}}\n", 5, 41, "too large"},
                     Wrong{"parameters: {p: {fill: 1, shape: [4294967296, 4294967296]}}\n", 5, 34, "2^63 - 1"},
                     Wrong{"parameters: {p: {from: a.h5:/p, sha256: abc}}\n", 5, 41, "64 hexadecimal digits"},
-                    Wrong{"parameters: {p: {fill: 1, shape: [], sha256: " + digest + "}}\n", 5, 38,
-                          "come from a file"}));
+                    Wrong{"parameters: {p: {fill: 1, shape: [], sha256: " + digest + "}}\n", 5, 38, "come from a file"},
+                    Wrong{"parameters: {p: {fill: 1, shape: [], mask: fill}}\n", 5, 38, "come from a file"},
+                    Wrong{"parameters: {p: {fill: 1, shape: [], allow: [external]}}\n", 5, 38, "come from a file"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, mask: fil}}\n", 5, 39, "expected one of fill", "fill"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, mask: [fill]}}\n", 5, 39, "found a list"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, mask: true}}\n", 5, 39, "expected one of fill"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, mask: fill, dtype: i32}}\n", 5, 39, "dtype: f32 or f64"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, msak: fill}}\n", 5, 33, "unknown key 'msak'", "mask"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, allow: external}}\n", 5, 40, "a list like [external]"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, allow: [externl]}}\n", 5, 41, "found 'externl'", "external"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, allow: [external, external]}}\n", 5, 51, "twice"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, allow: [[external]]}}\n", 5, 41, "found a list"},
+                    Wrong{"parameters: {p: {from: a.h5:/p, alow: [external]}}\n", 5, 33, "unknown key 'alow'",
+                          "allow"}));
+
+TEST(JobErrorsOfInputs, MaskAndAllowAreKept) {
+    const Job job = parse_job(
+        "maniple: 1\nname: a\ninputs: {u: {from: a.h5:/u, mask: fill, dtype: f16}, v: {from: a.h5:/v, allow: "
+        "[external]}, w: {from: a.h5:/w, allow: []}}\noutputs: {u: o.h5:/u}\n",
+        "a.yaml");
+    EXPECT_TRUE(job.input("u")->mask_fill && !job.input("u")->allow_external);
+    EXPECT_TRUE(job.input("v")->allow_external && !job.input("v")->mask_fill);
+    EXPECT_FALSE(job.input("w")->allow_external);
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Fills, JobErrors,

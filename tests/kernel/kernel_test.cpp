@@ -93,7 +93,7 @@ public:
         description.tables = tables;
         description.table_count = 1;
     }
-    maniple_pack pack() const { return {MANIPLE_ABI_VERSION, 1, &kernel_}; }
+    maniple_pack pack() const { return {MANIPLE_ABI_VERSION, 1, &kernel_, 0, nullptr}; }
 
     maniple_kernel_description description;
     maniple_kernel_table table;

@@ -40,6 +40,32 @@ TEST(Signature, ConvolutionWithStride) {
     EXPECT_FALSE(signature.contracted_by_axis);
 }
 
+TEST(Signature, ParametersInSubscripts) {
+    const Signature signature =
+        parse_signature("x[n, stride*i+p-pad, j*dilation-2*shift+1], w[p] -> z[n, i, j] : sum(p)");
+    const Subscript& rows = signature.inputs[0].subscripts[1];
+    ASSERT_EQ(rows.terms.size(), 2u);
+    EXPECT_EQ(rows.terms[0].index, "i");
+    EXPECT_EQ(rows.terms[0].parameter, "stride");
+    EXPECT_EQ(rows.terms[1].index, "p");
+    EXPECT_TRUE(rows.terms[1].parameter.empty());
+    ASSERT_EQ(rows.parameter_offsets.size(), 1u);
+    EXPECT_EQ(rows.parameter_offsets[0].coefficient, -1);
+    EXPECT_EQ(rows.parameter_offsets[0].parameter, "pad");
+    EXPECT_EQ(rows.parameters(), (Names{"stride", "pad"}));
+    const Subscript& columns = signature.inputs[0].subscripts[2];
+    EXPECT_EQ(columns.terms[0].parameter, "dilation");
+    EXPECT_EQ(columns.parameter_offsets[0].coefficient, -2);
+    EXPECT_EQ(columns.offset, 1);
+    EXPECT_EQ(signature.index_names(), (Names{"n", "i", "j", "p"}));
+    EXPECT_TRUE(signature.may_leave());
+    EXPECT_FALSE(signature.has_halo());
+    EXPECT_FALSE(parse_signature("x[stride*i+p] -> z[i] : max(p)").may_leave());
+    EXPECT_TRUE(parse_signature("x[i-1] -> z[i]").may_leave());
+    EXPECT_EQ(signature.inputs[0].subscripts[0].index_alone(), "n");
+    EXPECT_EQ(rows.index_alone(), "");
+}
+
 TEST(Signature, Ellipses) {
     const Signature signature = parse_signature("x[...] -> y[...] : sum(axis)");
     EXPECT_TRUE(signature.inputs[0].has_ellipsis());
@@ -120,8 +146,12 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"x[i,k] -> y[i,k] : sum(k)", 15, "is contracted"}, Bad{"x[i] -> y[i] : sum(k)", 20, "no input has"},
         Bad{"x[i] -> y[i] : whole(k)", 22, "no access has"},
         Bad{"x[i,k] -> y[i] : sum(k), whole(k)", 32, "contracted and whole"},
-        Bad{"x[i,k] -> y[i]", 5, "is in no output"}, Bad{"x[i] -> y[i] : total(i)", 16, "unknown qualifier"},
-        Bad{"x[i] -> y[i] : sum(i), max(i)", 24, "one fold"}, Bad{"x[k] -> y[] : sum(k, k)", 22, "written twice"},
+        Bad{"x[i,k] -> y[i]", 5, "is in no output"}, Bad{"x[i*j] -> y[i, j]", 3, "both indices"},
+        Bad{"x[a*b*i] -> y[i]", 3, "at most one index and one parameter"},
+        Bad{"x[i+a*b] -> y[i]", 3, "product of parameters"}, Bad{"x[a*i+b*i] -> y[i]", 3, "twice in this subscript"},
+        Bad{"x[i+a*] -> y[i]", 7, "expected a subscript"}, Bad{"x[1000*1000*1000*i] -> y[i]", 3, "too large"},
+        Bad{"x[i] -> y[i] : total(i)", 16, "unknown qualifier"}, Bad{"x[i] -> y[i] : sum(i), max(i)", 24, "one fold"},
+        Bad{"x[k] -> y[] : sum(k, k)", 22, "written twice"},
         Bad{"x[i] -> y[i] : irregular, irregular", 27, "written twice"},
         Bad{"x[i, ...] -> y[..., i]", 6, "stands first"}, Bad{"x[..., ...] -> y[...]", 8, "stands first"},
         Bad{"x[..., i] -> y[i]", 14, "is in no output"}, Bad{"x[i] -> y[..., i]", 9, "no input has the '...'"},

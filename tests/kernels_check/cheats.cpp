@@ -134,11 +134,14 @@ struct Cheat {
                                                                                            declared,
                                                                                            counted,
                                                                                            -1,
+                                                                                           0,
                                                                                            1,
                                                                                            sets,
                                                                                            instruction_sets,
                                                                                            tables,
-                                                                                           nullptr} {}
+                                                                                           nullptr,
+                                                                                           nullptr,
+                                                                                           ""} {}
     Cheat(const Cheat&) = delete;
     Cheat& operator=(const Cheat&) = delete;
 
@@ -187,5 +190,5 @@ struct Descriptions {
 
 extern "C" {
 extern const maniple_pack maniple_pack_cheats;
-const maniple_pack maniple_pack_cheats = {MANIPLE_ABI_VERSION, count, descriptions.list};
+const maniple_pack maniple_pack_cheats = {MANIPLE_ABI_VERSION, count, descriptions.list, 0, nullptr};
 }

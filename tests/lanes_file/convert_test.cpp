@@ -56,5 +56,25 @@ TEST(Convert, Booleans) {
     EXPECT_EQ((converted<float, std::uint8_t>(DType::boolean, {0, 1}, DType::f32)), (std::vector<float>{0.f, 1.f}));
 }
 
+TEST(Convert, MaskedElementsBecomeNan) {
+    const double nan = std::nan("");
+    const std::vector<float> source = {1, -1e34F, 3, static_cast<float>(nan), -0.0F};
+    const std::vector<float> fills = {-1e34F, 0};
+    std::vector<double> target = {1, 2, 3, 4, 5};
+    const auto mask = [&](std::size_t fill_count, const float* values) {
+        mask_elements(DType::f32, reinterpret_cast<const std::byte*>(source.data()),
+                      reinterpret_cast<const std::byte*>(values), fill_count, DType::f64,
+                      reinterpret_cast<std::byte*>(target.data()), 5);
+    };
+    mask(0, fills.data());
+    EXPECT_EQ(target, (std::vector<double>{1, 2, 3, 4, 5}));
+    mask(2, fills.data());
+    EXPECT_TRUE(std::isnan(target[1]) && std::isnan(target[4]));
+    EXPECT_TRUE(target[0] == 1 && target[2] == 3 && target[3] == 4);
+    const auto not_a_number = static_cast<float>(nan);
+    mask(1, &not_a_number);
+    EXPECT_TRUE(std::isnan(target[3]));
+}
+
 }  // namespace
 }  // namespace maniple

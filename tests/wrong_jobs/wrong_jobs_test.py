@@ -50,6 +50,12 @@ def make_inputs(folder):
         file["compound"] = numpy.zeros(2, [("x", "f4"), ("y", "i4")])
         file["nine"] = numpy.zeros((1,) * 9, "f4")
         file.create_group("group")
+    with h5py.File(os.path.join(folder, "odd.h5"), "w") as file:
+        file.create_dataset("absurd", (1 << 40,), "f4", chunks=(1 << 20,))
+        file["link"] = h5py.ExternalLink("nowhere.h5", "/x")
+        layout = h5py.VirtualLayout((3,), "f4")
+        layout[:] = h5py.VirtualSource("nowhere.h5", "/x", shape=(3,))
+        file.create_virtual_dataset("virtual", layout)
     with h5py.File(os.path.join(folder, "foreign.h5"), "w") as file:
         file["precious"] = numpy.arange(3)
     with open(os.path.join(folder, "text.h5"), "w") as file:

@@ -6,7 +6,7 @@ namespace maniple {
 
 namespace {
 
-class CpuRunner final : public KernelRunner {
+class CpuRunner : public KernelRunner {
 public:
     explicit CpuRunner(std::string instruction_set) : set_(std::move(instruction_set)) {}
 
@@ -21,10 +21,15 @@ public:
 
     std::optional<std::string> run(const Operation& operation, std::span<const KernelTask> tasks) override {
         violation_ = 0;
-        const maniple_variant& code = *operation.kernel->variant(operation.types, set_);
+        const maniple_variant code = functions(operation);
         for (const KernelTask& task : tasks) run_task(operation, code, task);
         if (violation_ == 0) return std::nullopt;
         return "an access outside of tensor " + std::to_string(violation_) + " of a call (outputs come first)";
+    }
+
+protected:
+    virtual maniple_variant functions(const Operation& operation) const {
+        return *operation.kernel->variant(operation.types, set_);
     }
 
 private:
@@ -80,6 +85,37 @@ private:
     std::int32_t violation_ = 0;
 };
 
+/// Hand-written code where there is some, as the cpu lane runs it: a fold in one part from its inputs to its results.
+class FastRunner final : public CpuRunner {
+public:
+    using CpuRunner::CpuRunner;
+
+    std::string name() const override { return "fast"; }
+    bool can_run(const Kernel& kernel, std::size_t types) const override {
+        return kernel.fast_variant(types) != nullptr && open_fast_code(kernel).empty();
+    }
+    bool has_reference_bits(const Kernel& kernel, std::size_t types) const override {
+        return kernel.types[types].exact;
+    }
+    bool keeps_order() const override { return false; }
+
+    std::optional<std::string> run(const Operation& operation, std::span<const KernelTask> tasks) override {
+        const bool in_one_part = operation.kernel->is_fold() && tasks.size() == 2;
+        if (!in_one_part || functions(operation).compute == nullptr) return CpuRunner::run(operation, tasks);
+        const KernelTask whole{KernelTask::Kind::compute, tasks[0].points, tasks[1].writes, tasks[0].reads};
+        return CpuRunner::run(operation, std::span(&whole, 1));
+    }
+
+protected:
+    maniple_variant functions(const Operation& operation) const override {
+        maniple_variant functions = CpuRunner::functions(operation);
+        const maniple_fast_variant& fast = *operation.kernel->fast_variant(operation.types);
+        if (fast.compute != nullptr) functions.compute = fast.compute;
+        if (fast.accumulate != nullptr) functions.accumulate = fast.accumulate;
+        return functions;
+    }
+};
+
 }  // namespace
 
 std::vector<std::unique_ptr<KernelRunner>> cpu_runners() {
@@ -87,6 +123,7 @@ std::vector<std::unique_ptr<KernelRunner>> cpu_runners() {
     for (const char* set : {"checked", "base", "v2", "v3", "v4"}) {
         if (processor_runs(set)) runners.push_back(std::make_unique<CpuRunner>(set));
     }
+    runners.push_back(std::make_unique<FastRunner>("checked"));
     return runners;
 }
 

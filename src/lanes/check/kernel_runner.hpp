@@ -52,7 +52,7 @@ public:
     virtual std::optional<std::string> run(const Operation& operation, std::span<const KernelTask> tasks) = 0;
 };
 
-/// One for each instruction set that this processor runs, "checked" first.
+/// One for each instruction set that this processor runs, "checked" first, and "fast" for hand-written code.
 std::vector<std::unique_ptr<KernelRunner>> cpu_runners();
 
 }  // namespace maniple

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "graph/bind.hpp"
+#include "graph/call.hpp"
 
 namespace maniple {
 
@@ -26,20 +27,36 @@ public:
     }
 
     Sample make() {
-        draw_parameters();
+        constexpr int most_attempts = 2000;
         request_.kernel = &kernel_;
-        if (kernel_.signature.only_ellipses()) {
-            draw_ellipsis_shapes();
-        } else {
-            draw_named_shapes();
+        draw_call();
+        for (int attempt = 0; !bind() && attempt < most_attempts; ++attempt) {
+            special_ = false;
+            draw_call();
         }
-        bind();
+        MANIPLE_CHECK(!sample_.outputs.empty(), "no random call suits " + kernel_.name);
         draw_boundary();
         for (std::size_t i = 0; i < sample_.inputs.size(); ++i) draw_values(i);
         return std::move(sample_);
     }
 
 private:
+    /// Parameters and shapes, which may contradict what the kernel's description asks for.
+    void draw_call() {
+        sample_.parameters.clear();
+        sample_.operation.parameters.clear();
+        request_ = {};
+        request_.kernel = &kernel_;
+        draw_parameters();
+        if (kernel_.signature.only_ellipses()) {
+            draw_ellipsis_shapes();
+        } else {
+            draw_named_shapes();
+        }
+    }
+
+    bool is(Shapes shapes) const { return special_ && number_ == shapes; }
+
     // Parameters.
 
     bool is_halo(const std::string& name) const {
@@ -51,6 +68,12 @@ private:
         return false;
     }
 
+    /// Whether it is the extent of an index.
+    bool is_extent(const std::string& name) const {
+        return std::any_of(kernel_.rules.extents.begin(), kernel_.rules.extents.end(),
+                           [&](const KernelRules::Extent& extent) { return extent.formula.text == name; });
+    }
+
     double draw_real(const KernelParameter& parameter) {
         const double factors[] = {1, 0.5, 2, 0.75 + random_.unit() / 2};
         if (!parameter.required && parameter.default_value.real != 0)
@@ -60,6 +83,7 @@ private:
 
     std::int64_t draw_integer(const KernelParameter& parameter) {
         if (is_halo(parameter.name)) return random_.below(4);
+        if (is_extent(parameter.name)) return is(no_points) ? 0 : is(single_points) ? 1 : draw_extent(9);
         if (!parameter.required && random_.chance(50)) return parameter.default_value.integer;
         return 1 + random_.below(4);
     }
@@ -69,7 +93,9 @@ private:
         for (const KernelParameter& parameter : kernel_.parameters) {
             if (parameter.name == "keepdims" && kernel_.signature.contracted_by_axis) continue;
             maniple_parameter value{};
-            if (parameter.type == Type::real) {
+            if (parameter.value) {
+                value = computed_value(kernel_, parameter, sample_.operation.parameters);
+            } else if (parameter.type == Type::real) {
                 value.real = draw_real(parameter);
                 sample_.parameters += fmt::format(", {}={}", parameter.name, value.real);
             } else if (parameter.type == Type::integer || parameter.type == Type::boolean) {
@@ -95,11 +121,11 @@ private:
     Shape draw_shape(int rank) {
         constexpr std::int64_t most[] = {1, 300, 33, 9, 5, 4, 3, 3, 2};
         Shape shape(rank, 1);
-        if (number_ == single_points) return shape;
+        if (is(single_points)) return shape;
         for (int axis = 0; axis < rank; ++axis) shape[axis] = draw_extent(most[rank]);
         if (rank == 0) return shape;
-        if (number_ == no_points) shape[static_cast<int>(random_.below(rank))] = 0;
-        if (number_ == long_row) {
+        if (is(no_points)) shape[static_cast<int>(random_.below(rank))] = 0;
+        if (is(long_row)) {
             for (int axis = 0; axis + 1 < rank; ++axis) shape[axis] = std::min<std::int64_t>(shape[axis], 2);
             shape[rank - 1] = 515 + random_.below(99);
         }
@@ -137,6 +163,16 @@ private:
                 add("start", {random_.below(3)});
                 add("step", {1 + random_.below(3)});
                 break;
+            case Rearrangement::joined: {
+                if (shape.rank() == 0) shape.push_back(9);
+                const auto axis = static_cast<int>(random_.below(shape.rank()));
+                Shape second = shape;
+                second[axis] = random_.below(9);
+                request_.inputs[1] = second;
+                request_.inputs[2] = Shape(1, shape[axis] + second[axis]);
+                add("axis", {axis});
+                break;
+            }
             case Rearrangement::reshaped:
                 if (random_.chance(50)) {
                     add("shape", {element_count(shape)});
@@ -171,9 +207,9 @@ private:
         const int rank = std::min(free, static_cast<int>(random_.below(random_.chance(20) ? free + 1 : 3)));
         if (names == 0 || kernel_.signature.contracts_ellipsis) return draw_shape(rank);
         Shape shape(rank, 1);
-        if (number_ == single_points) return shape;
+        if (is(single_points)) return shape;
         for (int axis = 0; axis < rank; ++axis) shape[axis] = draw_extent(rank > 2 ? 2 : 3);
-        if (number_ == no_points && rank > 0 && random_.chance(50)) shape[0] = 0;
+        if (is(no_points) && rank > 0 && random_.chance(50)) shape[0] = 0;
         return shape;
     }
 
@@ -192,11 +228,12 @@ private:
         request_.axes_places.resize(request_.axes.size());
     }
 
-    std::int64_t halo_of(const Subscript& subscript) const {
+    /// 1 where there is no parameter.
+    std::int64_t value_of(const std::string& parameter) const {
         for (const auto& [name, value] : request_.integers) {
-            if (name == subscript.halo_parameter) return value;
+            if (name == parameter) return value;
         }
-        return subscript.halo;
+        return 1;
     }
 
     /// How long an axis must be for the points of `space`: no coordinate passes its end, but by a halo.
@@ -204,26 +241,38 @@ private:
     std::int64_t extent_of(const Subscript& subscript, const std::vector<std::string>& names, const Shape& space) {
         if (subscript.kind == Subscript::Kind::whole) return -1;
         std::int64_t last = subscript.offset;
+        for (const Subscript::ParameterOffset& each : subscript.parameter_offsets)
+            last += each.coefficient * value_of(each.parameter);
         for (const Subscript::Term& term : subscript.terms) {
             const auto index = std::find(names.begin(), names.end(), term.index) - names.begin();
             const std::int64_t most = std::max<std::int64_t>(space[static_cast<int>(index)] - 1, -1);
-            last += std::max<std::int64_t>(term.coefficient * most, 0);
-            if (subscript.terms.size() == 1 && term.coefficient == 1 && subscript.offset == 0) return most + 1;
+            last += std::max<std::int64_t>(term.coefficient * value_of(term.parameter) * most, 0);
+            if (!subscript.index_alone().empty()) return most + 1;
         }
         return std::max<std::int64_t>(last + 1, 0);
     }
 
-    std::int64_t draw_whole_extent() {
-        return number_ == single_points || number_ == no_points ? 1 : 1 + random_.below(12);
+    /// Whether an input or a rule gives index `name` its extent.
+    bool has_extent(const std::string& name) const {
+        if (kernel_.rules.extent_of(name) != nullptr) return true;
+        for (const Access& access : kernel_.signature.inputs) {
+            for (const Subscript& subscript : access.subscripts) {
+                if (subscript.index_alone() == name) return true;
+            }
+        }
+        return false;
     }
+
+    std::int64_t draw_whole_extent() { return is(single_points) || is(no_points) ? 1 : 1 + random_.below(12); }
 
     void draw_named_shapes() {
         const Signature& signature = kernel_.signature;
         const std::vector<std::string> names = signature.index_names();
         const Shape space = draw_shape(static_cast<int>(names.size()));
         const Shape leading = draw_leading(names.size());
-        for (std::size_t i = 0; i < names.size(); ++i)
-            request_.extents.emplace_back(names[i], space[static_cast<int>(i)]);
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (!has_extent(names[i])) request_.extents.emplace_back(names[i], space[static_cast<int>(i)]);
+        }
         for (const std::string& input : signature.input_names()) {
             Shape shape;
             bool leads = false;
@@ -244,7 +293,8 @@ private:
         }
     }
 
-    void bind() {
+    /// False if the call is refused, as the maximum of nothing is.
+    bool bind() {
         const std::size_t inputs = request_.inputs.size();
         request_.input_places.resize(inputs);
         request_.input_texts = kernel_.signature.input_names();
@@ -252,26 +302,22 @@ private:
         Binding binding;
         try {
             binding = bind_signature(request_);
-        } catch (const JobError&) {  // the maximum of nothing
-            for (Shape& shape : request_.inputs) {
-                for (int axis = 0; axis < shape.rank(); ++axis) shape[axis] = std::max<std::int64_t>(shape[axis], 1);
-            }
-            for (auto& [name, extent] : request_.extents) extent = std::max<std::int64_t>(extent, 1);
-            binding = bind_signature(request_);
-        }
+        } catch (const JobError&) { return false; }
         sample_.operation.bound = std::move(binding.signature);
         sample_.inputs = request_.inputs;
         sample_.outputs = std::move(binding.outputs);
         for (std::size_t i = 0; i < sample_.inputs.size(); ++i) sample_.operation.inputs.push_back(TensorId(i));
         for (std::size_t i = 0; i < sample_.outputs.size(); ++i) sample_.operation.outputs.push_back(TensorId(i));
+        sample_.operation.domains = std::move(binding.domains);
+        return true;
     }
 
     // Numbers.
 
     /// Also `none`: any number beyond the edge.
     void draw_boundary() {
-        if (!kernel_.signature.has_halo()) return;
-        const auto rule = static_cast<Boundary>(number_ % 4);
+        if (!kernel_.signature.may_leave()) return;
+        const auto rule = kernel_.rules.boundary.value_or(static_cast<Boundary>(number_ % 4));
         sample_.operation.boundary.assign(max_rank, rule);
         sample_.parameters += fmt::format(", boundary={}", rule == Boundary::none ? "any" : name_of(rule));
     }
@@ -303,6 +349,10 @@ private:
 
     void draw_element(std::size_t input, Spread spread, std::byte* to) {
         const DType type = types_.inputs[input];
+        for (const ElementDomain& domain : sample_.operation.domains) {
+            if (domain.argument != static_cast<int>(input) || domain.from >= domain.to) continue;
+            return store_integer(type, domain.from + random_.below(domain.to - domain.from), to);
+        }
         const std::int64_t end = is_floating(type) ? 0 : positions();
         if (end > 0) return store_integer(type, random_.below(end), to);
         store_random(type, spread, random_, to);
@@ -357,6 +407,7 @@ private:
     const Kernel& kernel_;
     const KernelTypes& types_;
     int number_;
+    bool special_ = true;  ///< what the number asks for has not been refused
     Random& random_;
     BindRequest request_;
     Sample sample_;

@@ -8,6 +8,8 @@
 #include <variant>
 
 #include "lanes/arguments.hpp"
+#include "lanes/cpu/fold_pieces.hpp"
+#include "lanes/domain.hpp"
 #include "lanes/elements.hpp"
 #include "lanes/generate.hpp"
 #include "program/throughput.hpp"
@@ -23,15 +25,18 @@ struct KernelCall {
     maniple_function function = nullptr;
     maniple_call call{};
     std::vector<maniple_tensor> tensors;
+    int scratch = -1;  ///< the tensor that is a state in the worker's own memory
 
-    void run(const std::vector<maniple_parameter>& parameters) {
+    void run(const std::vector<maniple_parameter>& parameters, std::byte* states) {
+        if (scratch >= 0) tensors[static_cast<std::size_t>(scratch)].data = states;
         call.tensors = tensors.data();
         call.parameters = parameters.data();
         function(&call);
     }
 };
 
-/// The functions of one instruction, in order: init and accumulate; init and merge after merge; or one alone.
+/// The functions of one instruction, in order: init and accumulate; init and merge after merge; of a fold computed wholly
+/// init, accumulate and finish of one piece after the other; or one alone.
 struct KernelWork {
     const Operation* operation = nullptr;
     std::vector<KernelCall> calls;
@@ -87,7 +92,18 @@ struct CompareWork {
     }
 };
 
-using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork>;
+/// Elements of an input before they are used.
+struct CheckWork {
+    const Graph* graph = nullptr;
+    const Operation* operation = nullptr;
+    std::size_t domain = 0;
+    ConstBlock elements;
+    Box box;
+
+    void run() const { check_domain(*graph, *operation, operation->domains[domain], elements, box); }
+};
+
+using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork, CheckWork>;
 
 }  // namespace
 
@@ -95,7 +111,7 @@ using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork>;
 class CpuProgram final : public LaneProgram {
 public:
     CpuProgram(CpuLane& lane, const Program& program)
-        : lane_(lane), program_(program), work_(program.instructions.size()) {
+        : lane_(lane), program_(program), work_(program.instructions.size()), scratch_(lane.activity_.size()) {
         for (std::size_t i = 0; i < program.instructions.size(); ++i) {
             const Instruction& instruction = program.instructions[i];
             const LaneKind kind = lane.imitated_gpu_ < 0 ? LaneKind::cpu : LaneKind::gpu;
@@ -106,6 +122,7 @@ public:
             const bool mine = chunk.lane == LaneKind::cpu || chunk.lane == LaneKind::gpu;
             chunk_work_.push_back(mine ? work_of(lane.graph_, program, chunk) : std::vector<ChunkWork>{});
         }
+        for (HostBytes& bytes : scratch_) bytes = HostBytes(scratch_bytes_);
     }
 
     void submit(ChunkId chunk, const Execution&, Completion& done) override {
@@ -133,6 +150,7 @@ private:
             case InstructionKind::download: return resolve_packing(instruction);
             case InstructionKind::fill: return resolve_fill(instruction);
             case InstructionKind::compare: return resolve_compare(instruction);
+            case InstructionKind::check: return resolve_check(instruction);
             case InstructionKind::compute: return resolve_compute(instruction);
             case InstructionKind::accumulate: return resolve_accumulate(instruction);
             case InstructionKind::merge: return resolve_merge(instruction);
@@ -185,12 +203,32 @@ private:
                            read_only(lane_.arena_.block(instruction.reads[1].buffer)), instruction.box};
     }
 
+    Work resolve_check(const Instruction& instruction) {
+        return CheckWork{&lane_.graph_, &operation_of(instruction), instruction.domain,
+                         read_only(lane_.arena_.block(instruction.reads[0].buffer)), instruction.box};
+    }
+
     const Operation& operation_of(const Instruction& instruction) const { return lane_.graph_[instruction.operation]; }
 
     const maniple_variant& variant_of(const Operation& operation) const {
         const maniple_variant* variant = operation.kernel->variant(operation.types, lane_.instruction_set_);
         MANIPLE_CHECK(variant != nullptr, operation.kernel->name + " is not built for " + lane_.instruction_set_);
         return *variant;
+    }
+
+    /// The hand-written functions of an operation that can run here; null: there are none.
+    const maniple_fast_variant* fast_of(const Operation& operation) const {
+        const maniple_fast_variant* fast = operation.kernel->fast_variant(operation.types);
+        const bool usable = lane_.uses_fast_code_ && fast != nullptr && open_fast_code(*operation.kernel).empty();
+        return usable ? fast : nullptr;
+    }
+    maniple_function compute_of(const Operation& operation) const {
+        const maniple_fast_variant* const fast = fast_of(operation);
+        return fast != nullptr && fast->compute != nullptr ? fast->compute : variant_of(operation).compute;
+    }
+    maniple_function accumulate_of(const Operation& operation) const {
+        const maniple_fast_variant* const fast = fast_of(operation);
+        return fast != nullptr && fast->accumulate != nullptr ? fast->accumulate : variant_of(operation).accumulate;
     }
 
     maniple_tensor state(const Operation& operation, const Argument& argument) {
@@ -215,10 +253,37 @@ private:
 
     Work resolve_compute(const Instruction& instruction) {
         const Operation& operation = operation_of(instruction);
-        KernelCall call{variant_of(operation).compute, call_over(operation, instruction.box), {}};
+        const maniple_function compute = compute_of(operation);
+        if (compute == nullptr) return resolve_whole_fold(instruction);
+        KernelCall call{compute, call_over(operation, instruction.box), {}};
         add_outputs(instruction, call);
         add_inputs(instruction, operation.outputs.size(), call);
         return KernelWork{&operation, {call}};
+    }
+
+    /// A fold whose states nobody else sees: they live in the worker's scratch, a piece at a time.
+    Work resolve_whole_fold(const Instruction& instruction) {
+        constexpr std::int64_t most_scratch = 256 * 1024;  // half of a typical second-level cache of one core
+        const Operation& operation = operation_of(instruction);
+        const maniple_variant& functions = variant_of(operation);
+        KernelWork work{&operation, {}};
+        for (const FoldPiece& piece :
+             fold_pieces(operation, instruction.box, std::max(most_scratch / functions.state_bytes, std::int64_t{1}))) {
+            const auto state_bytes = static_cast<std::size_t>(functions.state_bytes);
+            const maniple_tensor states = state_view(operation, Block{nullptr, state_bytes, piece.states}, 0);
+            const auto bytes = static_cast<std::size_t>(piece.states.volume()) * state_bytes;
+            scratch_bytes_ = std::max(scratch_bytes_, bytes);
+            const Box results = state_points(operation, piece.points);
+            KernelCall init{functions.init, call_over(operation, results), {states}, 0};
+            KernelCall accumulate{accumulate_of(operation), call_over(operation, piece.points), {states}, 0};
+            add_inputs(instruction, operation.outputs.size(), accumulate);
+            KernelCall finish{functions.finish, call_over(operation, results), {}};
+            add_outputs(instruction, finish);
+            finish.scratch = static_cast<int>(finish.tensors.size());
+            finish.tensors.push_back(states);
+            work.calls.insert(work.calls.end(), {init, accumulate, finish});
+        }
+        return work;
     }
 
     /// The points of the states that a box of points accumulates into: contracted indices at [0, 1).
@@ -239,7 +304,7 @@ private:
     Work resolve_accumulate(const Instruction& instruction) {
         const Operation& operation = operation_of(instruction);
         const maniple_tensor target = state(operation, instruction.arguments[0]);
-        KernelCall call{variant_of(operation).accumulate, call_over(operation, instruction.box), {target}};
+        KernelCall call{accumulate_of(operation), call_over(operation, instruction.box), {target}};
         add_inputs(instruction, 1, call);
         return KernelWork{&operation, {init_call(instruction, target), call}};
     }
@@ -264,9 +329,10 @@ private:
         return KernelWork{&operation, {call}};
     }
 
-    static void run(Work& work) {
+    void run(Work& work) {
         if (KernelWork* kernel = std::get_if<KernelWork>(&work)) {
-            for (KernelCall& call : kernel->calls) call.run(kernel->operation->parameters);
+            std::byte* const states = scratch_[static_cast<std::size_t>(this_worker)].data();
+            for (KernelCall& call : kernel->calls) call.run(kernel->operation->parameters, states);
         } else if (const MoveWork* move = std::get_if<MoveWork>(&work)) {
             if (move->zero) {
                 zero_box(move->to, move->target);
@@ -275,6 +341,8 @@ private:
             }
         } else if (const CompareWork* compare = std::get_if<CompareWork>(&work)) {
             compare->run();
+        } else if (const CheckWork* check = std::get_if<CheckWork>(&work)) {
+            check->run();
         } else {
             const FillWork& fill = std::get<FillWork>(work);
             generate(*fill.tensor, fill.target, fill.to);
@@ -285,11 +353,14 @@ private:
     const Program& program_;
     std::vector<Work> work_;                          ///< by InstructionId
     std::vector<std::vector<ChunkWork>> chunk_work_;  ///< by ChunkId
+    std::size_t scratch_bytes_ = 0;
+    std::vector<HostBytes> scratch_;  ///< by worker: states of folds that one instruction computes
 };
 
-CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu)
+CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu,
+                 bool uses_fast_code)
     : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), imitated_gpu_(imitated_gpu),
-      activity_(static_cast<std::size_t>(threads)),
+      uses_fast_code_(uses_fast_code), activity_(static_cast<std::size_t>(threads)),
       times_(static_cast<std::size_t>(threads), WorkTimes(graph.operations.size())) {}
 
 CpuLane::~CpuLane() = default;

@@ -14,7 +14,9 @@ class CpuLane final : public Lane {
 public:
     /// Borrows both. `instruction_set` is one that choose_instruction_set() gave; `threads` may submit at once.
     /// With `imitated_gpu` it carries out the instructions of that gpu lane instead, on buffers that the arena holds.
-    CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu = -1);
+    /// Without `uses_fast_code` it runs generated code alone.
+    CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu = -1,
+            bool uses_fast_code = true);
     ~CpuLane() override;
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
@@ -32,6 +34,7 @@ private:
     Arena& arena_;
     std::string instruction_set_;
     int imitated_gpu_;
+    bool uses_fast_code_;
     std::vector<Activity> activity_;  ///< by worker
     std::vector<WorkTimes> times_;    ///< likewise
 };

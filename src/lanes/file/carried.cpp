@@ -4,12 +4,15 @@
 #include <hdf5_hl.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <set>
 
+#include "lanes/file/convert.hpp"
 #include "lanes/file/hdf5_types.hpp"
 #include "lanes/file/input_dataset.hpp"
 #include "lanes/file/output_content.hpp"
+#include "lanes/file/shield.hpp"
 #include "lanes/file/slice.hpp"
 
 namespace maniple {
@@ -72,20 +75,27 @@ bool copy_attribute(hid_t from, const std::string& name, hid_t to) {
     return true;
 }
 
-/// Copies `_FillValue` or `missing_value` in the type of the output, as netCDF wants it. False where that would be
-/// another value: an integer for a float.
-bool copy_missing_value(hid_t from, const std::string& name, hid_t to, DType dtype) {
+/// Copies `_FillValue` or `missing_value` in the type of the output, as netCDF wants it; `masked`: as NaN, which is what
+/// such elements were read as. False where that would be another value: an integer for a float.
+bool copy_missing_value(hid_t from, const std::string& name, hid_t to, DType dtype, bool masked) {
     const hdf5::Handle source(H5Aopen(from, name.c_str(), H5P_DEFAULT), H5Aclose, "opening an attribute");
     const hdf5::Handle type(H5Aget_type(source), H5Tclose, "reading an attribute");
     const hdf5::Handle space(H5Aget_space(source), H5Sclose, "reading an attribute");
     const H5T_class_t wanted = is_floating(dtype) ? H5T_FLOAT : H5T_INTEGER;
-    if (dtype == DType::boolean || H5Tget_class(type) != wanted || H5Sget_simple_extent_npoints(space) != 1)
-        return false;
+    const bool readable = H5Tget_class(type) == wanted && H5Sget_simple_extent_npoints(space) == 1;
+    const bool as_nan = masked && is_floating(dtype);
+    if (dtype == DType::boolean || (!readable && !as_nan)) return false;
     const hdf5::Handle target_type = hdf5::type_of(dtype);
     std::byte value[8] = {};
-    hdf5::check(H5Aread(source, target_type, value), "reading an attribute");
-    const hdf5::Handle target(H5Acreate2(to, name.c_str(), target_type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose,
-                              "creating an attribute");
+    if (as_nan) {
+        const double nan = std::numeric_limits<double>::quiet_NaN();
+        convert_elements(DType::f64, reinterpret_cast<const std::byte*>(&nan), dtype, value, 1);
+    } else {
+        hdf5::check(H5Aread(source, target_type, value), "reading an attribute");
+    }
+    const hdf5::Handle one = hdf5::space_of(Shape{1});
+    const hdf5::Handle target(H5Acreate2(to, name.c_str(), target_type, as_nan ? one : space, H5P_DEFAULT, H5P_DEFAULT),
+                              H5Aclose, "creating an attribute");
     hdf5::check(H5Awrite(target, target_type, value), "writing an attribute");
     return true;
 }
@@ -181,6 +191,7 @@ struct CarriedMetadata::State {
         InputDataset data;
         Selection selection;
         std::string name;  ///< for notices
+        bool masked = false;
     };
     struct Stored {  ///< a scale that the output file has
         std::string group, name, path;
@@ -194,13 +205,22 @@ struct CarriedMetadata::State {
     std::vector<Stored> stored;
     std::map<std::pair<std::string, std::int64_t>, std::string> nameless;  ///< paths by group and length
 
+    /// For all that is done with what an input's file holds.
+    CrashNotice notice_for(int input) const {
+        const FileReference& from = *inputs.at(static_cast<std::size_t>(input))->from;
+        return CrashNotice(from.path, from.place);
+    }
+
     const Source& source(int input) {
         auto found = sources.find(input);
         if (found != sources.end()) return found->second;
-        const FileReference& from = *inputs.at(static_cast<std::size_t>(input))->from;
+        const InputSpec& spec = *inputs.at(static_cast<std::size_t>(input));
+        const FileReference& from = *spec.from;
+        const External external = spec.allow_external ? External::allowed : External::refused;
         auto file = files.find(from.path);
         if (file == files.end()) file = files.emplace(from.path, open_input_file(from.path, from.place)).first;
-        Source opened{open_input_dataset(file->second, from.path, from.dataset, from.place), {}, {}};
+        Source opened{
+            open_input_dataset(file->second, from.path, from.dataset, from.place, external), {}, {}, spec.mask_fill};
         opened.selection = select(opened.data.shape, from.slice, from.place);
         opened.name = fmt::format("'{}' of '{}'", from.dataset, from.file);
         return sources.emplace(input, std::move(opened)).first->second;
@@ -223,7 +243,7 @@ struct CarriedMetadata::State {
     static bool carry_attribute(const Source& from, const std::string& name, hid_t to, DType dtype) {
         const bool in_type_of_data = name == "_FillValue" || name == "missing_value";
         try {
-            return in_type_of_data ? copy_missing_value(from.data.dataset, name, to, dtype)
+            return in_type_of_data ? copy_missing_value(from.data.dataset, name, to, dtype, from.masked)
                                    : copy_attribute(from.data.dataset, name, to);
         } catch (const hdf5::Failure& failure) {
             if (failure.system_error() != 0) throw;
@@ -259,6 +279,7 @@ struct CarriedMetadata::State {
     bool carry_axis(const OutputDataset& output, int axis, hid_t file) {
         std::optional<ScalePart> part;
         const ScaleOrigin& origin = output.scales[static_cast<std::size_t>(axis)];
+        const CrashNotice notice = notice_for(origin.input);
         try {
             part = find_scale(origin, output.shape[axis]);
         } catch (const std::exception& error) {
@@ -297,6 +318,7 @@ CarriedMetadata::~CarriedMetadata() = default;
 
 void CarriedMetadata::carry_attributes(const OutputDataset& output, hid_t dataset) {
     if (output.attributes_from < 0) return;
+    const CrashNotice notice = state_->notice_for(output.attributes_from);
     const State::Source* from = nullptr;
     std::vector<std::string> names;
     try {

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "lanes/file/files.hpp"
+#include "lanes/file/fill_values.hpp"
 #include "lanes/file/input_dataset.hpp"
 #include "lanes/file/sha256.hpp"
 #include "lanes/file/shield.hpp"
@@ -23,11 +24,13 @@ public:
     InputFacts read(const InputSpec& input) {
         const FileReference& from = *input.from;
         const hdf5::Handle& file = open(from);
-        const InputDataset data = open_input_dataset(file, from.path, from.dataset, from.place);
+        const InputDataset data = open_input_dataset(file, from.path, from.dataset, from.place,
+                                                     input.allow_external ? External::allowed : External::refused);
         const Selection selection = select(data.shape, from.slice, from.place);
         InputFacts facts{input.name, selection.shape(), data.dtype, data.chunk, data.shape};
         check_shape(input, facts);
         check_digest(input);
+        check_mask(input, data);
         return facts;
     }
 
@@ -47,6 +50,17 @@ private:
                         fmt::format("'{}' of '{}' has the shape {}{}, not [{}]", input.from->dataset, input.from->path,
                                     to_string(facts.shape), input.from->slice.empty() ? "" : " after slicing",
                                     fmt::join(*input.shape, ", ")));
+    }
+
+    static void check_mask(const InputSpec& input, const InputDataset& data) {
+        if (!input.mask_fill) return;
+        if (!input.dtype && !is_floating(data.dtype)) {
+            throw JobError(input.mask_place,
+                           fmt::format("'mask: fill' makes elements NaN, which {}, the type of '{}', cannot hold: "
+                                       "write dtype: f32 or f64",
+                                       name_of(data.dtype), input.from->dataset));
+        }
+        fill_values_of(data.dataset, data.dtype, subject_of(*input.from), input.mask_place);
     }
 
     void check_digest(const InputSpec& input) {
@@ -92,6 +106,7 @@ Catalogue read_file(const std::vector<const InputSpec*>& inputs) {
     CatalogueReader reader;
     for (const InputSpec* input : inputs) {
         const FileReference& from = *input->from;
+        still_working();
         try {
             catalogue.inputs.push_back(reader.read(*input));
         } catch (const Error& error) {

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/error.hpp"
 #include "tensor/half.hpp"
 
 namespace maniple {
@@ -81,7 +82,37 @@ std::int64_t with_type(DType type, Visit&& visit) {
     return 0;
 }
 
+template <class Value>
+bool same_value(Value a, Value b) {
+    if constexpr (std::is_floating_point_v<Value>) return a == b || (std::isnan(a) && std::isnan(b));
+    return a == b;
+}
+
+template <class From, class To>
+void mask_all(const std::byte* source, const std::byte* fills, std::size_t fill_count, std::byte* target,
+              std::int64_t count) {
+    To nan{};
+    convert_value(std::numeric_limits<double>::quiet_NaN(), nan);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const auto value = load<From>(source + i * static_cast<std::int64_t>(sizeof(From)));
+        bool masked = false;
+        for (std::size_t k = 0; k < fill_count; ++k) masked |= same_value(value, load<From>(fills + k * sizeof(From)));
+        if (masked) std::memcpy(target + i * static_cast<std::int64_t>(sizeof(To)), &nan, sizeof nan);
+    }
+}
+
 }  // namespace
+
+void mask_elements(DType from, const std::byte* source, const std::byte* fills, std::size_t fill_count, DType to,
+                   std::byte* target, std::int64_t count) {
+    MANIPLE_CHECK(is_floating(to), "NaN for elements of type " + std::string(name_of(to)));
+    with_type(from, [&](auto stored) {
+        return with_type(to, [&](auto wanted) -> std::int64_t {
+            mask_all<decltype(stored), decltype(wanted)>(source, fills, fill_count, target, count);
+            return 0;
+        });
+    });
+}
 
 std::int64_t convert_elements(DType from, const std::byte* source, DType to, std::byte* target, std::int64_t count) {
     return with_type(from, [&](auto stored) {

@@ -14,4 +14,9 @@ namespace maniple {
 /// elements from there on are not converted. Requires: the ranges do not overlap.
 std::int64_t convert_elements(DType from, const std::byte* source, DType to, std::byte* target, std::int64_t count);
 
+/// Makes NaN each of `count` elements of `target` (of type `to`) whose element of `source` (of type `from`) equals one of
+/// the `fill_count` elements of `fills`, also of type `from`; a NaN equals a NaN. Requires: `to` is a floating type.
+void mask_elements(DType from, const std::byte* source, const std::byte* fills, std::size_t fill_count, DType to,
+                   std::byte* target, std::int64_t count);
+
 }  // namespace maniple

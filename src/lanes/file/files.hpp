@@ -16,7 +16,8 @@
 namespace maniple {
 
 /// Reads the facts of every file input of `job`. Opens each file once; refuses external links, virtual data sets
-/// and external raw storage; checks declared extents against overflow and against the file's size.
+/// and external raw storage that the input does not allow or that are not whole; checks declared extents against
+/// overflow and against the file's size.
 /// Call on one rank. Threads: no other HDF5 call at the same time (the parallel library is not thread-safe).
 /// Errors: DataError at the input's place, all of them at once; JobError for a slice that does not fit the rank.
 Catalogue read_catalogue(const Job& job);

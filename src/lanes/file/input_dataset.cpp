@@ -12,6 +12,8 @@
 
 #include "base/text.hpp"
 #include "lanes/file/hdf5_types.hpp"
+#include "lanes/file/shield.hpp"
+#include "lanes/file/storage.hpp"
 
 namespace maniple {
 namespace {
@@ -40,19 +42,6 @@ std::string kind_of_file(const std::string& path) {
         return "is a classic netCDF file, not HDF5: convert it with 'nccopy -k nc4 OLD NEW'";
     }
     return "is not an HDF5 file, or it is damaged or was never closed";
-}
-
-herr_t refuse_external_link(const char*, const char*, const char* file, const char* object, unsigned*, hid_t,
-                            void* data) {
-    *static_cast<std::string*>(data) = fmt::format("external link to {}:{}", file, object);
-    return -1;
-}
-
-/// A property list of class `kind` (link or data set access) with which external links fail and name their target.
-hdf5::Handle access_without_external_links(hid_t kind, std::string& external_target) {
-    hdf5::Handle access(H5Pcreate(kind), H5Pclose, "making a property list");
-    hdf5::check(H5Pset_elink_cb(access, refuse_external_link, &external_target), "refusing external links");
-    return access;
 }
 
 herr_t collect_name(hid_t, const char* name, const H5L_info_t*, void* data) {
@@ -89,49 +78,6 @@ bool links_exist(hid_t file, const std::string& name, hid_t access) {
     }
 }
 
-std::string refuse_layout(hid_t properties) {
-    if (H5Pget_layout(properties) == H5D_VIRTUAL) {
-        return "is a virtual data set, whose sources HDF5 replaces silently by fill values when they are missing: "
-               "copy it to a plain one";
-    }
-    if (hdf5::check(H5Pget_external_count(properties), "reading the layout") > 0) {
-        return "keeps its data in another file (external raw storage), which maniple does not follow";
-    }
-    const auto filters = hdf5::check(H5Pget_nfilters(properties), "reading the filters");
-    for (unsigned i = 0; i < static_cast<unsigned>(filters); ++i) {
-        unsigned flags = 0, configuration = 0;
-        std::size_t values = 0;
-        char name[64] = {};
-        const H5Z_filter_t filter =
-            H5Pget_filter2(properties, i, &flags, &values, nullptr, sizeof name, name, &configuration);
-        hdf5::check(filter, "reading a filter");
-        if (H5Zfilter_avail(filter) <= 0) {
-            return fmt::format("is compressed with filter {} ('{}'), which this HDF5 library does not have",
-                               static_cast<int>(filter), name);
-        }
-    }
-    return {};
-}
-
-/// What is wrong with the extents, or "": data that the file claims to hold as they are must fit into it.
-std::string refuse_extents(hid_t dataset, hid_t properties, const Shape& shape, std::size_t element_bytes,
-                           std::int64_t file_bytes) {
-    const std::int64_t bytes = checked_bytes(shape, static_cast<std::int64_t>(element_bytes));
-    if (bytes < 0) return fmt::format("declares the shape {}, more bytes than 2^63 - 1", to_string(shape));
-    const H5D_layout_t layout = H5Pget_layout(properties);
-    if (layout == H5D_CHUNKED || bytes == 0) return {};
-    const haddr_t offset = H5Dget_offset(dataset);
-    if (layout == H5D_CONTIGUOUS && offset == HADDR_UNDEF) return {};  // never written: fill values
-    const hsize_t stored = H5Dget_storage_size(dataset);
-    const auto needed = static_cast<hsize_t>(bytes), available = static_cast<hsize_t>(file_bytes);
-    const bool beyond_end = layout == H5D_CONTIGUOUS && (offset > available || needed > available - offset);
-    if (stored < needed || needed > available || beyond_end) {
-        return fmt::format("declares the shape {}, {}, but the file has only {}", to_string(shape), format_bytes(bytes),
-                           format_bytes(file_bytes));
-    }
-    return {};
-}
-
 Shape chunk_of(hid_t properties, int rank) {
     if (H5Pget_layout(properties) != H5D_CHUNKED) return {};
     std::vector<hsize_t> sizes(static_cast<std::size_t>(rank));
@@ -143,15 +89,92 @@ Shape chunk_of(hid_t properties, int rank) {
 
 /// Opens the data set with a chunk cache that holds more than one chunk of usual size, so that boxes whose borders
 /// are not the chunks' do not decompress twice.
-hdf5::Handle open_dataset(hid_t file, const std::string& name) {
-    std::string external_target;
-    const hdf5::Handle access = access_without_external_links(H5P_DATASET_ACCESS, external_target);
+hdf5::Handle open_dataset(hid_t file, const std::string& name, ExternalLinks& links) {
+    const hdf5::Handle access = links.access(H5P_DATASET_ACCESS);
     hdf5::check(H5Pset_chunk_cache(access, 12'421, chunk_cache_bytes, 1.0), "setting the chunk cache");
     return hdf5::Handle(H5Dopen2(file, name.c_str(), access), H5Dclose, "opening '" + name + "'");
 }
 
-InputDataset describe_dataset(hid_t file, const std::string& name, const std::string& subject, const Place& place) {
-    InputDataset result{open_dataset(file, name), {}, {}, {}};
+InputDataset open_following(hid_t file, const std::string& path, const std::string& name, const Place& place,
+                            Following& following);
+
+/// The extents of a source of a virtual data set in `parent`, which must be there and readable.
+Shape shape_of_source(hid_t parent, const VirtualSource& source, const Place& place, Following& following) {
+    constexpr int deepest = 8;
+    const bool same_file = source.file == ".";
+    const std::string parent_path = file_name_of(parent);
+    const std::string path = same_file ? parent_path : find_beside(parent_path, source.file, "HDF5_VDS_PREFIX");
+    if (path.empty()) throw hdf5::Failure(fmt::format("there is no file '{}', a source of it", source.file), 0);
+    const auto key = std::make_pair(path, source.dataset);
+    const auto known = following.sources.find(key);
+    if (known != following.sources.end()) {
+        if (known->second) return *known->second;
+        throw hdf5::Failure(fmt::format("'{}' of '{}' is a source of itself", source.dataset, path), 0);
+    }
+    if (following.depth == deepest) throw hdf5::Failure("its sources have sources too many times over", 0);
+    following.sources[key] = std::nullopt;
+    still_working();
+    ++following.depth;
+    const hdf5::Handle file =
+        same_file ? hdf5::Handle(H5Iget_file_id(parent), H5Fclose, "reopening the file") : open_input_file(path, place);
+    const std::int64_t bytes = size_of_open_file(file);
+    const Shape shape = open_following(file, path, source.dataset, place, following).shape;
+    --following.depth;
+    following.files.push_back({path, bytes});
+    following.sources[key] = shape;
+    return shape;
+}
+
+/// Opens every source of the virtual data set: HDF5 would replace what is missing silently by fill values.
+/// Returns the number of elements that they give, at most.
+hsize_t check_sources(hid_t dataset, hid_t properties, const Place& place, Following& following) {
+    hsize_t points = 0;
+    for (const VirtualSource& source : virtual_sources(properties)) {
+        const Shape shape = shape_of_source(dataset, source, place, following);
+        bool enough = source.whole ? element_count(shape) == source.points
+                                   : source.points == 0 || source.used.rank() == shape.rank();
+        for (int axis = 0; enough && axis < source.used.rank(); ++axis) enough = source.used[axis] <= shape[axis];
+        if (!enough) {
+            throw hdf5::Failure(fmt::format("it takes more of '{}' of '{}' than its shape {} has", source.dataset,
+                                            source.file, to_string(shape)),
+                                0);
+        }
+        if (__builtin_add_overflow(points, static_cast<hsize_t>(source.points), &points)) return HSIZE_UNDEF;
+    }
+    return points;
+}
+
+/// What is wrong with how the data set is stored, or "".
+std::string refuse_storage(const InputDataset& data, hid_t type, hid_t properties, const Place& place,
+                           Following& following) {
+    std::string wrong = filter_problem(properties);
+    if (!wrong.empty()) return wrong;
+    const std::size_t element_bytes = H5Tget_size(type);
+    hsize_t held_elsewhere = 0;
+    if (H5Pget_layout(properties) == H5D_VIRTUAL) {
+        wrong = refuse_virtual(following.external);
+        if (!wrong.empty()) return wrong;
+        const hsize_t points = check_sources(data.dataset, properties, place, following);
+        if (__builtin_mul_overflow(points, element_bytes, &held_elsewhere)) held_elsewhere = HSIZE_UNDEF;
+    } else if (H5Pget_external_count(properties) != 0) {
+        const std::int64_t bytes =
+            std::max<std::int64_t>(0, checked_bytes(data.shape, static_cast<std::int64_t>(element_bytes)));
+        wrong = raw_storage_problem(properties, file_name_of(data.dataset), bytes, following);
+        if (!wrong.empty()) return wrong;
+        held_elsewhere = static_cast<hsize_t>(bytes);
+    }
+    const hdf5::Handle file(H5Iget_file_id(data.dataset), H5Fclose, "asking for the file");
+    wrong = extents_problem(data.dataset, properties, data, element_bytes, size_of_open_file(file), held_elsewhere);
+    if (wrong.empty() && checked_bytes(data.shape, static_cast<std::int64_t>(size_of(data.dtype))) < 0) {
+        wrong = fmt::format("declares the shape {}, more bytes than 2^63 - 1", to_string(data.shape));
+    }
+    return wrong;
+}
+
+InputDataset describe_dataset(hid_t file, const std::string& name, const std::string& subject, const Place& place,
+                              Following& following) {
+    ExternalLinks links(following.external);
+    InputDataset result{open_dataset(file, name, links), {}, {}, {}, {}};
     const hdf5::Handle space(H5Dget_space(result.dataset), H5Sclose, "reading the extents");
     const hdf5::Handle type(H5Dget_type(result.dataset), H5Tclose, "reading the type");
     const hdf5::Handle properties(H5Dget_create_plist(result.dataset), H5Pclose, "reading the layout");
@@ -165,15 +188,35 @@ InputDataset describe_dataset(hid_t file, const std::string& name, const std::st
     result.shape = *shape;
     result.dtype = *dtype;
     result.chunk = chunk_of(properties, shape->rank());
-    std::string wrong = refuse_layout(properties);
-    if (wrong.empty()) {
-        wrong = refuse_extents(result.dataset, properties, *shape, H5Tget_size(type), size_of_open_file(file));
-    }
-    if (wrong.empty() && checked_bytes(*shape, static_cast<std::int64_t>(size_of(*dtype))) < 0) {
-        wrong = fmt::format("declares the shape {}, more bytes than 2^63 - 1", to_string(*shape));
-    }
+    const std::string wrong = refuse_storage(result, type, properties, place, following);
     if (!wrong.empty()) refuse(wrong);
     return result;
+}
+
+InputDataset open_following(hid_t file, const std::string& path, const std::string& name, const Place& place,
+                            Following& following) {
+    const std::string subject = fmt::format("data set '{}' of '{}'", name, path);
+    try {
+        ExternalLinks links(following.external);
+        const hdf5::Handle access = links.access(H5P_LINK_ACCESS);
+        bool exists = true;
+        try {
+            exists = links_exist(file, name, access);
+        } catch (const hdf5::Failure&) {
+            // A link on the way cannot be followed: opening says why.
+        }
+        if (!exists) refuse_missing_dataset(file, path, name, place);
+        const hdf5::Handle object = open_object(file, name, following.external);
+        if (H5Iget_type(object) == H5I_GROUP) {
+            throw DataError(place, fmt::format("'{}' of '{}' is a group, not a data set", name, path));
+        }
+        if (H5Iget_type(object) != H5I_DATASET) {
+            throw DataError(place, fmt::format("'{}' of '{}' is not a data set", name, path));
+        }
+        return describe_dataset(file, name, subject, place, following);
+    } catch (const hdf5::Failure& failure) {
+        throw DataError(place, fmt::format("{} cannot be read: {}", subject, failure.what()));
+    }
 }
 
 }  // namespace
@@ -187,6 +230,10 @@ std::vector<const InputSpec*> file_inputs(const Job& job) {
         if (parameter.input.from) result.push_back(&parameter.input);
     }
     return result;
+}
+
+std::string subject_of(const FileReference& from) {
+    return fmt::format("data set '{}' of '{}'", from.dataset, from.path);
 }
 
 hdf5::Handle open_input_file(const std::string& path, const Place& place) {
@@ -214,46 +261,34 @@ hdf5::Handle open_input_file(const std::string& path, const Place& place) {
     }
 }
 
-hdf5::Handle open_object(hid_t file, const std::string& name) {
-    std::string external_target;
-    const hdf5::Handle access = access_without_external_links(H5P_LINK_ACCESS, external_target);
+hdf5::Handle open_object(hid_t file, const std::string& name, External external) {
+    ExternalLinks links(external);
+    const hdf5::Handle access = links.access(H5P_LINK_ACCESS);
     try {
         return hdf5::Handle(H5Oopen(file, name.c_str(), access), H5Oclose, "opening '" + name + "'");
-    } catch (const hdf5::Failure& failure) {
-        if (external_target.empty()) throw;
-        throw hdf5::Failure(fmt::format("'{}' is behind an {}, which maniple does not follow", name, external_target),
-                            0);
+    } catch (const hdf5::Failure&) {
+        if (links.problem().empty()) throw;
+        throw hdf5::Failure(fmt::format("'{}' {}", name, links.problem()), 0);
     }
 }
 
-InputDataset open_input_dataset(hid_t file, const std::string& path, const std::string& name, const Place& place) {
-    const std::string subject = fmt::format("data set '{}' of '{}'", name, path);
-    try {
-        std::string external_target;
-        const hdf5::Handle access = access_without_external_links(H5P_LINK_ACCESS, external_target);
-        bool exists = true;
-        try {
-            exists = links_exist(file, name, access);
-        } catch (const hdf5::Failure&) {
-            // A link on the way cannot be followed: opening says why.
-        }
-        if (!exists) refuse_missing_dataset(file, path, name, place);
-        const hdf5::Handle object = open_object(file, name);
-        if (H5Iget_type(object) == H5I_GROUP) {
-            throw DataError(place, fmt::format("'{}' of '{}' is a group, not a data set", name, path));
-        }
-        if (H5Iget_type(object) != H5I_DATASET) {
-            throw DataError(place, fmt::format("'{}' of '{}' is not a data set", name, path));
-        }
-        return describe_dataset(file, name, subject, place);
-    } catch (const hdf5::Failure& failure) {
-        throw DataError(place, fmt::format("{} cannot be read: {}", subject, failure.what()));
-    }
+InputDataset open_input_dataset(hid_t file, const std::string& path, const std::string& name, const Place& place,
+                                External external) {
+    Following following;
+    following.external = external;
+    InputDataset result = open_following(file, path, name, place, following);
+    const hdf5::Handle holder(H5Iget_file_id(result.dataset), H5Fclose, "asking for the file");
+    if (external == External::allowed) following.files.push_back({file_name_of(holder), size_of_open_file(holder)});
+    result.files = std::move(following.files);
+    return result;
 }
 
 std::string storage_problem(hid_t dataset) {
     const hdf5::Handle properties(H5Dget_create_plist(dataset), H5Pclose, "reading the layout");
-    return refuse_layout(properties);
+    if (H5Pget_layout(properties) == H5D_VIRTUAL) return refuse_virtual(External::refused);
+    Following nowhere;
+    const std::string wrong = raw_storage_problem(properties, {}, 0, nowhere);
+    return wrong.empty() ? filter_problem(properties) : wrong;
 }
 
 std::int64_t size_of_open_file(hid_t file) {

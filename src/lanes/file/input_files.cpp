@@ -6,8 +6,10 @@
 #include "base/text.hpp"
 #include "lanes/file/convert.hpp"
 #include "lanes/file/files.hpp"
+#include "lanes/file/fill_values.hpp"
 #include "lanes/file/hdf5_types.hpp"
 #include "lanes/file/input_dataset.hpp"
+#include "lanes/file/shield.hpp"
 #include "lanes/file/slabs.hpp"
 #include "lanes/file/slice.hpp"
 
@@ -24,9 +26,13 @@ struct OpenFile {
 struct Input {
     FileReference from;
     InputFacts facts;
+    bool masked = false;  ///< elements equal to one of `fills` are read as NaN
+    Place mask_place;
+    External external = External::refused;
     const OpenFile* file = nullptr;  ///< nullptr until it is first read
     InputDataset data;
     Selection selection;
+    std::vector<std::byte> fills;  ///< of the data set's type
 };
 
 /// The coordinates of element `index`, in row-major order, of `box`.
@@ -63,7 +69,7 @@ void require_booleans(const Input& input, const Box& box, const HostBytes& bytes
     }
 }
 
-/// Reads `box` by way of scratch memory, piece by piece: checks bools and converts to `dtype`.
+/// Reads `box` by way of scratch memory, piece by piece: checks bools, converts to `dtype` and masks.
 void read_converted(const Input& input, const Box& box, const Block& to, const Box& target, DType dtype) {
     const DType stored = input.data.dtype;
     Extents to_target(box.rank());
@@ -80,8 +86,27 @@ void read_converted(const Input& input, const Box& box, const Block& to, const B
                 fmt::format("{} cannot hold the element at {} of '{}' of '{}': it is NaN or out of range",
                             name_of(dtype), to_string(coordinate_in(piece, bad)), input.from.dataset, input.from.path));
         }
+        if (input.masked) {
+            mask_elements(stored, read.data(), input.fills.data(), input.fills.size() / size_of(stored), dtype,
+                          converted.data(), piece.volume());
+        }
         copy_box(ConstBlock{converted.data(), size_of(dtype), piece}, piece, to, shifted(piece, to_target));
     });
+}
+
+/// HDF5 hands out zeros for what lies behind the end of a file that was cut meanwhile, and fill values for the sources of
+/// a virtual data set that are gone.
+void require_whole(const Input& input) {
+    if (size_of_open_file(input.file->handle) < input.file->bytes) {
+        throw FileError(input.from.place, fmt::format("'{}' became shorter while it was read", input.from.path));
+    }
+    for (const BackingFile& file : input.data.files) {
+        if (bytes_of_file(file.path) >= file.bytes) continue;
+        throw FileError(
+            input.from.place,
+            fmt::format("'{}', which holds data of '{}' of '{}', was removed or became shorter while it was read",
+                        file.path, input.from.dataset, input.from.path));
+    }
 }
 
 }  // namespace
@@ -104,12 +129,16 @@ struct InputFiles::State {
     void open(Input& input) {
         if (input.file != nullptr) return;
         const OpenFile& file = open_file(input.from);
-        input.data = open_input_dataset(file.handle, input.from.path, input.from.dataset, input.from.place);
+        input.data =
+            open_input_dataset(file.handle, input.from.path, input.from.dataset, input.from.place, input.external);
         input.selection = select(input.data.shape, input.from.slice, input.from.place);
         if (input.data.shape != input.facts.file_shape || input.data.dtype != input.facts.dtype) {
             throw DataError(input.from.place, fmt::format("'{}' of '{}' has changed since the run began",
                                                           input.from.dataset, input.from.path));
         }
+        if (input.masked)
+            input.fills =
+                fill_values_of(input.data.dataset, input.data.dtype, subject_of(input.from), input.mask_place);
         input.file = &file;
     }
 };
@@ -121,6 +150,9 @@ InputFiles::InputFiles(const Job& job, const Catalogue& catalogue) : state_(std:
         Input input;
         input.from = *specs[i]->from;
         input.facts = catalogue.inputs[i];
+        input.masked = specs[i]->mask_fill;
+        input.mask_place = specs[i]->mask_place;
+        if (specs[i]->allow_external) input.external = External::allowed;
         state_->inputs.push_back(std::move(input));
     }
 }
@@ -135,17 +167,15 @@ void InputFiles::read(std::size_t input, const Box& box, const Block& to, const 
                   fmt::format("reading {} of '{}' {} into {} of a block of {}", to_string(box), source.facts.name,
                               to_string(source.facts.shape), to_string(target), to_string(to.box)));
     if (box.empty()) return;
+    const CrashNotice notice(source.from.path, source.from.place);
     try {
         state_->open(source);
-        if (dtype == source.data.dtype && dtype != DType::boolean) {
+        if (dtype == source.data.dtype && dtype != DType::boolean && !source.masked) {
             read_as_stored(source, box, to, target);
         } else {
             read_converted(source, box, to, target, dtype);
         }
-        // HDF5 hands out zeros for what lies behind the end of a file that was cut meanwhile.
-        if (size_of_open_file(source.file->handle) < source.file->bytes) {
-            throw FileError(source.from.place, fmt::format("'{}' became shorter while it was read", source.from.path));
-        }
+        require_whole(source);
     } catch (const hdf5::Failure& failure) {
         const std::string message =
             fmt::format("cannot read '{}' of '{}': {}", source.from.dataset, source.from.path, failure.what());

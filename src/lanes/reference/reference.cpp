@@ -5,6 +5,7 @@
 #include <map>
 
 #include "lanes/arguments.hpp"
+#include "lanes/domain.hpp"
 #include "lanes/generate.hpp"
 
 namespace maniple {
@@ -104,6 +105,10 @@ private:
     void compute(const Operation& operation) {
         const maniple_variant* variant = operation.kernel->variant(operation.types, "checked");
         MANIPLE_CHECK(variant != nullptr, operation.kernel->name + " has no checked variant");
+        for (const ElementDomain& domain : operation.domains) {
+            Field& field = fields_[operation.inputs[static_cast<std::size_t>(domain.argument)].index()];
+            check_domain(graph_, operation, domain, read_only(field.block()), field.box);
+        }
         std::vector<Field> arguments;
         std::vector<maniple_tensor> inputs;
         for (std::size_t i = 0; i < operation.inputs.size(); ++i)

@@ -11,6 +11,10 @@ namespace maniple {
 
 namespace {
 
+/// Contracted points of one invocation. llvmpipe leaves loops after 65535 turns of all loops of an invocation together,
+/// without a word, and there is a loop over the axes in each turn; graphics drivers end what runs for seconds.
+constexpr std::int64_t most_turns = 7000;
+
 std::uint32_t low_half(std::int64_t value) { return static_cast<std::uint32_t>(static_cast<std::uint64_t>(value)); }
 std::uint32_t high_half(std::int64_t value) {
     return static_cast<std::uint32_t>(static_cast<std::uint64_t>(value) >> 32);
@@ -268,11 +272,13 @@ std::int64_t numbered_points(const Operation& operation, const Box& box) {
 PieceSize size_of(const KernelCall& call, const Box& piece, const DeviceLimits& limits) {
     PieceSize size;
     size.add(invocations(call, piece), max_points(limits));
-    // Contracted points are numbered by 32 bits too.
-    if (call.accumulates)
-        size.add(
-            numbered_points(*call.operation, piece) / std::max<std::int64_t>(1, kept_points(*call.operation, piece)),
-            max_points(limits));
+    // Contracted points are numbered by 32 bits too, and one invocation goes through a share of them.
+    if (call.accumulates) {
+        const std::int64_t contracted =
+            numbered_points(*call.operation, piece) / std::max<std::int64_t>(1, kept_points(*call.operation, piece));
+        size.add(contracted, max_points(limits));
+        size.add((contracted + call.segments - 1) / call.segments, most_turns);
+    }
     for (const KernelArgument& argument : call.arguments)
         size.add(window_of(call, argument, piece, limits).bytes, limits.max_window_bytes);
     return size;
