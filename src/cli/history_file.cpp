@@ -58,7 +58,7 @@ void add_to_history(const std::string& folder, const ThroughputHistory& measured
     const WriteLock lock(history_path(folder) + ".lock");
     if (!lock.held()) return;
     ThroughputHistory history = read_history(folder).history;
-    history.add(measured);
+    history.add_run(measured);
     const std::string text = history.text();
     CacheFile(folder, file_name).write({text.begin(), text.end()});
 }

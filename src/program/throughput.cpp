@@ -46,13 +46,21 @@ bool read_number(std::string_view text, T& number) {
     return error == std::errc() && end == text.data() + text.size();
 }
 
-bool is_sample(double value) { return std::isfinite(value) && value > 0; }
+/// Nanoseconds per point that can be; outside of them dividing by one, or the sum of some, would be no number.
+constexpr double least_sample = 1e-9;
+constexpr double most_sample = 1e15;
+
+double median_of(std::vector<double> samples) {
+    const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
+    std::nth_element(samples.begin(), middle, samples.end());
+    return *middle;
+}
 
 }  // namespace
 
 void ThroughputHistory::add(const ThroughputKey& key, double ns_per_point) {
     std::vector<double>& samples = samples_[key];
-    samples.push_back(ns_per_point);
+    samples.push_back(std::clamp(ns_per_point, least_sample, most_sample));
     if (samples.size() > most_samples) samples.erase(samples.begin());
 }
 
@@ -60,6 +68,10 @@ void ThroughputHistory::add(const ThroughputHistory& newer) {
     for (const auto& [key, samples] : newer.samples_) {
         for (const double sample : samples) add(key, sample);
     }
+}
+
+void ThroughputHistory::add_run(const ThroughputHistory& run) {
+    for (const auto& [key, samples] : run.samples_) add(key, median_of(samples));
 }
 
 std::optional<double> ThroughputHistory::median(const ThroughputKey& key) const {
@@ -73,10 +85,7 @@ std::optional<double> ThroughputHistory::median(const ThroughputKey& key) const 
         distance = away;
     }
     if (nearest == nullptr) return std::nullopt;
-    std::vector<double> sorted = *nearest;
-    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-    std::nth_element(sorted.begin(), middle, sorted.end());
-    return *middle;
+    return median_of(*nearest);
 }
 
 std::string ThroughputHistory::text() const {
@@ -98,7 +107,7 @@ std::optional<ThroughputHistory> ThroughputHistory::parse(std::string_view text)
         key.lane = fields[1];
         for (const std::string_view word : split(fields[3], ' ')) {
             double sample = 0;
-            if (!read_number(word, sample) || !is_sample(sample)) return std::nullopt;
+            if (!read_number(word, sample) || !(sample >= least_sample && sample <= most_sample)) return std::nullopt;
             history.add(key, sample);
         }
     }
@@ -131,20 +140,32 @@ double guessed_ns_per_point(const Graph& graph, OperationId id, const RankFacts&
     return std::max({bytes / rates.bytes, operation.kernel->flops_per_point / rates.flops, 1e-3});
 }
 
+namespace {
+
+std::vector<double> weights_of(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts,
+                               const LaneChoice& choice, const ThroughputHistory& history, OperationId id) {
+    const std::vector<int> lanes = choice.of(id);
+    const std::int64_t points = points_of(graph, plan, id, rank).volume();
+    std::vector<double> guessed, measured;
+    for (const int lane : lanes) {
+        guessed.push_back(1 / guessed_ns_per_point(graph, id, facts, lane));
+        const auto median = history.median(throughput_key(graph, id, facts, lane, points));
+        if (median) measured.push_back(1 / *median);
+    }
+    return measured.size() == lanes.size() ? measured : guessed;
+}
+
+}  // namespace
+
 std::vector<std::vector<double>> lane_weights(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts,
                                               const LaneChoice& choice, const ThroughputHistory& history) {
     std::vector<std::vector<double>> weights(graph.operations.size());
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const OperationId id(i);
-        const std::vector<int> lanes = choice.of(id);
-        const std::int64_t points = points_of(graph, plan, id, rank).volume();
-        std::vector<double> measured;
-        for (const int lane : lanes) {
-            weights[i].push_back(1 / guessed_ns_per_point(graph, id, facts, lane));
-            const auto median = history.median(throughput_key(graph, id, facts, lane, points));
-            if (median) measured.push_back(1 / *median);
-        }
-        if (measured.size() == lanes.size()) weights[i] = measured;
+        const OperationId first = graph[id].twin_of;
+        // A twin is cut where its original is, so that no lane compares its own results with themselves.
+        const bool as_first = first.valid() && choice.of(first).size() == choice.of(id).size();
+        weights[i] = as_first ? weights[first.index()] : weights_of(graph, plan, rank, facts, choice, history, id);
     }
     return weights;
 }

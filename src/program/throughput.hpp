@@ -32,13 +32,15 @@ class ThroughputHistory {
 public:
     static constexpr std::size_t most_samples = 15;
 
-    /// Requires: `ns_per_point` is positive and finite.
+    /// A sample that no lane can have is taken as the nearest that one can.
     void add(const ThroughputKey& key, double ns_per_point);
     /// The median of the key's samples, or of the nearest size class that has some, the larger of two; one slow outlier
     /// changes little.
     std::optional<double> median(const ThroughputKey& key) const;
     /// Adds all samples of another one after one's own.
     void add(const ThroughputHistory& newer);
+    /// Adds what the ranks and operations of one run measured: of each key one sample, their median.
+    void add_run(const ThroughputHistory& run);
     bool empty() const { return samples_.empty(); }
 
     /// A line for each key: text, so that a person can read it.

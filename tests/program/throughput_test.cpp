@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "example.hpp"
+#include "graph/twins.hpp"
 #include "program/tiles.hpp"
 
 namespace maniple {
@@ -83,6 +84,45 @@ TEST(LaneWeights, GuessesAreNotComparedWithMeasurements) {
     EXPECT_EQ(shared.rows(history), guessed);
 }
 
+TEST(LaneWeights, TwinsAreComputedByOtherLanesWhateverTheShares) {
+    for (const std::vector<std::string>& gpus : {std::vector<std::string>{"a"}, {"a", "b"}}) {
+        Shared shared(gpus);
+        shared.example.graph = with_twins(shared.example.graph);
+        const Graph& graph = shared.example.graph;
+        ASSERT_EQ(graph.operations.size(), 2U);
+        shared.choice = choose_lanes(graph, shared.facts, LaneUse::both);
+        ThroughputHistory history;
+        for (int lane = -1; lane < static_cast<int>(gpus.size()); ++lane)
+            history.add(shared.key(lane), 1 << (3 * lane + 3));
+        const Rank rank(std::int32_t{0});
+        const Plan plan = make_plan(graph, Machine::uniform(1, {}), {});
+        shared.choice.weights = lane_weights(graph, plan, rank, shared.facts, shared.choice, history);
+        const Versions versions = find_versions(graph);
+        const auto originals = cut_tiles(graph, plan, versions, first, rank, shared.choice);
+        const auto twins = cut_tiles(graph, plan, versions, OperationId(std::size_t{1}), rank, shared.choice);
+        for (const Tile& original : originals) {
+            for (const Tile& twin : twins)
+                EXPECT_TRUE(original.lane != twin.lane || intersect(original.box, twin.box).empty());
+        }
+    }
+}
+
+TEST(ThroughputHistory, ARunIsOneSampleOfEachKey) {
+    ThroughputHistory history, run;
+    const ThroughputKey key{"k f32", "cpu x2", 20};
+    for (int i = 0; i < 3; ++i) history.add(key, 2);
+    for (int i = 0; i < 9; ++i) run.add(key, i < 4 ? 1 : 8);
+    history.add_run(run);
+    EXPECT_EQ(history.median(key), 2);
+    EXPECT_EQ(history.text(), "maniple throughput 1\nk f32\tcpu x2\t20\t2 2 2 8\n");
+}
+
+TEST(ThroughputHistory, KeepsNoSampleThatItWouldNotRead) {
+    ThroughputHistory history;
+    for (const double sample : {0.0, 1e-300, 1e300}) history.add({"k f32", "cpu x2", 20}, sample);
+    EXPECT_TRUE(ThroughputHistory::parse(history.text()));
+}
+
 TEST(ThroughputHistory, TakesTheMedianOfTheLastRuns) {
     ThroughputHistory history;
     const ThroughputKey key{"k f32", "cpu x2", 20};
@@ -121,8 +161,8 @@ TEST(ThroughputHistory, RefusesAnyOtherText) {
     for (const std::string& text :
          {std::string(), std::string("maniple throughput 2\n"), head + "a\tb\t3", head + "a\tb\t3\n",
           head + "a\tb\t3\t\n", head + "a\tb\tx\t1\n", head + "a\tb\t3\t1 -1\n", head + "a\tb\t3\tnan\n",
-          head + "a\tb\t3\t0\n", head + "a\tb\t3\t1\tc\n", head + "a\tb\t3\tinf\n", std::string("{\"a\": 1}\n"),
-          std::string(1000, '\0')})
+          head + "a\tb\t3\t0\n", head + "a\tb\t3\t1\tc\n", head + "a\tb\t3\tinf\n", head + "a\tb\t3\t1e300\n",
+          std::string("{\"a\": 1}\n"), std::string(1000, '\0')})
         EXPECT_FALSE(ThroughputHistory::parse(text)) << text;
 }
 
@@ -137,7 +177,7 @@ TEST(WorkOf, PutsTheTimeOfAChunkDownToItsOperations) {
             shares += part.share;
             points[part.operation.index()] += part.points;
         }
-        if (!work.empty()) EXPECT_NEAR(shares, 1, 1e-12);
+        EXPECT_NEAR(shares, work.empty() ? 0 : 1, 1e-12);
     }
     EXPECT_EQ(points[0], 270 * 1081 * 10);  // heat_step in each of ten steps
     WorkTimes times;
