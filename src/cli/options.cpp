@@ -85,13 +85,13 @@ const std::vector<Option>& run_options() {
         local(flag("dry-run", "validate everything, read no data, run nothing")),
         value("stall", "TIME", "no progress for so long ends the run (default: 60s)"),
         flag("validate", "run each operation on another lane, too, and compare"),
+        flag("no-history", "share work between lanes without what earlier runs measured"),
         flag("quiet", "print errors only"),
         flag("verbose", "print also every option, its value and where it came from"),
         help_option(),
         later(flag("resume", "")),
         later(flag("reproducible", "")),
         later(flag("no-fallback", "")),
-        later(flag("no-history", "")),
         later(flag("check", "")),
         later(value("time-left", "TIME", "")),
         later(value("inside", "DIR", ""))};
@@ -126,6 +126,7 @@ RunOptions parse_run_options(const std::vector<std::string>& arguments) {
     if (const Setting* report = settings.find("report")) options.report = report->value;
     options.stall_seconds = settings.seconds("stall").value_or(options.stall_seconds);
     options.no_report = settings.has("no-report");
+    options.no_history = settings.has("no-history");
     options.overwrite = settings.has("overwrite");
     options.quiet = settings.has("quiet");
     options.verbose = settings.has("verbose");

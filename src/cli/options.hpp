@@ -20,6 +20,7 @@ struct RunOptions {
     int threads = 0;     ///< 0: as many as there are cores
     double stall_seconds = 60;
     bool no_report = false;
+    bool no_history = false;
     bool overwrite = false;
     bool quiet = false;
     bool verbose = false;

@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/gpu_choice.hpp"
+#include "cli/history_file.hpp"
 #include "cli/job_loading.hpp"
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
@@ -24,6 +25,7 @@
 #include "lanes/file/output_datasets.hpp"
 #include "lanes/net/net_lane.hpp"
 #include "lanes/net/watch.hpp"
+#include "lanes/vulkan/cache_file.hpp"
 #include "lanes/vulkan/gpu_lane.hpp"
 #include "report/progress.hpp"
 #include "report/summary.hpp"
@@ -128,6 +130,7 @@ private:
         plan_ = make_plan(graph_, machine_, {job_.plan.strategy, static_cast<int>(job_.plan.max_ranks.value_or(0))});
         plan_text_ = print_plan(graph_, plan_);
         world_.require_equal(plan_text_, "the plan");
+        if (!options_.no_history) history_ = read_history(world_, cache_folder());
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] {
             make_layout(facts);
@@ -156,10 +159,17 @@ private:
         });
     }
 
+    LaneChoice shared_lanes(const RankFacts& facts) const {
+        LaneChoice choice = choose_lanes(graph_, facts, lane_use_);
+        if (!choice.lanes.empty())
+            choice.weights = lane_weights(graph_, plan_, world_.rank(), facts, choice, history_.history);
+        return choice;
+    }
+
     /// The lanes of each operation, and the storage that they need.
     void make_layout(const RankFacts& facts) {
         RankFacts mine = facts;
-        layout_ = build_layout(graph_, plan_, world_.rank(), choose_lanes(graph_, mine, lane_use_));
+        layout_ = build_layout(graph_, plan_, world_.rank(), shared_lanes(mine));
         const bool too_large = std::any_of(mine.gpus.begin(), mine.gpus.end(), [&](const GpuFacts& gpu) {
             const DeviceDescription& device = gpus_.instance->devices()[static_cast<std::size_t>(gpu.device)];
             const std::int64_t room = device.available_bytes < 0 ? device.memory_bytes : device.available_bytes;
@@ -168,7 +178,7 @@ private:
         if (!too_large) return;
         // The driver's part of the memory does not hold all of it: the gpu gets what it computes, by copies.
         for (GpuFacts& gpu : mine.gpus) gpu.unified = false;
-        layout_ = build_layout(graph_, plan_, world_.rank(), choose_lanes(graph_, mine, lane_use_));
+        layout_ = build_layout(graph_, plan_, world_.rank(), shared_lanes(mine));
     }
 
     /// Before anything is computed, so that hours of work do not end with a folder that cannot be made.
@@ -230,11 +240,22 @@ private:
         watch_.observe({});
         agree_or_end(error);
         summarise(cpu, net, file, inputs);
+        if (!options_.no_history) keep_history(cpu);
+    }
+
+    void keep_history(const CpuLane& cpu) {
+        ThroughputHistory measured;
+        std::vector<WorkTimes> gpus;
+        for (const auto& lane : gpu_lanes_) gpus.push_back(lane->work_times());
+        const RankFacts& facts = machine_.ranks[world_.rank().index()];
+        add_measured(graph_, plan_, world_.rank(), facts, cpu.work_times(), gpus, measured);
+        add_to_history(world_, cache_folder(), measured);
     }
 
     /// What is not as the user may expect, one line each.
     void say_lanes(Progress& progress) const {
         for (const std::string& note : layout_.lanes.notes) progress.say(note);
+        if (!history_.note.empty()) progress.say(history_.note);
         if (gpus_.devices.empty() && !gpus_.note.empty())
             progress.say("no gpu: " + gpus_.note + "; the cpu computes everything");
         if (!gpus_.devices.empty() && !gpus_.note.empty()) progress.say(gpus_.note);
@@ -341,6 +362,7 @@ private:
     std::optional<KernelRegistry> registry_;
     std::optional<Topology> topology_;
     std::string instruction_set_;
+    HistoryReading history_;
     int threads_ = 1;
     std::string threads_origin_;
     std::optional<int> first_core_;

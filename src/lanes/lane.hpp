@@ -7,6 +7,7 @@
 
 #include "program/program.hpp"
 #include "trace/activity.hpp"
+#include "trace/work_time.hpp"
 
 namespace maniple {
 
@@ -54,6 +55,9 @@ public:
 
     /// What it did so far. Call when nothing is in flight.
     virtual Activity activity() const = 0;
+
+    /// How long it computed which operation, summed over its threads; empty for lanes that compute nothing. Likewise.
+    virtual WorkTimes work_times() const { return {}; }
 };
 
 }  // namespace maniple

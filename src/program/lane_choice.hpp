@@ -25,13 +25,17 @@ LaneUse parse_lane_use(std::string_view word);
 struct LaneChoice {
     static constexpr int cpu_lane = -1;
 
-    std::vector<std::vector<int>> lanes;  ///< by OperationId; empty as a whole: the cpu computes everything
-    std::vector<GpuFacts> gpus;           ///< the rank's gpu lanes
-    int threads = 1;                      ///< of the cpu lane
-    bool folds_by_tile = true;            ///< the cpu may go from a fold's inputs to its results in one call
-    std::vector<std::string> notes;       ///< what was asked for and does not apply, one line each
+    std::vector<std::vector<int>> lanes;       ///< by OperationId; empty as a whole: the cpu computes everything
+    std::vector<std::vector<double>> weights;  ///< as `lanes`: how large each one's share is; empty: all alike
+    std::vector<GpuFacts> gpus;                ///< the rank's gpu lanes
+    int threads = 1;                           ///< of the cpu lane
+    bool folds_by_tile = true;                 ///< the cpu may go from a fold's inputs to its results in one call
+    std::vector<std::string> notes;            ///< what was asked for and does not apply, one line each
 
     std::vector<int> of(OperationId id) const { return lanes.empty() ? std::vector<int>{cpu_lane} : lanes[id.index()]; }
+    std::vector<double> weights_of(OperationId id) const {
+        return weights.empty() ? std::vector<double>(of(id).size(), 1) : weights[id.index()];
+    }
     /// Whether `lane` computes in the host's memory: the cpu, and the first gpu with unified memory.
     bool uses_host_memory(int lane) const;
     /// The memory that `lane` computes in: 0 the host's, 1 + k that of gpu lane k.

@@ -46,10 +46,7 @@ public:
             const OperationId id(i);
             std::vector<Tile> tiles = tail_tiles(graph_, plan_, layout_, id);
             layout_.tails.push_back(!tiles.empty());
-            if (tiles.empty()) {
-                tiles = cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes.of(id),
-                                  layout_.lanes.threads);
-            }
+            if (tiles.empty()) { tiles = cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes); }
             layout_.tiles.push_back(std::move(tiles));
             layout_.finishes.push_back(finishes_of(id));
         }

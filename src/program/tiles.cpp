@@ -1,6 +1,8 @@
 #include "program/tiles.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <span>
 
 #include "plan/neighbours.hpp"
@@ -100,9 +102,10 @@ struct Share {
 
 std::int64_t divided_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// Halves the lanes and cuts the box between the halves, until each lane has a part as large as the others'. Where there
-/// are fewer points than lanes, the last lanes get none.
-void share_box(const Box& box, const Cuttable& cuttable, std::span<const int> lanes, std::vector<Share>& shares) {
+/// Halves the lanes and cuts the box between the halves by their weights, until each lane has its part. Where there are
+/// fewer points than lanes, the last lanes get none.
+void share_box(const Box& box, const Cuttable& cuttable, std::span<const int> lanes, std::span<const double> weights,
+               std::vector<Share>& shares) {
     const auto count = static_cast<std::int64_t>(lanes.size());
     const int index = cuttable.share_index(box, count);
     if (count == 1 || index < 0) {
@@ -112,13 +115,16 @@ void share_box(const Box& box, const Cuttable& cuttable, std::span<const int> la
     const std::int64_t extent = box.extent(index);
     const std::int64_t row = std::max<std::int64_t>(1, cuttable.volume(box) / extent);
     const std::int64_t first = count / 2;
-    std::int64_t rows = (extent * first + count / 2) / count;
+    const auto half = static_cast<std::size_t>(first);
+    const double low_weight = std::accumulate(weights.begin(), weights.begin() + first, 0.0);
+    const double all_weight = std::accumulate(weights.begin() + first, weights.end(), low_weight);
+    std::int64_t rows = std::llround(static_cast<double>(extent) * low_weight / all_weight);
     rows = std::min(std::max(rows, divided_up(first, row)), extent - divided_up(count - first, row));
     rows = std::clamp<std::int64_t>(rows, 1, extent - 1);
     Box low = box, high = box;
     low.hi[index] = high.lo[index] = box.lo[index] + rows;
-    share_box(low, cuttable, lanes.first(static_cast<std::size_t>(first)), shares);
-    share_box(high, cuttable, lanes.subspan(static_cast<std::size_t>(first)), shares);
+    share_box(low, cuttable, lanes.first(half), weights.first(half), shares);
+    share_box(high, cuttable, lanes.subspan(half), weights.subspan(half), shares);
 }
 
 /// Loop-index coordinates at which the box of another rank's need of `tensor` begins or ends on this one.
@@ -212,20 +218,21 @@ std::int64_t tile_extent(const Graph& graph, const Operation& operation, const S
 }  // namespace
 
 std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId id, Rank rank,
-                            const std::vector<int>& lanes, int threads) {
+                            const LaneChoice& choice) {
     const Operation& operation = graph[id];
     const Box box = points_of(graph, plan, id, rank);
     if (box.empty()) return {};
+    const std::vector<int> lanes = choice.of(id);
     const Cuttable cuttable(operation, box, lanes.size());
     std::vector<Share> of_lanes, shares;
-    share_box(box, cuttable, lanes, of_lanes);
+    share_box(box, cuttable, lanes, choice.weights_of(id), of_lanes);
     for (const Share& share : of_lanes) {
         for (const Share& row : rows_of(operation, cuttable, share)) shares.push_back(row);
     }
     std::vector<Tile> tiles;
     for (const Share& share : shares) {
         if (share.lane == LaneChoice::cpu_lane && !cuttable.contracted() && is_product(operation, share.box)) {
-            for (const Box& piece : product_tiles(graph, operation, share.box, threads))
+            for (const Box& piece : product_tiles(graph, operation, share.box, choice.threads))
                 tiles.push_back({piece, 0, share.lane});
             continue;
         }

@@ -7,10 +7,11 @@
 
 namespace maniple {
 
-/// Shares the box of `operation` on `rank` among `lanes`, one box each where there are enough points, and cuts the cpu's
-/// along one index, of a product along several. What other ranks need lies in tiles of its own, so that it can be sent before the rest is computed.
-/// `threads` are those of the cpu lane. The tiles of one lane stand together, and of a fold those of equal kept coordinates.
+/// Shares the box of `operation` on `rank` among its lanes by their weights, at least a point each where there are enough
+/// points that can be told apart, and cuts the cpu's along one index, of a product along several. What other ranks need
+/// lies in tiles of its own, so that it can be sent before the rest is computed. The tiles of one lane stand together,
+/// and of a fold those of equal kept coordinates.
 std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId operation,
-                            Rank rank, const std::vector<int>& lanes, int threads);
+                            Rank rank, const LaneChoice& choice);
 
 }  // namespace maniple

@@ -72,7 +72,7 @@ def compare(label, name, want, got, tolerance, other):
 
 def run(folder, job, numbers, ranks, lanes):
     words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "200", "-n", str(ranks), maniple, "run",
-             os.path.join(folder, job + ".yaml"), "--threads", "1", "--lanes", lanes, "--overwrite"]
+             os.path.join(folder, job + ".yaml"), "--threads", "1", "--lanes", lanes, "--no-history", "--overwrite"]
     words += [] if lanes == "cpu" else ["--gpus", "0"]
     for name, value in numbers.items():
         words += ["--set", "%s=%s" % (name, value)]

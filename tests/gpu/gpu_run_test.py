@@ -33,7 +33,7 @@ def run(ranks, job, *options, pretend="", icd=""):
     if icd:
         extended["VK_ICD_FILENAMES"] = icd
     words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "250", "-n", str(ranks)]
-    return subprocess.run(words + [maniple, "run", job, "--threads", "1", *options], env=extended, capture_output=True, text=True)
+    return subprocess.run(words + [maniple, "run", job, "--threads", "1", "--no-history", *options], env=extended, capture_output=True, text=True)
 
 
 def has_device():

@@ -30,7 +30,7 @@ class Folder:
 
     def run(self, ranks, *options):
         words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "100", "-n", str(ranks)]
-        words += [maniple, "run", self.job, "--threads", "1", "--no-report", "--quiet", *options]
+        words += [maniple, "run", self.job, "--threads", "1", "--no-history", "--no-report", "--quiet", *options]
         return subprocess.run(words, env=environment, capture_output=True, text=True)
 
     def __enter__(self):

@@ -133,13 +133,26 @@ void expect_busy(const Graph& graph, const Plan& plan, const Layout& layout, con
     }
 }
 
+/// Shares from alike to next to nothing.
+std::vector<std::vector<double>> random_weights(const Graph& graph, const LaneChoice& choice, std::uint32_t seed) {
+    std::mt19937 random(seed * 31 + 7);
+    std::uniform_real_distribution<double> exponent(-4, 4);
+    std::vector<std::vector<double>> weights(graph.operations.size());
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        for (std::size_t lane = 0; lane < choice.of(OperationId(i)).size(); ++lane)
+            weights[i].push_back(std::exp2(exponent(random)));
+    }
+    return weights;
+}
+
 }  // namespace
 
 std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     const Graph& graph = run.graph;
     const std::uint32_t seed = run.seed;
     const Plan plan = make_plan(graph, Machine::uniform(world.size(), {}), run.request);
-    const LaneChoice choice = gpus == nullptr ? LaneChoice{} : gpus->choose(graph, seed, world.rank());
+    LaneChoice choice = gpus == nullptr ? LaneChoice{} : gpus->choose(graph, seed, world.rank());
+    if (seed % 3 != 0) choice.weights = random_weights(graph, choice, seed);
     const Layout layout = build_layout(graph, plan, world.rank(), choice);
     if (gpus != nullptr) gpus->open(graph, layout);
     Arena arena(layout, [&](BufferId id) { return gpus->mapped(id); });

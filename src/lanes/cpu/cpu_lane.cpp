@@ -12,6 +12,7 @@
 #include "lanes/domain.hpp"
 #include "lanes/elements.hpp"
 #include "lanes/generate.hpp"
+#include "program/throughput.hpp"
 
 namespace maniple {
 
@@ -117,6 +118,10 @@ public:
             if (instruction.lane == kind && instruction.gpu == lane.imitated_gpu_)
                 work_[i] = resolve(program.instructions[i]);
         }
+        for (const Chunk& chunk : program.chunks) {
+            const bool mine = chunk.lane == LaneKind::cpu || chunk.lane == LaneKind::gpu;
+            chunk_work_.push_back(mine ? work_of(lane.graph_, program, chunk) : std::vector<ChunkWork>{});
+        }
         for (HostBytes& bytes : scratch_) bytes = HostBytes(scratch_bytes_);
     }
 
@@ -127,8 +132,10 @@ public:
             for (const InstructionId id : program_.chunks[chunk.index()].instructions) run(work_[id.index()]);
         } catch (...) { error = std::current_exception(); }
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
-        activity.busy_ns += now_ns() - begin;
+        const std::int64_t duration = now_ns() - begin;
+        activity.busy_ns += duration;
         ++activity.chunks;
+        add_work_time(chunk_work_[chunk.index()], duration, lane_.times_[static_cast<std::size_t>(this_worker)]);
         done.finished(chunk, error);
     }
 
@@ -344,7 +351,8 @@ private:
 
     CpuLane& lane_;
     const Program& program_;
-    std::vector<Work> work_;  ///< by InstructionId
+    std::vector<Work> work_;                          ///< by InstructionId
+    std::vector<std::vector<ChunkWork>> chunk_work_;  ///< by ChunkId
     std::size_t scratch_bytes_ = 0;
     std::vector<HostBytes> scratch_;  ///< by worker: states of folds that one instruction computes
 };
@@ -352,7 +360,8 @@ private:
 CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu,
                  bool uses_fast_code)
     : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), imitated_gpu_(imitated_gpu),
-      uses_fast_code_(uses_fast_code), activity_(static_cast<std::size_t>(threads)) {}
+      uses_fast_code_(uses_fast_code), activity_(static_cast<std::size_t>(threads)),
+      times_(static_cast<std::size_t>(threads), WorkTimes(graph.operations.size())) {}
 
 CpuLane::~CpuLane() = default;
 
@@ -361,6 +370,17 @@ std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) {
 }
 
 Activity CpuLane::activity() const { return total(activity_); }
+
+WorkTimes CpuLane::work_times() const {
+    WorkTimes sum(graph_.operations.size());
+    for (const WorkTimes& times : times_) {
+        for (std::size_t i = 0; i < sum.size(); ++i) {
+            sum[i].points += times[i].points;
+            sum[i].ns += times[i].ns;
+        }
+    }
+    return sum;
+}
 
 double CpuLane::busy_seconds() const {
     return static_cast<double>(activity().busy_ns) / 1e9 / static_cast<double>(activity_.size());

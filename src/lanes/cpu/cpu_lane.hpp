@@ -21,6 +21,7 @@ public:
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
     Activity activity() const override;
+    WorkTimes work_times() const override;
     /// Mean over the threads, which is what a cpu lane's busy time is in the summary.
     double busy_seconds() const;
 
@@ -35,6 +36,7 @@ private:
     int imitated_gpu_;
     bool uses_fast_code_;
     std::vector<Activity> activity_;  ///< by worker
+    std::vector<WorkTimes> times_;    ///< likewise
 };
 
 }  // namespace maniple

@@ -39,7 +39,9 @@ CacheFile::CacheFile(const std::string& folder, const std::string& name)
     : folder_(folder), path_(folder.empty() ? "" : folder + "/" + name) {}
 
 std::vector<std::uint8_t> CacheFile::read() const {
-    if (path_.empty()) return {};
+    std::error_code ignored;
+    // Reading from a folder throws, from a pipe it waits.
+    if (path_.empty() || !std::filesystem::is_regular_file(path_, ignored)) return {};
     std::ifstream file(path_, std::ios::binary);
     std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     if (bytes.size() < head_bytes || std::memcmp(bytes.data(), magic, sizeof magic) != 0) return {};

@@ -34,6 +34,8 @@ void GpuLane::cancel() { device_->waiter.cancel(); }
 
 Activity GpuLane::activity() const { return device_->activity; }
 
+WorkTimes GpuLane::work_times() const { return device_->times; }
+
 const DeviceDescription& GpuLane::description() const { return device_->vulkan.description(); }
 
 GpuUsage GpuLane::usage() const {

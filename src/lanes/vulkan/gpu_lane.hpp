@@ -38,6 +38,7 @@ public:
     /// ten seconds are over. Chunks submitted from now on are reported at once, with an error.
     void cancel() override;
     Activity activity() const override;
+    WorkTimes work_times() const override;
 
     const DeviceDescription& description() const;
     GpuUsage usage() const;

@@ -24,6 +24,7 @@ GpuProgram::GpuProgram(GpuLane::Device& device, const Program& program)
         auto chunk = std::make_unique<Chunk>();
         chunk->program = this;
         chunk->recorded = std::move(recording.chunks[i]);
+        chunk->work = work_of(device.graph, program, program.chunks[chunk->recorded.chunk.index()]);
         chunk->commands = *buffers_[i];
         chunk->first_query = 2 * i;
         record(*chunk, buffers_[i]);
@@ -89,7 +90,9 @@ void GpuProgram::Chunk::ended(std::exception_ptr error) {
         try {
             program->device_.invalidate(recorded.downloads);
             Activity& activity = program->device_.activity;
-            activity.busy_ns += program->busy_ns(*this);
+            const std::int64_t duration = program->busy_ns(*this);
+            activity.busy_ns += duration;
+            add_work_time(work, duration, program->device_.times);
             activity.operations += recorded.operations;
             ++activity.chunks;
         } catch (...) { error = translated("reading from " + program->device_.vulkan.description().name); }

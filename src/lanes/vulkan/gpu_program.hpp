@@ -6,6 +6,7 @@
 
 #include "lanes/vulkan/command_writer.hpp"
 #include "lanes/vulkan/lane_device.hpp"
+#include "program/throughput.hpp"
 
 namespace maniple {
 
@@ -24,6 +25,7 @@ private:
 
         GpuProgram* program = nullptr;
         RecordedChunk recorded;
+        std::vector<ChunkWork> work;
         vk::CommandBuffer commands;
         std::uint32_t first_query = 0;
         std::int64_t submitted_ns = 0;

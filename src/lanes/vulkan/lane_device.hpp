@@ -33,6 +33,7 @@ public:
     std::vector<HostBytes> shadows;             ///< by BufferId: what the host sees instead, where that is pretended
     std::atomic<std::int64_t> handles_made{0};  ///< by programs
     Activity activity;                          ///< the waiter's
+    WorkTimes times;                            ///< likewise
     Waiter waiter;
     std::atomic<bool>& instance_hung;  ///< of the instance, which must not be destroyed either
 

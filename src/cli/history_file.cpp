@@ -1,0 +1,81 @@
+#include "cli/history_file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "lanes/vulkan/cache_file.hpp"
+
+namespace maniple {
+
+namespace {
+
+constexpr const char* file_name = "throughput";
+
+/// Held by one run at a time. The system lets go of it when a run ends in any way.
+class WriteLock {
+public:
+    explicit WriteLock(const std::string& path) : file_(::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666)) {
+        held_ = file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) == 0;
+    }
+    ~WriteLock() {
+        if (file_ >= 0) ::close(file_);
+    }
+    WriteLock(const WriteLock&) = delete;
+    WriteLock& operator=(const WriteLock&) = delete;
+
+    bool held() const { return held_; }
+
+private:
+    int file_ = -1;
+    bool held_ = false;
+};
+
+}  // namespace
+
+std::string history_path(const std::string& folder) { return CacheFile(folder, file_name).path(); }
+
+HistoryReading read_history(const std::string& folder) {
+    const CacheFile file(folder, file_name);
+    const std::vector<std::uint8_t> bytes = file.read();
+    HistoryReading reading;
+    if (auto history = ThroughputHistory::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()})) {
+        reading.history = std::move(*history);
+        return reading;
+    }
+    std::error_code ignored;
+    if (!file.path().empty() && std::filesystem::exists(file.path(), ignored))
+        reading.note = file.path() + " is damaged or not maniple's: lanes are shared without what it measured";
+    return reading;
+}
+
+void add_to_history(const std::string& folder, const ThroughputHistory& measured) {
+    if (folder.empty() || measured.empty()) return;
+    std::error_code ignored;
+    std::filesystem::create_directories(folder, ignored);
+    const WriteLock lock(history_path(folder) + ".lock");
+    if (!lock.held()) return;
+    ThroughputHistory history = read_history(folder).history;
+    history.add_run(measured);
+    const std::string text = history.text();
+    CacheFile(folder, file_name).write({text.begin(), text.end()});
+}
+
+HistoryReading read_history(const World& world, const std::string& folder) {
+    HistoryReading reading;
+    if (world.is_root()) reading = read_history(folder);
+    const std::string text = world.broadcast(reading.history.text());
+    reading.history = ThroughputHistory::parse(text).value_or(ThroughputHistory());
+    return reading;
+}
+
+void add_to_history(const World& world, const std::string& folder, const ThroughputHistory& measured) {
+    ThroughputHistory all;
+    for (const std::string& text : world.gather(measured.text()))
+        all.add(ThroughputHistory::parse(text).value_or(ThroughputHistory()));
+    if (world.is_root()) add_to_history(folder, all);
+}
+
+}  // namespace maniple

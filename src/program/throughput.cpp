@@ -1,0 +1,222 @@
+#include "program/throughput.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+#include "tensor/dtype.hpp"
+
+namespace maniple {
+
+namespace {
+
+constexpr std::string_view first_line = "maniple throughput 1";
+
+/// What a lane can do in a nanosecond.
+struct Rates {
+    double bytes = 0;
+    double flops = 0;
+};
+
+/// A core of an ordinary node; a device of this decade; and one that a processor imitates, which is slower than it.
+Rates rates_of(const RankFacts& facts, int lane) {
+    const auto threads = static_cast<double>(std::max(1, facts.threads));
+    if (lane == LaneChoice::cpu_lane) return {std::min(10 * threads, 100.0), 4 * threads};
+    if (facts.gpus[static_cast<std::size_t>(lane)].software) return {2, 1};
+    return {400, 4000};
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+    std::vector<std::string_view> parts;
+    while (true) {
+        const std::size_t end = text.find(separator);
+        parts.push_back(text.substr(0, end));
+        if (end == std::string_view::npos) return parts;
+        text.remove_prefix(end + 1);
+    }
+}
+
+template <class T>
+bool read_number(std::string_view text, T& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size();
+}
+
+/// Nanoseconds per point that can be; outside of them dividing by one, or the sum of some, would be no number.
+constexpr double least_sample = 1e-9;
+constexpr double most_sample = 1e15;
+
+double median_of(std::vector<double> samples) {
+    const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
+    std::nth_element(samples.begin(), middle, samples.end());
+    return *middle;
+}
+
+}  // namespace
+
+void ThroughputHistory::add(const ThroughputKey& key, double ns_per_point) {
+    std::vector<double>& samples = samples_[key];
+    samples.push_back(std::clamp(ns_per_point, least_sample, most_sample));
+    if (samples.size() > most_samples) samples.erase(samples.begin());
+}
+
+void ThroughputHistory::add(const ThroughputHistory& newer) {
+    for (const auto& [key, samples] : newer.samples_) {
+        for (const double sample : samples) add(key, sample);
+    }
+}
+
+void ThroughputHistory::add_run(const ThroughputHistory& run) {
+    for (const auto& [key, samples] : run.samples_) add(key, median_of(samples));
+}
+
+std::optional<double> ThroughputHistory::median(const ThroughputKey& key) const {
+    const std::vector<double>* nearest = nullptr;
+    int distance = 0;
+    for (auto at = samples_.lower_bound({key.kernel, key.lane, 0}); at != samples_.end(); ++at) {
+        if (at->first.kernel != key.kernel || at->first.lane != key.lane) break;
+        const int away = std::abs(at->first.size_class - key.size_class);
+        if (nearest != nullptr && away > distance) continue;
+        nearest = &at->second;
+        distance = away;
+    }
+    if (nearest == nullptr) return std::nullopt;
+    return median_of(*nearest);
+}
+
+std::string ThroughputHistory::text() const {
+    std::string text = std::string(first_line) + "\n";
+    for (const auto& [key, samples] : samples_)
+        text += fmt::format("{}\t{}\t{}\t{:.6g}\n", key.kernel, key.lane, key.size_class, fmt::join(samples, " "));
+    return text;
+}
+
+std::optional<ThroughputHistory> ThroughputHistory::parse(std::string_view text) {
+    std::vector<std::string_view> lines = split(text, '\n');
+    if (lines.size() < 2 || lines.front() != first_line || !lines.back().empty()) return std::nullopt;
+    ThroughputHistory history;
+    for (std::size_t i = 1; i + 1 < lines.size(); ++i) {
+        const std::vector<std::string_view> fields = split(lines[i], '\t');
+        ThroughputKey key;
+        if (fields.size() != 4 || !read_number(fields[2], key.size_class)) return std::nullopt;
+        key.kernel = fields[0];
+        key.lane = fields[1];
+        for (const std::string_view word : split(fields[3], ' ')) {
+            double sample = 0;
+            if (!read_number(word, sample) || !(sample >= least_sample && sample <= most_sample)) return std::nullopt;
+            history.add(key, sample);
+        }
+    }
+    return history;
+}
+
+ThroughputKey throughput_key(const Graph& graph, OperationId id, const RankFacts& facts, int lane,
+                             std::int64_t points) {
+    const Operation& operation = graph[id];
+    ThroughputKey key;
+    key.kernel = operation.kernel->name;
+    for (const TensorId input : operation.inputs) key.kernel += fmt::format(" {}", name_of(graph[input].dtype));
+    if (lane == LaneChoice::cpu_lane) {
+        key.lane = fmt::format("cpu x{}", facts.threads);
+    } else {
+        key.lane = "gpu " + facts.gpus[static_cast<std::size_t>(lane)].name;
+        std::replace_if(
+            key.lane.begin(), key.lane.end(), [](char c) { return c == '\t' || c == '\n'; }, ' ');
+    }
+    key.size_class = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(std::max<std::int64_t>(0, points))));
+    return key;
+}
+
+double guessed_ns_per_point(const Graph& graph, OperationId id, const RankFacts& facts, int lane) {
+    const Operation& operation = graph[id];
+    double bytes = 0;
+    for (const TensorId input : operation.inputs) bytes += static_cast<double>(size_of(graph[input].dtype));
+    for (const TensorId output : operation.outputs) bytes += static_cast<double>(size_of(graph[output].dtype));
+    const Rates rates = rates_of(facts, lane);
+    return std::max({bytes / rates.bytes, operation.kernel->flops_per_point / rates.flops, 1e-3});
+}
+
+namespace {
+
+std::vector<double> weights_of(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts,
+                               const LaneChoice& choice, const ThroughputHistory& history, OperationId id) {
+    const std::vector<int> lanes = choice.of(id);
+    const std::int64_t points = points_of(graph, plan, id, rank).volume();
+    std::vector<double> guessed, measured;
+    for (const int lane : lanes) {
+        guessed.push_back(1 / guessed_ns_per_point(graph, id, facts, lane));
+        const auto median = history.median(throughput_key(graph, id, facts, lane, points));
+        if (median) measured.push_back(1 / *median);
+    }
+    return measured.size() == lanes.size() ? measured : guessed;
+}
+
+}  // namespace
+
+std::vector<std::vector<double>> lane_weights(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts,
+                                              const LaneChoice& choice, const ThroughputHistory& history) {
+    std::vector<std::vector<double>> weights(graph.operations.size());
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        const OperationId id(i);
+        const OperationId first = graph[id].twin_of;
+        // A twin is cut where its original is, so that no lane compares its own results with themselves.
+        const bool as_first = first.valid() && choice.of(first).size() == choice.of(id).size();
+        weights[i] = as_first ? weights[first.index()] : weights_of(graph, plan, rank, facts, choice, history, id);
+    }
+    return weights;
+}
+
+std::vector<ChunkWork> work_of(const Graph& graph, const Program& program, const Chunk& chunk) {
+    std::vector<ChunkWork> work;
+    double total = 0;
+    for (const InstructionId id : chunk.instructions) {
+        const Instruction& instruction = program.instructions[id.index()];
+        const bool computes =
+            instruction.kind == InstructionKind::compute || instruction.kind == InstructionKind::accumulate;
+        if (!computes || instruction.box.empty()) continue;
+        const Kernel& kernel = *graph[instruction.operation].kernel;
+        const double bytes = std::max(1.0, kernel.types[graph[instruction.operation].types].bytes_per_point);
+        const double weight = bytes * static_cast<double>(instruction.box.volume());
+        total += weight;
+        const auto same = std::find_if(
+            work.begin(), work.end(), [&](const ChunkWork& other) { return other.operation == instruction.operation; });
+        if (same == work.end()) {
+            work.push_back({instruction.operation, instruction.box.volume(), weight});
+        } else {
+            same->points += instruction.box.volume();
+            same->share += weight;
+        }
+    }
+    for (ChunkWork& part : work) part.share /= total;
+    return work;
+}
+
+void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns, WorkTimes& times) {
+    for (const ChunkWork& part : work) {
+        if (part.operation.index() >= times.size()) times.resize(part.operation.index() + 1);
+        WorkTime& time = times[part.operation.index()];
+        time.points += part.points;
+        time.ns += part.share * static_cast<double>(duration_ns);
+    }
+}
+
+void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts, const WorkTimes& cpu,
+                  const std::vector<WorkTimes>& gpus, ThroughputHistory& history) {
+    constexpr double least_ns = 20000;
+    const auto add = [&](const WorkTimes& times, int lane, double threads) {
+        for (std::size_t i = 0; i < times.size(); ++i) {
+            if (times[i].points == 0 || times[i].ns < least_ns || graph.operations[i].twin_of.valid()) continue;
+            const std::int64_t points = points_of(graph, plan, OperationId(i), rank).volume();
+            history.add(throughput_key(graph, OperationId(i), facts, lane, points),
+                        times[i].ns / static_cast<double>(times[i].points) / threads);
+        }
+    };
+    add(cpu, LaneChoice::cpu_lane, std::max(1, facts.threads));
+    for (std::size_t gpu = 0; gpu < gpus.size(); ++gpu) add(gpus[gpu], static_cast<int>(gpu), 1);
+}
+
+}  // namespace maniple

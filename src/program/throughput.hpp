@@ -1,0 +1,85 @@
+// program/throughput.hpp: how fast a rank's lanes are, guessed or measured, so that each gets its share of the work.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/machine.hpp"
+#include "graph/graph.hpp"
+#include "plan/plan.hpp"
+#include "program/lane_choice.hpp"
+#include "program/program.hpp"
+#include "trace/work_time.hpp"
+
+namespace maniple {
+
+/// What is measured together: one kernel for one combination of types, on one kind of lane, for about as many points.
+struct ThroughputKey {
+    std::string kernel;  ///< "heat_step f32"
+    std::string lane;    ///< "cpu x8", "gpu NVIDIA H200"
+    int size_class = 0;  ///< bits of the number of points
+
+    auto operator<=>(const ThroughputKey&) const = default;
+};
+
+/// Nanoseconds per point, newest last; of each key the last few runs.
+class ThroughputHistory {
+public:
+    static constexpr std::size_t most_samples = 15;
+
+    /// A sample that no lane can have is taken as the nearest that one can.
+    void add(const ThroughputKey& key, double ns_per_point);
+    /// The median of the key's samples, or of the nearest size class that has some, the larger of two; one slow outlier
+    /// changes little.
+    std::optional<double> median(const ThroughputKey& key) const;
+    /// Adds all samples of another one after one's own.
+    void add(const ThroughputHistory& newer);
+    /// Adds what the ranks and operations of one run measured: of each key one sample, their median.
+    void add_run(const ThroughputHistory& run);
+    bool empty() const { return samples_.empty(); }
+
+    /// A line for each key: text, so that a person can read it.
+    std::string text() const;
+    /// Nothing where `text` is not what text() makes.
+    static std::optional<ThroughputHistory> parse(std::string_view text);
+
+private:
+    std::map<ThroughputKey, std::vector<double>> samples_;
+};
+
+/// `lane` is a number of LaneChoice. `points` are all that the lanes of the rank share.
+ThroughputKey throughput_key(const Graph& graph, OperationId operation, const RankFacts& facts, int lane,
+                             std::int64_t points);
+
+/// From the signature: bytes and floating-point operations against rates of ordinary cores and devices.
+double guessed_ns_per_point(const Graph& graph, OperationId operation, const RankFacts& facts, int lane);
+
+/// By OperationId, for each of its lanes in `choice` how much of the work it should get, relative to the others. Where
+/// one of an operation's lanes has not been measured, guesses are compared with guesses only. Pure.
+std::vector<std::vector<double>> lane_weights(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts,
+                                              const LaneChoice& choice, const ThroughputHistory& history);
+
+/// One operation's part in the time that a chunk takes.
+struct ChunkWork {
+    OperationId operation;
+    std::int64_t points = 0;
+    double share = 1;  ///< by the bytes of its points
+};
+
+/// What `chunk` computes. Pure.
+std::vector<ChunkWork> work_of(const Graph& graph, const Program& program, const Chunk& chunk);
+
+/// Puts the time of one execution of a chunk down to what it computed.
+void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns, WorkTimes& times);
+
+/// Adds what the lanes of `rank` measured in one run. `cpu` is the sum over all threads of the lane; `gpus` are by lane.
+/// Operations that took too little time to be measured are left out.
+void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts, const WorkTimes& cpu,
+                  const std::vector<WorkTimes>& gpus, ThroughputHistory& history);
+
+}  // namespace maniple
