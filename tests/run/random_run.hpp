@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ public:
     virtual void open(const Graph& graph, const Layout& layout) = 0;
     virtual std::byte* mapped(BufferId buffer) = 0;
     virtual std::vector<Lane*> lanes(const Graph& graph, Arena& arena, int threads) = 0;
+    /// Whether they are cpus in truth, which owe the same bits for all but folds.
+    virtual bool imitated() const { return false; }
 };
 
 /// One graph to be run on all ranks.
@@ -33,6 +36,9 @@ struct RunCase {
     std::uint32_t seed = 0;
     bool sums_last = true;  ///< floating-point sums are not read by anything: their last bits may differ
     std::string text;       ///< for messages
+    /// If there are any: how far every value may be off, by name, that follows from what may differ between lanes at
+    /// all (of cpus: folds that are not exact); everything else must be bit-equal.
+    std::map<std::string, double> errors;
 };
 
 /// Small positive numbers, the same for the same tensor everywhere.
@@ -44,5 +50,12 @@ std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus);
 
 /// The random graph of `seed`, two of three with random grids.
 std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus);
+
+/// How often each kernel was called, composite ones too.
+using KernelCounts = std::map<std::string, std::int64_t>;
+
+/// The same with the random job of all kernels (all_kernels_job.hpp).
+std::int64_t run_all_kernels_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry,
+                                  GpuSource* gpus, KernelCounts& counts);
 
 }  // namespace maniple
