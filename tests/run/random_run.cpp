@@ -136,7 +136,10 @@ std::vector<bool> inexact_tensors(const Graph& graph, bool folds_alone) {
     std::vector<bool> inexact(graph.tensors.size(), false);
     for (std::size_t round = 0; round <= graph.carries.size(); ++round) {
         for (const Operation& operation : graph.operations) {
-            bool any = !operation.kernel->types[operation.types].exact && (operation.kernel->is_fold() || !folds_alone);
+            // Folds and hand-written code may add up in an order of their own, on the cpu too.
+            const bool ordered =
+                !operation.kernel->is_fold() && operation.kernel->fast_variant(operation.types) == nullptr;
+            bool any = !operation.kernel->types[operation.types].exact && !(folds_alone && ordered);
             for (const TensorId input : operation.inputs) any = any || inexact[input.index()];
             for (const TensorId output : operation.outputs) inexact[output.index()] = inexact[output.index()] || any;
         }
