@@ -8,8 +8,11 @@ Needs Debian's python3-h5py; pictures also need python3-matplotlib.
 import os
 import sys
 
-import h5py
-import numpy
+try:
+    import h5py
+    import numpy
+except ImportError:
+    sys.exit("view.py needs NumPy and h5py: Debian's python3-h5py and its interpreter, /usr/bin/python3 jobs/view.py")
 
 try:
     import matplotlib
