@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::int64_t tile_elements = 1024;    // two arrays of them in a first-level cache
 constexpr std::int64_t table_elements = 32768;  // of turns: half of a second-level cache
-constexpr std::int64_t least_radix = 5;         // below, own sums are as fast
 constexpr std::int64_t most_radix = 1 << 26;    // FFTW counts in int
 
 /// Each from an angle of at most an eighth of a turn.
@@ -70,7 +69,7 @@ Turns::Turns(std::int64_t span, bool inverse) {
 PassPlan::PassPlan(const Pass& its_pass, bool inverse)
     : pass(its_pass), roots(pass.radix, inverse), turns(pass.span, inverse), width(columns_of_tile(pass)),
       by_columns(pass.s == 1) {
-    if (pass.radix < least_radix || pass.radix > most_radix || maniple_fftw::open() != nullptr) return;
+    if (pass.radix == 1 || pass.radix > most_radix || maniple_fftw::open() != nullptr) return;
     const int radix = static_cast<int>(pass.radix), count = static_cast<int>(width);
     const maniple_fftw::Strides rows = {count, 1}, columns = {1, radix};
     transforms = maniple_fftw::plan(radix, count, rows, by_columns ? columns : rows, inverse);
