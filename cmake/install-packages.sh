@@ -11,7 +11,8 @@ declare -A packages=(
     # to build and run maniple
     [build]="build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libhwloc-dev
              libyaml-dev libxxhash-dev libfmt-dev nlohmann-json3-dev libboost-program-options-dev
-             libvulkan-dev glslc spirv-tools libopenblas0-pthread"
+             libvulkan-dev glslc spirv-tools libopenblas0-pthread
+             libfftw3-double3"
     # to look at results
     [look]="hdf5-tools netcdf-bin"
     # to build and run the tests

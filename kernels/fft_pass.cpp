@@ -1,4 +1,4 @@
-// The passes of a Fourier transform with factors and turns found once a call; the generated code finds them at each point.
+// The passes of a Fourier transform by tiles; the generated code finds factors and turns at each point.
 #include "fft_passes.hpp"
 
 namespace {
@@ -16,4 +16,5 @@ const maniple_fast_variant variants[] = {
 
 }  // namespace
 
-extern "C" const maniple_fast_code maniple_fast_fft_pass = {MANIPLE_ABI_VERSION, "", nullptr, nullptr, 2, variants};
+extern "C" const maniple_fast_code maniple_fast_fft_pass = {MANIPLE_ABI_VERSION,   "", maniple_fft::open,
+                                                            maniple_fft::describe, 2,  variants};

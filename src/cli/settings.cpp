@@ -166,7 +166,7 @@ std::string variable_of(const std::string& option) {
 }
 
 std::vector<Diagnostic> unknown_variables() {
-    std::vector<std::string> known = {"MANIPLE_BLAS",      "MANIPLE_BLAS_CORE", "MANIPLE_ISA",
+    std::vector<std::string> known = {"MANIPLE_BLAS",      "MANIPLE_BLAS_CORE", "MANIPLE_FFTW",          "MANIPLE_ISA",
                                       "MANIPLE_CACHE_DIR", "MANIPLE_THREADS",   "MANIPLE_VULKAN_PRETEND"};
     for (const std::vector<Option>* options : {&run_options(), &check_options(), &plan_options()}) {
         for (const Option& option : *options) {

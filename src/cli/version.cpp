@@ -14,12 +14,15 @@ namespace {
 /// The libraries that hand-written kernel code opens at run time.
 std::string libraries_of_kernels() {
     std::string blas = "  BLAS            no kernel uses it\n";
+    std::string fft;
     for (const Kernel& kernel : KernelRegistry(standard_kernels()).all()) {
+        if (kernel.name == "fft_pass" && kernel.fast_code != nullptr && open_fast_code(kernel).empty())
+            fft = "  FFT             " + std::string(kernel.fast_code->describe()) + "\n";
         if (kernel.fast_code == nullptr || kernel.fast_code->library != std::string_view("OpenBLAS")) continue;
         const std::string why = open_fast_code(kernel);
         blas = "  BLAS            " + (why.empty() ? std::string(kernel.fast_code->describe()) : "none: " + why) + "\n";
     }
-    return blas;
+    return blas + fft;
 }
 
 }  // namespace
