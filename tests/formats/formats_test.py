@@ -223,6 +223,53 @@ def test_copies(maniple, mpiexec, folder):
     return len(cases)
 
 
+NUMBERS = {"scale_factor": 0.5, "add_offset": 10.0, "valid_range": numpy.array([-5, 5], "i2"), "valid_min": numpy.int16(-5),
+           "valid_max": numpy.int16(5), "_FillValue": numpy.int16(-999), "missing_value": numpy.int16(-998),
+           "flag_values": numpy.array([1, 2], "i2"), "flag_meanings": "one two"}
+
+
+def test_attributes(maniple, folder):
+    """What says how numbers are to be read goes with these numbers only, and never with computed ones."""
+    with h5py.File(os.path.join(folder, "in", "packed.h5"), "w") as file:
+        for name, dtype in (("i2", "i2"), ("i4", "i4"), ("u1", "u1"), ("f4", "f4"), ("i1", "i1")):
+            file[name] = numpy.arange(6, dtype=dtype)
+            file[name].attrs["units"] = "K"
+            if name == "i2":
+                file[name].attrs.update(NUMBERS)
+        file["i4"].attrs["_FillValue"] = numpy.int32(-1)
+        file["u1"].attrs["_FillValue"] = numpy.uint8(255)
+        file["f4"].attrs["_FillValue"] = numpy.float32(3)
+        file["i1"].attrs.update({"_Unsigned": "true", "scale_factor": 0.5, "_FillValue": numpy.int8(-1)})
+    with open(os.path.join(folder, "attributes.yaml"), "w") as job:
+        job.write("maniple: 1\nname: attributes\ninputs:\n")
+        job.writelines("  %s: in/packed.h5:/%s\n" % (name, name) for name in ("i2", "i4", "u1", "f4", "i1"))
+        job.write("  wide: {from: in/packed.h5:/i2, dtype: f64}\n  masked: {from: in/packed.h5:/f4, mask: fill}\n"
+                  "  went: in/packed.h5:/i4\n"
+                  "graph:\n  y: i2 * 0.5 + 10\n  narrow: cast(i4, dtype=u8)\n  more: i4 + 1\n  twice: u1 + u1\n  same: cast(f4 == f4, dtype=u8)\n"
+                  "  float: f4 + 1\n  masked2: masked + 1\n  whole: cast(masked2 == masked2, dtype=i32)\n  on: went + 1\n"
+                  "loop: {steps: 2, carry: {went: on}}\noutputs:\n")
+        names = ("i2", "i4", "u1", "f4", "i1", "wide", "masked", "went", "y", "narrow", "more", "twice", "same", "float",
+                 "masked2", "whole")
+        job.writelines("  %s: attributes.h5:/%s\n" % (name, name) for name in names)
+    result = run(maniple, "", 1, "attributes.yaml", folder)
+    expect(result.returncode == 0, "attributes: %s" % result.stderr.decode())
+    wanted = {name: {} for name in names}
+    wanted["i2"] = NUMBERS
+    wanted["wide"] = {name: value for name, value in NUMBERS.items() if name not in ("_FillValue", "missing_value")}
+    wanted["i4"], wanted["u1"], wanted["f4"] = {"_FillValue": -1}, {"_FillValue": 255}, {"_FillValue": 3}
+    wanted["masked"] = wanted["masked2"] = {"_FillValue": numpy.nan}
+    with h5py.File(os.path.join(folder, "attributes.h5")) as file:
+        for name, attributes in wanted.items():
+            found = {key: value for key, value in file[name].attrs.items() if key != "units" and key.isascii()
+                     and key not in ("CLASS", "NAME", "DIMENSION_LIST")}
+            same = set(found) == set(attributes) and all(
+                numpy.array_equal(numpy.ravel(found[key]), numpy.ravel(value))
+                or (value != value and numpy.isnan(found[key]).all()) for key, value in attributes.items())
+            expect(same and file[name].attrs["units"] == "K",
+                   "attributes of %s: wanted %s, found %s" % (name, attributes, found))
+    return len(wanted)
+
+
 def refused_cases(folder):
     """Words of an input, a part of the message."""
     path = os.path.join(folder, "in", "refused.h5")
@@ -297,6 +344,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="maniple-formats-")
     os.mkdir(os.path.join(folder, "in"))
     copies = test_copies(maniple, mpiexec, folder)
+    copies += test_attributes(maniple, folder)
     refusals = test_refusals(maniple, mpiexec, folder)
     shutil.rmtree(folder)
     print("%d inputs read, %d refused, %d failures" % (copies, refusals, len(failures)))
