@@ -6,6 +6,7 @@
 Needs Debian's python3-h5py; pictures also need python3-matplotlib.
 """
 import os
+import re
 import sys
 
 try:
@@ -22,6 +23,7 @@ except ImportError:
     pyplot = None
 
 here = os.path.dirname(os.path.abspath(__file__))
+most_frames = 12  # of a film
 # result file: (data set of the picture, colours, title, function from the data set to a plane or None for a film's frames)
 PICTURES = {
     "terrain": ("relief", "terrain", "the relief of the Earth after 200 steps", lambda a: a[::-1]),
@@ -30,6 +32,7 @@ PICTURES = {
     "wave": ("surface", "RdBu", "the surface, every 40 steps", None),
     "gray-scott": ("v", "viridis", "where the second substance is", lambda a: a),
     "life": ("cells", "binary", "the glider gun after its last generation", lambda a: a),
+    "transformer-block": ("z", "RdBu", "what the block makes of the first sequence: 64 tokens by 128 numbers", lambda a: a[0]),
     "climate": ("temperature/surface", "RdBu_r", "sea surface temperature against the level's mean", lambda a: a[::-1]),
 }
 
@@ -49,9 +52,19 @@ def table(path, file):
         print("  %-24s %-16s %-8s %s" % (name, "x".join(map(str, data.shape)) or "one number", data.dtype, spread))
 
 
+def save(figure, path):
+    target = os.path.splitext(path)[0] + ".png"
+    figure.savefig(target, dpi=110, bbox_inches="tight")
+    pyplot.close(figure)
+    print("  picture: " + target)
+
+
 def picture(path, file, dataset, colours, title, plane):
     values = file[dataset][()]
-    frames = [plane(values)] if plane else list(values[:8])
+    shown = numpy.unique(numpy.linspace(0, len(values) - 1, most_frames).round().astype(int))
+    frames = [plane(values)] if plane else [values[i] for i in shown]
+    if not plane and len(shown) < len(values):
+        title += " (%d of %d)" % (len(shown), len(values))
     limit = max(numpy.nanmax(numpy.abs(frame)) for frame in frames)
     signed = colours.startswith("RdBu")
     columns = min(4, len(frames))
@@ -62,24 +75,51 @@ def picture(path, file, dataset, colours, title, plane):
         if i < len(frames):
             axis.imshow(frames[i], cmap=colours, vmin=-limit if signed else None, vmax=limit if signed else None)
     figure.suptitle(title)
-    target = os.path.splitext(path)[0] + ".png"
-    figure.savefig(target, dpi=110, bbox_inches="tight")
-    print("  picture: " + target)
+    save(figure, path)
+
+
+def images_of(path, file):
+    """The images that the recorded job classified, as it names them: FILE:/DATASET beside the result, or beside this script."""
+    found = re.search(r"""^ *images:.*?([^\s"'{:]+):(/[^\s"',}\[]+)""", str(file["maniple"].attrs["job"]), re.MULTILINE)
+    if not found:
+        return None, "the job that wrote it names no images"
+    for folder in (os.path.dirname(os.path.abspath(path)), here):
+        name = os.path.join(folder, found.group(1))
+        if os.path.exists(name):
+            with h5py.File(name) as given:
+                images = given[found.group(2)][()]
+            if len(images) == len(file["labels"]):
+                return images, None
+            return None, "%s holds %d images, the result %d labels" % (name, len(images), len(file["labels"]))
+    return None, "%s, which held the images, is not there" % found.group(1)
 
 
 def digits(path, file):
     """The first digits with what they were taken for."""
-    with h5py.File(os.path.join(here, "data", "digits.h5")) as given:
-        images = given["images"][:40]
+    images, why = images_of(path, file)
+    if images is None:
+        print("  no picture: " + why)
+        return
     labels, sure = file["labels"][:40], file["probabilities"][:40].max(1)
     figure, axes = pyplot.subplots(4, 10, figsize=(9, 4.4))
+    for axis in axes.flat:
+        axis.set_axis_off()
     for axis, image, label, probability in zip(axes.flat, images, labels, sure):
         axis.imshow(image, cmap="gray_r")
         axis.set_title("%d (%.0f %%)" % (label, 100 * probability), fontsize=8)
-        axis.set_axis_off()
-    target = os.path.splitext(path)[0] + ".png"
-    figure.savefig(target, dpi=110, bbox_inches="tight")
-    print("  picture: " + target)
+    figure.suptitle("the first %d of %d images, what they were taken for, and how surely" % (len(labels), len(images)))
+    save(figure, path)
+
+
+def bodies(path, file):
+    """Where the bodies are, seen along the third axis."""
+    positions = file["positions"][()]
+    figure, axis = pyplot.subplots(figsize=(6, 5))
+    axis.set_aspect("equal")
+    dots = axis.scatter(positions[:, 0], positions[:, 1], c=positions[:, 2], s=6, cmap="viridis")
+    figure.colorbar(dots, label="third coordinate")
+    axis.set_title("where the %d bodies are at the end" % len(positions))
+    save(figure, path)
 
 
 paths = sys.argv[1:] or sorted(os.path.join(here, name) for name in os.listdir(here) if name.endswith(".h5"))
@@ -95,5 +135,7 @@ for path in paths:
             picture(path, file, *PICTURES[name])
         elif name == "digits-result":
             digits(path, file)
+        elif name == "nbody":
+            bodies(path, file)
 if pyplot is None:
     print("no pictures: python3-matplotlib is not installed")

@@ -28,14 +28,13 @@ std::string good_text(const PlannedJob& planned, const Proof& proof, const Memor
 
 }  // namespace
 
-int check_job(const PlanOptions& options, bool talk) {
+std::string check_job(const PlanOptions& options, bool warn) {
     const KernelRegistry registry(standard_kernels());
     const PlannedJob planned = plan_job(options.job, options.overrides, registry, options.ranks);
-    if (talk) print_messages(planned.graph.warnings);
+    if (warn) print_messages(planned.graph.warnings);
     const MemoryLimit limit = memory_limit(planned.job, Topology().memory_bytes(), options.ranks);
     const Proof proof = check_planned(planned, options.overwrite, limit);
-    if (talk) std::fputs(good_text(planned, proof, limit).c_str(), stdout);
-    return 0;
+    return good_text(planned, proof, limit);
 }
 
 int check_command(const std::vector<std::string>& arguments) {
@@ -45,7 +44,8 @@ int check_command(const std::vector<std::string>& arguments) {
     }
     const PlanOptions options = parse_check_options(arguments);
     print_messages(unknown_variables());
-    return check_job(options, true);
+    std::fputs(check_job(options, true).c_str(), stdout);
+    return 0;
 }
 
 }  // namespace maniple

@@ -14,8 +14,8 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
 /// `maniple check`: no MPI.
 int check_command(const std::vector<std::string>& arguments);
 
-/// Everything that can be checked without a run; `talk`: prints warnings, and what was proved. Throws what is wrong.
-int check_job(const PlanOptions& options, bool talk);
+/// Everything that can be checked without a run; `warn`: prints warnings. What was proved, as text. Throws what is wrong.
+std::string check_job(const PlanOptions& options, bool warn);
 
 /// `maniple plan`: no MPI.
 int plan_command(const std::vector<std::string>& arguments);

@@ -80,9 +80,16 @@ std::string type_word(KernelParameter::Type type) {
         case Type::dtype: return "an element type";
         case Type::axes: return "an axis or a list of axes";
         case Type::boundary: return "clamp, zero or periodic";
-        case Type::positions: return "an integer or a list of them";
+        case Type::positions: return "integer";
     }
     return "";
+}
+
+/// Of a rearrangement, `axes` and `shape` alone may be lists.
+std::string type_word(const KernelParameter& parameter) {
+    const bool list = parameter.name == "axes" || parameter.name == "shape";
+    if (parameter.type == KernelParameter::Type::positions && list) return "an integer or a list of them";
+    return type_word(parameter.type);
 }
 
 std::string parameter_text(const KernelParameter& parameter) {
@@ -99,8 +106,7 @@ std::string parameter_text(const KernelParameter& parameter) {
             default: value = "optional"; break;
         }
     }
-    return fmt::format("    {}: {}, {}: {}\n", parameter.name, type_word(parameter.type), value,
-                       parameter.documentation);
+    return fmt::format("    {}: {}, {}: {}\n", parameter.name, type_word(parameter), value, parameter.documentation);
 }
 
 /// What runs instead of the generated code, or why it does not; empty where nothing was written by hand.

@@ -396,27 +396,47 @@ std::optional<int> launched(std::initializer_list<const char*> variables) {
     return std::nullopt;
 }
 
-/// Every rank checks alike and leaves with the same code; the first one talks. No MPI.
-int dry_run(const RunOptions& options) {
-    const int ranks = launched({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}).value_or(1);
-    const int rank = launched({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}).value_or(0);
+int launched_ranks() { return launched({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}).value_or(1); }
+int launched_rank() { return launched({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}).value_or(0); }
+
+/// Checks everything as one of the ranks of `world`; null: as the only one. What it has to say, for rank 0.
+std::string check_without_running(const RunOptions& options, const World* world) {
+    const World::NodePlace place = world == nullptr ? World::NodePlace{} : world->place_on_node();
     PlanOptions check;
     check.job = options.job;
     check.overrides = options.overrides;
-    check.ranks = ranks;
+    check.ranks = world == nullptr ? 1 : world->size();
     check.overwrite = options.overwrite;
     GpuRequest devices;
     devices.gpus = options.gpus;
     devices.use = parse_lane_use(options.lanes.value_or("auto"));
     devices.validate = options.validate;
-    devices.local_rank = launched({"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"}).value_or(0);
-    devices.local_ranks = launched({"OMPI_COMM_WORLD_LOCAL_SIZE"}).value_or(ranks);
+    devices.local_rank = place.rank;
+    devices.local_ranks = place.ranks;
+    const bool talk = !options.quiet && (world == nullptr || world->is_root());
+    const std::string good = check_job(check, talk);
+    choose_gpus(devices);
+    return talk ? good : "";
+}
+
+/// `--dry-run`. Alone without MPI. Several ranks agree on an error first, so that one prints it, before any leaves: a
+/// launcher ends all ranks as soon as one has left with an error.
+int dry_run(int* argc, char*** argv, const std::vector<std::string>& arguments) {
+    if (launched_ranks() == 1) {
+        std::fputs(check_without_running(parse_run_options(arguments), nullptr).c_str(), stdout);
+        return 0;
+    }
+    const MpiSession session(argc, argv);
+    const World world(MPI_COMM_WORLD);
     try {
-        const int code = check_job(check, rank == 0 && !options.quiet);
-        if (code == 0) choose_gpus(devices);
-        return code;
+        RunOptions options;
+        together(world, [&] { options = parse_run_options(arguments); });
+        std::string good;
+        together(world, [&] { good = check_without_running(options, &world); });
+        std::fputs(good.c_str(), stdout);
+        return 0;
     } catch (const Error& error) {
-        if (rank == 0) throw;
+        if (world.is_root()) print_messages(error.diagnostics());
         return static_cast<int>(error.code());
     }
 }
@@ -429,10 +449,10 @@ bool wants_dry_run(const std::vector<std::string>& arguments) {
 
 int run_command(int* argc, char*** argv, const std::vector<std::string>& arguments) {
     if (wants_help(arguments)) {
-        std::fputs(run_usage().c_str(), stdout);
+        if (launched_rank() == 0) std::fputs(run_usage().c_str(), stdout);
         return 0;
     }
-    if (wants_dry_run(arguments)) return dry_run(parse_run_options(arguments));
+    if (wants_dry_run(arguments)) return dry_run(argc, argv, arguments);
     const MpiSession session(argc, argv);
     const std::int64_t begin_ns = now_ns();
     const World world(MPI_COMM_WORLD);

@@ -89,12 +89,23 @@ void read_extents(KernelFile& file, const YamlNode& node) {
     }
 }
 
+/// The names of a side of a condition: real parameters that a call gives, too.
+void check_numbers(const KernelFile& file, const Formula& formula, const YamlNode& node) {
+    Formula integers = formula;
+    std::erase_if(integers.steps, [&](const Formula::Step& step) {
+        if (step.kind != Formula::Step::Kind::parameter) return false;
+        const ParameterDeclaration* const parameter = file.parameter(step.name);
+        return parameter != nullptr && parameter->type == ParameterDeclaration::Type::real && !parameter->value;
+    });
+    check_integers(file, integers, node);
+}
+
 void read_requirements(KernelFile& file, const YamlNode& node) {
     if (node.kind != YamlNode::Kind::sequence) fail(Spot{&node}, "require must be a list of conditions");
     for (const YamlNode& item : node.items) {
         Condition condition = parsed(item, "the condition", parse_condition);
-        check_integers(file, condition.left, item);
-        check_integers(file, condition.right, item);
+        check_numbers(file, condition.left, item);
+        check_numbers(file, condition.right, item);
         file.rules.requirements.push_back(std::move(condition));
     }
 }

@@ -159,6 +159,15 @@ public:
         return std::move(binding_);
     }
 
+    void check_ranks() const {
+        for (const Access& access : signature_.inputs) {
+            const int leading = leading_axes(access);
+            const int named = static_cast<int>(access.named().size());
+            const std::size_t argument = argument_of(access);
+            if (leading < 0 || request_.inputs[argument].rank() != leading + named) wrong_rank(argument, access);
+        }
+    }
+
 private:
     static bool contains(const std::vector<std::string>& words, const std::string& word) {
         return std::find(words.begin(), words.end(), word) != words.end();
@@ -173,15 +182,6 @@ private:
     int leading_axes(const Access& access) const {
         if (!access.has_ellipsis()) return 0;
         return request_.inputs[argument_of(access)].rank() - static_cast<int>(access.named().size());
-    }
-
-    void check_ranks() const {
-        for (const Access& access : signature_.inputs) {
-            const int leading = leading_axes(access);
-            const int named = static_cast<int>(access.named().size());
-            const std::size_t argument = argument_of(access);
-            if (leading < 0 || request_.inputs[argument].rank() != leading + named) wrong_rank(argument, access);
-        }
     }
 
     void add_ellipsis_axes() {
@@ -355,6 +355,12 @@ private:
 };
 
 }  // namespace
+
+void check_ranks(const BindRequest& request) {
+    const Signature& signature = request.kernel->signature;
+    if (signature.rearrangement == Rearrangement::none && !signature.only_ellipses())
+        NamedBinder(request).check_ranks();
+}
 
 Binding bind_signature(const BindRequest& request) {
     if (request.kernel->signature.rearrangement != Rearrangement::none) return bind_rearranged(request);

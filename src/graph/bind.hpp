@@ -27,6 +27,7 @@ struct BindRequest {
     bool all_axes = true;                  ///< `axis` is absent: every axis is contracted
     bool keepdims = false;
     std::vector<std::pair<std::string, std::int64_t>> integers;   ///< integer parameters
+    std::vector<std::pair<std::string, double>> reals;            ///< real parameters that a call may give
     std::vector<std::pair<std::string, Place>> parameter_places;  ///< of the parameters that the call gives
     std::vector<std::pair<std::string, std::int64_t>> extents;    ///< of indices, where neither input nor rule does
     std::vector<Positions> positions;                             ///< of a rearrangement
@@ -48,6 +49,10 @@ Binding bind_signature(const BindRequest& request);
 /// The same for `x[...] -> y[...]` where y's elements stand otherwise (bind_rearranged.cpp).
 /// Errors: JobError at the parameter concerned. Requires, of a reshaping, reshape_steps() of one shape.
 Binding bind_rearranged(const BindRequest& request);
+
+/// What of this can be said before parameters and types are known: that the arguments have the ranks of the signature.
+/// Errors: JobError at the argument.
+void check_ranks(const BindRequest& request);
 
 /// The shapes to go through from the input to `shape=`, that last: one where each axis is some of the other shape's or a
 /// part of one, else two. Errors: JobError at the parameter.

@@ -1,6 +1,7 @@
 #include "graph/call.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.hpp"
 
@@ -26,6 +27,14 @@ std::int64_t integer_of(const Value& value, const Scope& scope) {
     const Number number = number_of(value, scope);
     if (!number.is_integer) throw JobError(value.place, "found a real number, expected an integer");
     return number.integer;
+}
+
+/// What divisions by 0 and overflows give is no value for a parameter.
+double finite_number(const Value& value, const Scope& scope) {
+    const double real = number_of(value, scope).real;
+    if (std::isfinite(real)) return real;
+    throw JobError(value.place,
+                   "expected a finite number, found " + std::string(std::isnan(real) ? "NaN" : "infinity"));
 }
 
 bool boolean_of(const Value& value) {
@@ -78,9 +87,10 @@ public:
                 throw JobError(call.place, kernel_.name + " needs its parameter '" + parameter.name +
                                                "': " + parameter.name + "=…");
             }
-            if (!given && (parameter.type == Type::integer)) {
+            if (!given && parameter.type == Type::integer)
                 result_.integers.emplace_back(parameter.name, parameter.default_value.integer);
-            }
+            if (!given && parameter.type == Type::real && !parameter.value)
+                result_.reals.emplace_back(parameter.name, parameter.default_value.real);
             if (!parameter.seen_by_code()) continue;
             const bool has_value = given || parameter.value;
             result_.values.push_back(has_value ? given_[parameter.name] : parameter.default_value);
@@ -104,7 +114,10 @@ private:
     void store(const KernelParameter& parameter, const Value& value) {
         maniple_parameter stored{};
         switch (parameter.type) {
-            case Type::real: stored.real = number_of(value, scope_).real; break;
+            case Type::real:
+                stored.real = finite_number(value, scope_);
+                result_.reals.emplace_back(parameter.name, stored.real);
+                break;
             case Type::integer:
                 stored.integer = integer_of(value, scope_);
                 result_.integers.emplace_back(parameter.name, stored.integer);

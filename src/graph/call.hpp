@@ -16,6 +16,7 @@ namespace maniple {
 struct CallParameters {
     std::vector<maniple_parameter> values;                       ///< those that the kernel's code sees, in order
     std::vector<std::pair<std::string, std::int64_t>> integers;  ///< by name
+    std::vector<std::pair<std::string, double>> reals;           ///< by name, without computed ones
     std::vector<std::pair<std::string, Place>> places;           ///< of the names of those that the call gives
     std::vector<std::int64_t> axes;
     bool all_axes = true;

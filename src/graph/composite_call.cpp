@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "job/values.hpp"
 
 namespace maniple {
 
@@ -32,6 +33,7 @@ CompositeCall::CompositeCall(const Composite& composite, const Expression& call,
     : composite_(composite), call_(call), arguments_(arguments), graph_(graph), caller_(scope) {
     check_arguments();
     read_parameters();
+    check_requirements();
     choose_case();
 }
 
@@ -84,6 +86,21 @@ void CompositeCall::read_parameters() {
     }
 }
 
+void CompositeCall::check_requirements() const {
+    for (const auto& [text, condition] : composite_.requirements) {
+        if (number(condition).real != 0) continue;
+        Place place = call_.place;
+        std::vector<std::string> values;
+        for (const Expression& side : condition.arguments) {
+            const auto given = parameters_.find(side.name);
+            if (side.kind != Expression::Kind::name || given == parameters_.end()) continue;
+            if (values.empty() && given->second.place) place = given->second.place;
+            values.push_back(side.name + "=" + text_of(number(side)));
+        }
+        throw JobError(place, composite_.name + " needs " + text + ", found " + join(values, ", "));
+    }
+}
+
 /// Constants of the job as numbers; words that name none stay words.
 Value CompositeCall::resolved(const Value& value) const {
     Value result = value;
@@ -91,6 +108,10 @@ Value CompositeCall::resolved(const Value& value) const {
         for (Value& item : result.list) item = resolved(item);
     } else if (value.kind == Value::Kind::expression) {
         Expression number = literal(constant_value(value.expression.at(0), caller_));
+        if (number.kind == Expression::Kind::real && !std::isfinite(number.real)) {
+            throw JobError(value.place, "expected a finite number, found " +
+                                            std::string(std::isnan(number.real) ? "NaN" : "infinity"));
+        }
         number.place = value.place;
         result.expression = {number};
     } else if (const ExpressionValue* named = caller_.find(value.word)) {

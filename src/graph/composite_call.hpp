@@ -23,6 +23,7 @@ public:
 
     /// The scope in which the lines are evaluated; the results of each line are defined in it as `name_of` says.
     Scope scope() const;
+    const std::string& name() const { return composite_.name; }
     const std::vector<Composite::Line>& lines() const { return case_->lines; }
     const std::vector<std::string>& results() const { return case_->results; }
     /// What a line's or an argument's name is in scope(): no name of a job.
@@ -33,6 +34,7 @@ public:
 private:
     void check_arguments() const;
     void read_parameters();
+    void check_requirements() const;
     void choose_case();
     Expression::Value resolved(const Expression::Value& value) const;
     /// Nothing where it names a parameter that was left out.

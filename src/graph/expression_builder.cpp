@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "graph/composite_call.hpp"
+#include "job/values.hpp"
 
 namespace maniple {
 
@@ -32,11 +33,16 @@ void check_count(const Expression& expression, const Kernel& kernel) {
                                         "), found " + std::to_string(expression.arguments.size()) + hint);
 }
 
-std::string number_text(const Number& number) {
-    if (number.is_integer) return std::to_string(number.integer);
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", number.real);
-    return text;
+/// Throws the error that is being handled again; its message begins with the kernel that the job calls, not with one of
+/// those that this is made of.
+[[noreturn]] void rethrow_from(const std::string& composite) {
+    try {
+        throw;
+    } catch (const JobError& error) {
+        std::vector<Diagnostic> diagnostics = error.diagnostics();
+        for (Diagnostic& each : diagnostics) each.message = "in " + composite + ": " + each.message;
+        throw JobError(std::move(diagnostics));
+    }
 }
 
 }  // namespace
@@ -148,6 +154,7 @@ std::vector<ExpressionValue> ExpressionBuilder::evaluate_lines(const CompositeCa
         --composite_depth_;
         in_condition_ = in_condition;
         scope_ = outside;
+        if (composite_depth_ == 0) rethrow_from(call.name());
         throw;
     }
     --composite_depth_;
@@ -172,6 +179,7 @@ const Kernel& ExpressionBuilder::find_kernel(const Expression& expression) const
 
 std::vector<ExpressionValue> ExpressionBuilder::add_operation(const Expression& expression, const Kernel& kernel,
                                                               const Values& arguments, const std::string& name) {
+    check_ranks(rank_request(expression, kernel, arguments));
     const CallParameters parameters = read_parameters(expression, kernel, *scope_);
     Operation operation;
     operation.name = name;
@@ -217,7 +225,7 @@ TensorId ExpressionBuilder::as_tensor(const ExpressionValue& value, DType dtype,
     tensor.kind = Tensor::Kind::constant;
     tensor.value = std::get<Number>(value);
     tensor.dtype = dtype;
-    tensor.name = number_text(tensor.value);
+    tensor.name = text_of(tensor.value);
     tensor.place = place;
     return add_tensor(std::move(tensor));
 }
@@ -231,6 +239,23 @@ TensorId ExpressionBuilder::converted(TensorId tensor, DType dtype, const std::s
 
 TensorId ExpressionBuilder::copied(TensorId tensor, const std::string& name, const Place& place) {
     return cast(tensor, graph_[tensor].dtype, name, place);
+}
+
+/// The arguments as they stand, before any is converted.
+BindRequest ExpressionBuilder::rank_request(const Expression& expression, const Kernel& kernel,
+                                            const Values& arguments) const {
+    BindRequest request;
+    request.kernel = &kernel;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const TensorId* id = std::get_if<TensorId>(&arguments[i]);
+        const Expression& written = expression.arguments[i];
+        request.inputs.push_back(id == nullptr ? Shape{} : graph_[*id].shape);
+        request.input_places.push_back(written.place);
+        request.input_texts.push_back(written.kind == Expression::Kind::name ? written.name
+                                      : id == nullptr                        ? text_of(std::get<Number>(arguments[i]))
+                                                                             : graph_[*id].name);
+    }
+    return request;
 }
 
 BindRequest ExpressionBuilder::bind_request(const Expression& expression, const CallParameters& parameters,
@@ -249,6 +274,7 @@ BindRequest ExpressionBuilder::bind_request(const Expression& expression, const 
     request.all_axes = parameters.all_axes;
     request.keepdims = parameters.keepdims;
     request.integers = parameters.integers;
+    request.reals = parameters.reals;
     request.positions = parameters.positions;
     request.parameter_places = parameters.places;
     request.kernel_place = expression.place;

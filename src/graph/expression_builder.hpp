@@ -63,6 +63,7 @@ private:
                   const std::string& name, const std::vector<Place>& places);
     void reshape_first(const Expression& expression, const CallParameters& parameters, Operation& operation);
     std::vector<ArgumentType> argument_types(const Expression& expression, const Values& arguments) const;
+    BindRequest rank_request(const Expression& expression, const Kernel& kernel, const Values& arguments) const;
     BindRequest bind_request(const Expression& expression, const CallParameters& parameters,
                              const Operation& operation) const;
     BoundaryRule boundary_rule(const CallParameters& parameters, const Operation& operation) const;

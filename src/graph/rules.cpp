@@ -1,8 +1,10 @@
 #include "graph/rules.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.hpp"
+#include "job/values.hpp"
 
 namespace maniple {
 
@@ -24,6 +26,28 @@ std::int64_t integer_of(const BindRequest& request, const std::string& name) {
     broken_invariant(__FILE__, __LINE__, name + " is no integer parameter of " + request.kernel->name);
 }
 
+std::optional<double> find_real(const BindRequest& request, const std::string& name) {
+    for (const auto& [parameter, value] : request.reals) {
+        if (parameter == name) return value;
+    }
+    return std::nullopt;
+}
+
+/// Whether the condition is one of f64: it names a real parameter.
+bool is_real(const BindRequest& request, const Condition& condition) {
+    const auto names_real = [&](const Step& step) {
+        return step.kind == Step::Kind::parameter && find_real(request, step.name).has_value();
+    };
+    return std::any_of(condition.left.steps.begin(), condition.left.steps.end(), names_real) ||
+           std::any_of(condition.right.steps.begin(), condition.right.steps.end(), names_real);
+}
+
+/// "2.5", as a job has it.
+std::string value_text(const BindRequest& request, const std::string& name) {
+    const std::optional<double> real = find_real(request, name);
+    return real ? text_of(Number{false, 0, *real}) : std::to_string(integer_of(request, name));
+}
+
 /// Where the axes of a formula begin: behind an ellipsis, if names follow it.
 int first_named_axis(const BindRequest& request, const std::string& tensor, const Shape& shape) {
     for (const Access& access : request.kernel->signature.inputs) {
@@ -36,6 +60,10 @@ int first_named_axis(const BindRequest& request, const std::string& tensor, cons
 FormulaScope scope_of(const BindRequest& request) {
     FormulaScope scope;
     scope.integer = [&](const std::string& name) { return integer_of(request, name); };
+    scope.real = [&](const std::string& name) {
+        const std::optional<double> real = find_real(request, name);
+        return real ? *real : static_cast<double>(integer_of(request, name));
+    };
     scope.extent = [&](const std::string& tensor, int axis) {
         const std::size_t argument = argument_of(request, tensor);
         const Shape& shape = request.inputs[argument];
@@ -74,7 +102,7 @@ Named names_of(const BindRequest& request, const std::vector<const Formula*>& fo
             } else if (step.kind == Step::Kind::parameter) {
                 const Place* const written = place_of_parameter(request, step.name);
                 if (!place && written != nullptr) place = *written;
-                value = step.name + "=" + std::to_string(integer_of(request, step.name));
+                value = step.name + "=" + value_text(request, step.name);
             }
             const bool known = std::find(values.begin(), values.end(), value) != values.end();
             if (!value.empty() && !known) values.push_back(value);
@@ -101,8 +129,10 @@ std::int64_t value_of(const BindRequest& request, const Formula& formula, const 
 
 void check_requirements(const BindRequest& request) {
     for (const Condition& condition : request.kernel->rules.requirements) {
-        const std::optional<bool> holds = evaluate(condition, scope_of(request));
-        if (holds.value_or(false)) continue;
+        const FormulaScope scope = scope_of(request);
+        const bool holds =
+            is_real(request, condition) ? evaluate_real(condition, scope) : evaluate(condition, scope).value_or(false);
+        if (holds) continue;
         refuse(request, {&condition.left, &condition.right}, request.kernel->name + " needs " + condition.text);
     }
 }

@@ -93,6 +93,13 @@ void read_parameters(Composite& composite, const YamlNode& root) {
     }
 }
 
+void read_requirements(Composite& composite, const YamlNode& root) {
+    const YamlNode* node = root.find("require");
+    if (node == nullptr) return;
+    if (node->kind != YamlNode::Kind::sequence) fail(*node, "expected a list of conditions");
+    for (const YamlNode& item : node->items) composite.requirements.emplace_back(text_of(item), parse_expression(item));
+}
+
 Composite::Case read_case(const YamlNode& node) {
     Composite::Case result;
     if (const YamlNode* when = node.find("when")) result.when = parse_expression(*when);
@@ -177,8 +184,8 @@ std::vector<std::string> Composite::called() const {
 
 Composite parse_composite(std::string_view text, const std::string& file) {
     const YamlNode root = compose_yaml(text, file);
-    check_keys(root,
-               {"composite", "doc", "arguments", "integers", "parameters", "halves", "cases", "graph", "results"});
+    check_keys(root, {"composite", "doc", "arguments", "integers", "parameters", "require", "halves", "cases", "graph",
+                      "results"});
     Composite composite;
     const YamlNode& name = required(root, "composite");
     composite.name = text_of(name);
@@ -189,6 +196,7 @@ Composite parse_composite(std::string_view text, const std::string& file) {
     composite.documentation = text_of(required(root, "doc"));
     read_arguments(composite, root);
     read_parameters(composite, root);
+    read_requirements(composite, root);
     if (const YamlNode* halves = root.find("halves")) {
         if (text_of(*halves) != "f32") fail(*halves, "halves: takes f32 alone");
         composite.widens = true;

@@ -38,6 +38,7 @@ struct Composite {
     std::string documentation;
     std::vector<Argument> arguments;
     std::vector<Parameter> parameters;
+    std::vector<std::pair<std::string, Expression>> requirements;  ///< `require:`, as written and as conditions
     bool widens = false;  ///< `halves: f32`: f16 is computed in f32 and rounded at the end
     std::vector<Case> cases;
 

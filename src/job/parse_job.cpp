@@ -98,6 +98,7 @@ void read_sections(Reading& reading, const YamlNode& root, const JobOverrides& o
     top.read("constants", [&](const YamlNode& node) { read_constants(reading, node, job); });
     apply_overrides(overrides.set, job);
     for (const auto& [name, value] : job.constants) reading.constants[name] = value;
+    for (const auto& [name, text] : overrides.set) reading.constants.set.insert(name);
     for (const auto& [key, read] : sections) {
         top.read(key, [&, read_section = read](const YamlNode& node) { read_section(reading, node, job); });
     }
@@ -146,7 +147,7 @@ std::vector<Diagnostic> complete(std::vector<Diagnostic> errors, const SourceTex
 /// Where reading has stopped: there may be more errors than were found.
 std::vector<Diagnostic> presentable(std::vector<Diagnostic> errors, const SourceText& source) {
     const bool stopped = errors.size() > Reading::max_errors;
-    errors = complete(by_place(std::move(errors)), source);  // few first: a line may be long
+    errors = complete(by_place(std::move(errors)), source);                  // few first: a line may be long
     if (stopped) errors.back().notes.back().message.insert(4, "at least ");  // "and 981 more errors"
     return errors;
 }
@@ -175,8 +176,7 @@ JobReading read_job(std::string_view text, const std::string& file, const JobOve
         throw JobError(presentable(std::move(reading.errors), SourceText(text, file)));
     } catch (const JobError& error) { throw JobError(presentable(error.diagnostics(), SourceText(text, file))); }
     constexpr std::size_t enough = 20;  // more are not shown
-    if (reading.errors.size() >= enough)
-        throw JobError(presentable(std::move(reading.errors), SourceText(text, file)));
+    if (reading.errors.size() >= enough) throw JobError(presentable(std::move(reading.errors), SourceText(text, file)));
     result.names_known = !reading.incomplete && std::all_of(reading.broken.begin(), reading.broken.end(), is_name);
     result.broken = std::move(reading.broken);
     reading.broken.clear();

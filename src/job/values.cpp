@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <map>
 
 #include "base/text.hpp"
@@ -22,6 +23,11 @@ std::vector<std::string> names_of(const Constants& constants) {
     return names;
 }
 
+/// "0.5", "-3 by --set". Requires: `name` is one of them.
+std::string value_of(const std::string& name, const Constants& constants) {
+    return text_of(constants.at(name)) + (constants.set.contains(name) ? " by --set" : "");
+}
+
 /// The integer constant that `node` names. Requires: its text is a name.
 std::int64_t integer_constant(const YamlNode& node, const Constants& constants) {
     const auto found = constants.find(node.value);
@@ -29,7 +35,9 @@ std::int64_t integer_constant(const YamlNode& node, const Constants& constants) 
         refuse(node, "no constant " + in_quotes(node.value) + ": expected a plain decimal integer or a constant's name",
                nearest_word(node.value, names_of(constants)));
     }
-    if (!found->second.is_integer) refuse(node, "constant " + in_quotes(node.value) + " is not an integer");
+    if (!found->second.is_integer)
+        refuse(node,
+               "constant " + in_quotes(node.value) + " is not an integer: it is " + value_of(node.value, constants));
     return found->second.integer;
 }
 
@@ -79,7 +87,10 @@ std::int64_t read_count(const YamlNode& node, std::int64_t minimum, const Consta
     const bool negative = scalar && node.plain && node.value.starts_with('-') && parse_number(node.value);
     if (!value && !negative) refuse_count(node);
     if (negative || *value < minimum) {
-        refuse(node, "expected an integer of at least " + std::to_string(minimum) + ", found " + describe(node));
+        const bool named = constants != nullptr && constants->contains(node.value);
+        const std::string meaning = named ? ", which is " + value_of(node.value, *constants) : "";
+        refuse(node,
+               "expected an integer of at least " + std::to_string(minimum) + ", found " + describe(node) + meaning);
     }
     return *value;
 }
@@ -175,6 +186,12 @@ std::vector<std::int64_t> read_shape(const YamlNode& node, const Constants& cons
     }
     if (!errors.empty()) throw JobError(std::move(errors));
     return shape;
+}
+
+std::string text_of(const Number& number) {
+    char real[32];
+    std::snprintf(real, sizeof real, "%g", number.real);
+    return number.is_integer ? std::to_string(number.integer) : real;
 }
 
 std::optional<Number> parse_number(std::string_view text) {

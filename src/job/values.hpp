@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,10 @@
 
 namespace maniple {
 
-using Constants = std::map<std::string, Number>;
+/// The job's constants by name, and which of them `--set` gave their values.
+struct Constants : std::map<std::string, Number> {
+    std::set<std::string> set;
+};
 
 /// Every function below throws a JobError at the value if that is not what is asked for.
 
@@ -41,6 +45,9 @@ Number read_number(const YamlNode& node);
 std::string read_sha256(const YamlNode& node);
 DType read_dtype(const YamlNode& node);
 std::vector<std::int64_t> read_shape(const YamlNode& node, const Constants& constants);
+
+/// "-12", "0.5".
+std::string text_of(const Number& number);
 
 /// An integer ("-12") or a real ("0.5", "1e-6"); nothing for "010", "0x10", "1_000", "nan" and the like.
 std::optional<Number> parse_number(std::string_view text);

@@ -262,15 +262,28 @@ std::optional<std::int64_t> evaluate_integer(const Formula& formula, const Formu
     return stack.back();
 }
 
+namespace {
+
+template <class Value>
+bool compare(Value left, const std::string& comparison, Value right) {
+    if (comparison == "<") return left < right;
+    if (comparison == "<=") return left <= right;
+    if (comparison == ">") return left > right;
+    if (comparison == ">=") return left >= right;
+    return (left == right) == (comparison == "==");
+}
+
+}  // namespace
+
 std::optional<bool> evaluate(const Condition& condition, const FormulaScope& scope) {
     const std::optional<std::int64_t> left = evaluate_integer(condition.left, scope);
     const std::optional<std::int64_t> right = evaluate_integer(condition.right, scope);
     if (!left || !right) return std::nullopt;
-    if (condition.comparison == "<") return *left < *right;
-    if (condition.comparison == "<=") return *left <= *right;
-    if (condition.comparison == ">") return *left > *right;
-    if (condition.comparison == ">=") return *left >= *right;
-    return (*left == *right) == (condition.comparison == "==");
+    return compare(*left, condition.comparison, *right);
+}
+
+bool evaluate_real(const Condition& condition, const FormulaScope& scope) {
+    return compare(evaluate_real(condition.left, scope), condition.comparison, evaluate_real(condition.right, scope));
 }
 
 }  // namespace maniple

@@ -69,4 +69,7 @@ std::optional<std::int64_t> evaluate_integer(const Formula& formula, const Formu
 /// Whether the condition holds; none where a side has no value.
 std::optional<bool> evaluate(const Condition& condition, const FormulaScope& scope);
 
+/// The same with both sides in f64.
+bool evaluate_real(const Condition& condition, const FormulaScope& scope);
+
 }  // namespace maniple

@@ -31,7 +31,8 @@ skipped = []
 JOBS = {
     "digits": ({}, references.digits, {"probabilities": 1e-4, "labels": "labels", "accuracy": 0.005}),
     "mandelbrot": ({"width": 210, "height": 140, "iterations": 100}, references.mandelbrot, {"iterations": 0, "inside": 0}),
-    "heat3d": ({"n": 24, "steps": 40}, references.heat3d, {"temperature": 0, "hottest": 0, "mean": 1e-6}),
+    "heat3d": ({"n": 16, "steps": 900, "spread": 5}, references.heat3d,
+               {"temperature": 0, "hottest": 0, "coldest": 0, "mean": 1e-6}),  # ends early
     "wave": ({"steps": 80}, references.wave, {"surface": 0, "height": 0}),
     "gray-scott": ({"steps": 100}, references.gray_scott, {"u": 1e-5, "v": 1e-4, "amount": 1e-5}),
     "life": ({"steps": 60}, references.life, {"cells": 0, "living": 0}),
@@ -96,6 +97,9 @@ def check(folder, job, lanes_known):
                 for name, tolerance in tolerances.items():
                     compare(label, name, want[name], results[name][()], tolerance, want)
             summary = json.load(open(os.path.join(folder, job + ".report", "summary.json")))
+            if "steps" in want:
+                expect(summary["steps"] == want["steps"] < numbers["steps"],
+                       "%s: %d steps, expected %d" % (label, summary["steps"], want["steps"]))
             idle = [lane for lane in summary["lanes"] if lane["lane"] == "gpu" and lane["operations"] == 0]
             expect(lanes == "cpu" or (summary["fallbacks"] == 0 and (ranks > 1 or not idle)), label + ": a gpu lane was idle")
     print("%s  %s" % ("good" if len(failures) == before else "BAD ", job), flush=True)

@@ -73,10 +73,10 @@ def he_normal(seed, shape):
     return normal(seed, shape, std=numpy.sqrt(2 / numpy.prod(shape[:-1])))
 
 
-def heat3d(data, n, steps):
+def heat3d(data, n, steps, spread=1):
     u = uniform(4, (n, n, n), 0, 100)
     f = u.dtype.type
-    hottest, mean = [], []
+    hottest, coldest, mean = [], [], []
     for step in range(1, steps + 1):
         e = numpy.pad(u, ((1, 1), (0, 0), (0, 0)))
         e = numpy.pad(e, ((0, 0), (1, 1), (0, 0)), mode="edge")
@@ -86,8 +86,12 @@ def heat3d(data, n, steps):
         u = u + f(0.15) * (around - f(6) * u)
         if step % 10 == 0:
             hottest.append(u.max())
+            coldest.append(u.min())
             mean.append(numpy.mean(u, dtype="f8"))
-    return {"temperature": u, "hottest": numpy.array(hottest), "mean": numpy.array(mean)}
+        if float(u.max()) - float(u.min()) < spread:
+            break
+    return {"temperature": u, "hottest": numpy.array(hottest), "coldest": numpy.array(coldest), "mean": numpy.array(mean),
+            "steps": step}
 
 
 def wave(data, steps):

@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Wrong{"  w: matmul(a, b)\n  v: matmul(w, w)\n", 6, 16, "index k of matmul has two sizes", ""},
                       Wrong{"  v: matmul(b, d)\n", 5, 16, "takes at most 5 axes for its '...', 'd'", ""},
                       Wrong{"  v: ifft(b)\n", 5, 11, "fft_pass needs extent(x, 1) == 2, found 'b' [2, 5, 6]", ""},
-                      Wrong{"  v: histogram(b, bins=0, min=0, max=1)\n", 5, 6, "needs bins >= 1, found bins=0", ""},
+                      Wrong{"  v: histogram(b, bins=0, min=0, max=1)\n", 5, 24, "needs bins >= 1, found bins=0", ""},
                       Wrong{"  v: embedding(b, n)\n", 5, 16, "embedding expects 2 axes for its argument table", ""},
                       Wrong{"  v: w + u\n  w: v * 2\n", 5, 3, "the graph has a cycle: v -> w -> v", ""}));
 

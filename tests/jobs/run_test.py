@@ -187,7 +187,30 @@ def test_second_run():
     shutil.rmtree(folder)
 
 
+def test_dry_run():
+    """One voice, whatever the number of ranks (wrong options: tests/wrong_jobs)."""
+    folder = make_folder(20)
+    job = os.path.join(folder, "terrain.yaml")
+    for ranks in (1, 2, 3):
+        good = run(ranks, job, "--dry-run", "--lanes", "cpu")
+        expect(good.returncode == 0 and good.stdout.count("good: ") == 1 and "on %d rank" % ranks in good.stdout and not good.stderr,
+               "--dry-run on %d ranks says it once: %s%s" % (ranks, good.stdout, good.stderr))
+        wrong = run(ranks, job, "--dry-run", "--gpus", "99")
+        expect(wrong.returncode == 69 and wrong.stderr.count("error:") == 1 and not wrong.stdout,
+               "--dry-run --gpus 99 on %d ranks is one error, 69: %s%s" % (ranks, wrong.stdout, wrong.stderr))
+        environment["MANIPLE_LANES"] = "foo"
+        wrong = run(ranks, job, "--dry-run")
+        del environment["MANIPLE_LANES"]
+        expect(wrong.returncode == 64 and wrong.stderr.count("error:") == 1 and "MANIPLE_LANES" in wrong.stderr,
+               "--dry-run with MANIPLE_LANES=foo on %d ranks is one error, 64: %s" % (ranks, wrong.stderr))
+        helped = run(ranks, job, "--help")
+        expect(helped.returncode == 0 and helped.stdout.count("--dry-run") == 1, "--help on %d ranks is printed once" % ranks)
+    expect(sorted(os.listdir(folder)) == ["data", "terrain.yaml"], "--dry-run leaves nothing")
+    shutil.rmtree(folder)
+
+
 test_ranks()
+test_dry_run()
 test_killed_rank()
 test_stopped_rank(1)
 test_stopped_rank(0)

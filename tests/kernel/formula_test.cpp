@@ -53,6 +53,15 @@ TEST(Formula, Reals) {
     EXPECT_TRUE(std::isnan(real("(a - a) / 0")));
 }
 
+TEST(Formula, ConditionsOfReals) {
+    const auto holds = [](const std::string& text) { return evaluate_real(parse_condition(text), scope()); };
+    EXPECT_TRUE(holds("a <= b"));
+    EXPECT_TRUE(holds("a >= 0.5"));
+    EXPECT_FALSE(holds("b - a < 3"));
+    EXPECT_TRUE(holds("a != b"));
+    EXPECT_FALSE(holds("(a - a) / 0 >= 0"));  // NaN meets no requirement
+}
+
 TEST(Formula, Conditions) {
     const auto holds = [](const std::string& text) { return evaluate(parse_condition(text), scope()); };
     EXPECT_EQ(holds("stride >= 2"), true);

@@ -46,6 +46,9 @@ class Kernels(unittest.TestCase):
         self.assertRegex(text, r"f32->f32: cpu \(.*\).*, exact, 8 bytes a point")
         self.assertIn("operations: 7 a point", text)
         self.assertIn("tolerance 16 eps", self.good("show", "sum"))
+        self.assertIn("axis: integer, required", self.good("show", "slice"))
+        self.assertIn("axis: integer, required", self.good("show", "concat"))
+        self.assertIn("shape: an integer or a list of them, required", self.good("show", "reshape"))
 
     def test_check(self):
         text = self.good("check", "heat_step")

@@ -36,11 +36,14 @@ TEST_F(Inspect, WorksOnOtherFiles) {
         const hdf5::Handle file = make_file(path("other.h5"));
         make_dataset<float>(file, "/x", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, {2}, {1, 2});
         const hdf5::Handle strings = hdf5::string_type();
+        make_dataset<std::int32_t>(file, "/short", H5T_STD_I16BE, H5T_NATIVE_INT32, {2}, {1, 2});
+        make_dataset<std::int32_t>(file, "/unsigned", H5T_STD_U16LE, H5T_NATIVE_INT32, {2}, {1, 2});
         make_dataset<const char*>(file, "/text", strings, strings, {1}, {"hello"});
     });
     const std::string text = inspect_file(path("other.h5"));
     EXPECT_NE(text.find("carries no mark of maniple"), std::string::npos) << text;
-    EXPECT_NE(text.find("strings"), std::string::npos) << text;
+    for (const char* type : {"strings", "i16, read as i32", "u16, read as i32"})
+        EXPECT_NE(text.find(type), std::string::npos) << text;
     expect_error(ExitCode::data, "no file", [&] { inspect_file(path("none.h5")); });
     EXPECT_EQ(hdf5_version(), "1.10.8 (parallel)");
 }

@@ -47,6 +47,7 @@ void write_grid(const std::string& file, const std::string& input, const std::st
 
     OutputDataset copy = output(file, "/copy", facts.shape, facts.dtype);
     copy.attributes_from = 0;
+    copy.copies_input = true;
     for (int axis = 0; axis < facts.shape.rank(); ++axis) copy.scales.push_back({0, axis});
     OutputDataset history = copy;
     history.dataset = "/history";

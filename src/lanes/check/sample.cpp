@@ -98,6 +98,7 @@ private:
             } else if (parameter.type == Type::real) {
                 value.real = draw_real(parameter);
                 sample_.parameters += fmt::format(", {}={}", parameter.name, value.real);
+                request_.reals.emplace_back(parameter.name, value.real);
             } else if (parameter.type == Type::integer || parameter.type == Type::boolean) {
                 value.integer = parameter.type == Type::integer ? draw_integer(parameter) : random_.below(2);
                 sample_.parameters += fmt::format(", {}={}", parameter.name, value.integer);

@@ -29,6 +29,17 @@ bool belongs_to_library(const std::string& attribute) {
     return own.contains(attribute) || attribute.starts_with("_Netcdf4");
 }
 
+bool marks_missing(const std::string& attribute) { return attribute == "_FillValue" || attribute == "missing_value"; }
+
+/// Whether `attribute` says what the numbers of a data set stand for (conventions of netCDF and CF): true of these
+/// numbers, of no others.
+bool speaks_of_numbers(const std::string& attribute) {
+    static const std::set<std::string> known = {"scale_factor",  "add_offset",  "_Unsigned",   "valid_range",
+                                                "valid_min",     "valid_max",   "flag_values", "flag_masks",
+                                                "flag_meanings", "actual_range"};
+    return marks_missing(attribute) || known.contains(attribute);
+}
+
 std::vector<std::string> attribute_names(hid_t object) {
     std::vector<std::string> names;
     const auto collect = [](hid_t, const char* name, const H5A_info_t*, void* data) -> herr_t {
@@ -75,28 +86,33 @@ bool copy_attribute(hid_t from, const std::string& name, hid_t to) {
     return true;
 }
 
-/// Copies `_FillValue` or `missing_value` in the type of the output, as netCDF wants it; `masked`: as NaN, which is what
-/// such elements were read as. False where that would be another value: an integer for a float.
-bool copy_missing_value(hid_t from, const std::string& name, hid_t to, DType dtype, bool masked) {
+void write_missing_value(hid_t to, const std::string& name, DType dtype, hid_t space, const std::byte* value) {
+    const hdf5::Handle type = hdf5::type_of(dtype);
+    const hdf5::Handle target(H5Acreate2(to, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose,
+                              "creating an attribute");
+    hdf5::check(H5Awrite(target, type, value), "writing an attribute");
+}
+
+/// `_FillValue` or `missing_value` as NaN, which is what such elements of a masked input were read as.
+void write_nan(hid_t to, const std::string& name, DType dtype) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    std::byte value[8] = {};
+    convert_elements(DType::f64, reinterpret_cast<const std::byte*>(&nan), dtype, value, 1);
+    write_missing_value(to, name, dtype, hdf5::space_of(Shape{1}), value);
+}
+
+/// Copies `_FillValue` or `missing_value` in the type of the output, as netCDF wants it. False where that would be
+/// another value: an integer for a float.
+bool copy_missing_value(hid_t from, const std::string& name, hid_t to, DType dtype) {
     const hdf5::Handle source(H5Aopen(from, name.c_str(), H5P_DEFAULT), H5Aclose, "opening an attribute");
     const hdf5::Handle type(H5Aget_type(source), H5Tclose, "reading an attribute");
     const hdf5::Handle space(H5Aget_space(source), H5Sclose, "reading an attribute");
     const H5T_class_t wanted = is_floating(dtype) ? H5T_FLOAT : H5T_INTEGER;
     const bool readable = H5Tget_class(type) == wanted && H5Sget_simple_extent_npoints(space) == 1;
-    const bool as_nan = masked && is_floating(dtype);
-    if (dtype == DType::boolean || (!readable && !as_nan)) return false;
-    const hdf5::Handle target_type = hdf5::type_of(dtype);
+    if (dtype == DType::boolean || !readable) return false;
     std::byte value[8] = {};
-    if (as_nan) {
-        const double nan = std::numeric_limits<double>::quiet_NaN();
-        convert_elements(DType::f64, reinterpret_cast<const std::byte*>(&nan), dtype, value, 1);
-    } else {
-        hdf5::check(H5Aread(source, target_type, value), "reading an attribute");
-    }
-    const hdf5::Handle one = hdf5::space_of(Shape{1});
-    const hdf5::Handle target(H5Acreate2(to, name.c_str(), target_type, as_nan ? one : space, H5P_DEFAULT, H5P_DEFAULT),
-                              H5Aclose, "creating an attribute");
-    hdf5::check(H5Awrite(target, target_type, value), "writing an attribute");
+    hdf5::check(H5Aread(source, hdf5::type_of(dtype), value), "reading an attribute");
+    write_missing_value(to, name, dtype, space, value);
     return true;
 }
 
@@ -239,12 +255,27 @@ struct CarriedMetadata::State {
         return part;
     }
 
+    /// Whether `output` has the numbers of `from`, also for readers that take them for those of the other sign.
+    static bool has_numbers_of(const Source& from, const OutputDataset& output) {
+        if (!output.copies_input || !hdf5::has_attribute(from.data.dataset, "_Unsigned")) return output.copies_input;
+        const hdf5::Handle type(H5Dget_type(from.data.dataset), H5Tclose, "reading the type");
+        return output.dtype == from.data.dtype && H5Tget_size(type) == size_of(output.dtype);
+    }
+
+    /// Whether what the attribute says of the input is true of `output`, too.
+    static bool stays_true(const Source& from, const std::string& name, const OutputDataset& output) {
+        if (!speaks_of_numbers(name)) return true;
+        if (marks_missing(name) && from.masked) return is_floating(output.dtype);
+        return has_numbers_of(from, output) && (!marks_missing(name) || output.dtype == from.data.dtype);
+    }
+
     /// False where the attribute cannot be carried over.
     static bool carry_attribute(const Source& from, const std::string& name, hid_t to, DType dtype) {
-        const bool in_type_of_data = name == "_FillValue" || name == "missing_value";
         try {
-            return in_type_of_data ? copy_missing_value(from.data.dataset, name, to, dtype, from.masked)
-                                   : copy_attribute(from.data.dataset, name, to);
+            if (!marks_missing(name)) return copy_attribute(from.data.dataset, name, to);
+            if (!from.masked) return copy_missing_value(from.data.dataset, name, to, dtype);
+            write_nan(to, name, dtype);
+            return true;
         } catch (const hdf5::Failure& failure) {
             if (failure.system_error() != 0) throw;
             return false;
@@ -333,7 +364,7 @@ void CarriedMetadata::carry_attributes(const OutputDataset& output, hid_t datase
                            [&name](const auto& attribute) { return attribute.first == name; });
     };
     for (const std::string& name : names) {
-        if (belongs_to_library(name) || is_own(name)) continue;
+        if (belongs_to_library(name) || is_own(name) || !state_->stays_true(*from, name, output)) continue;
         if (state_->carry_attribute(*from, name, dataset, output.dtype)) continue;
         state_->notices.push_back(fmt::format("attribute '{}' of {} is left out", name, from->name));
     }

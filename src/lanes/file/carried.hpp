@@ -21,7 +21,9 @@ public:
     ~CarriedMetadata();
 
     /// Copies the attributes of input `output.attributes_from` to the open data set `dataset`, except those that
-    /// are HDF5's or netCDF's own, and those that `output` sets itself.
+    /// are HDF5's or netCDF's own, and those that `output` sets itself. What speaks of the stored numbers, not of the
+    /// quantity (`scale_factor`, `_FillValue`, `valid_range`, …), only where `output.copies_input`; else it is no
+    /// longer true. `_FillValue` and `missing_value` of a masked input become NaN in all results of a floating type.
     void carry_attributes(const OutputDataset& output, hid_t dataset);
 
     /// Copies the scales of the axes that have an origin into `file`, beside the data set, and attaches them. A scale

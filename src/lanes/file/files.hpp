@@ -62,6 +62,7 @@ struct OutputDataset {
     std::int64_t first = 0;
     int gzip_level = -1;              ///< -1: contiguous, uncompressed
     int attributes_from = -1;         ///< input whose data set's attributes are carried over, or -1
+    bool copies_input = false;        ///< its elements are those of that input: what says how to read them stays true
     std::vector<ScaleOrigin> scales;  ///< one for each axis of `shape`
     std::vector<std::pair<std::string, AttributeValue>> attributes;  ///< the job's own, which win
     Place place;

@@ -60,6 +60,7 @@ herr_t collect_name(hid_t, const char* name, const H5L_info_t*, void* data) {
     if (nearest.empty() && !names.empty()) {
         constexpr std::size_t shown = 8;
         const bool more = names.size() > shown;
+        std::sort(names.begin(), names.end());
         names.resize(std::min(names.size(), shown));
         message += fmt::format("; it holds {}{}", join(names, ", "), more ? ", …" : "");
     }

@@ -80,12 +80,21 @@ std::string shape_text(hid_t space) {
     return fmt::format("[{}]", fmt::join(sizes, ", "));
 }
 
+/// "f32", "i16, read as i32", or what it is that maniple does not read.
+std::string type_text(hid_t type) {
+    const auto dtype = hdf5::dtype_of(type);
+    if (!dtype) return hdf5::describe_type(type);
+    const bool narrow = H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) < size_of(*dtype);
+    if (!narrow) return std::string(name_of(*dtype));
+    const char sign = H5Tget_sign(type) == H5T_SGN_NONE ? 'u' : 'i';
+    return fmt::format("{}{}, read as {}", sign, 8 * H5Tget_size(type), name_of(*dtype));
+}
+
 void inspect_dataset(hid_t file, const std::string& name, bool ours, Inspection& found) {
     const hdf5::Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, "opening '" + name + "'");
     const hdf5::Handle type(H5Dget_type(dataset), H5Tclose, "reading the type");
     const hdf5::Handle space(H5Dget_space(dataset), H5Sclose, "reading the extents");
-    const auto dtype = hdf5::dtype_of(type);
-    Line line{name, dtype ? std::string(name_of(*dtype)) : hdf5::describe_type(type), shape_text(space), {}};
+    Line line{name, type_text(type), shape_text(space), {}};
     line.rest = describe_storage(dataset, H5Sget_simple_extent_ndims(space));
     if (const auto units = hdf5::read_string(dataset, "units")) line.rest += "; units " + *units;
     if (ours) line.rest += "; " + describe_checksums(file, name, found);

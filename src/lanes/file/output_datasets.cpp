@@ -32,6 +32,7 @@ std::vector<OutputDataset> output_datasets(const Graph& graph, const Job& job, c
         dataset.rows = dataset.series ? graph.steps / output.every : 0;
         dataset.gzip_level = spec.gzip_level.value_or(-1);
         dataset.attributes_from = tensor.attributes_from;
+        dataset.copies_input = tensor.kind == Tensor::Kind::input && graph.carry_of(output.tensor) == nullptr;
         dataset.attributes = spec.attributes;
         dataset.place = spec.to.place;
         for (const AxisOrigin& axis : tensor.axes) dataset.scales.push_back(scale_origin(axis, job, catalogue));
