@@ -108,7 +108,7 @@ using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork, CheckWork
 }  // namespace
 
 /// The chunks of one program with every address resolved.
-class CpuProgram final : public LaneProgram {
+class CpuProgram final : public InlineProgram {
 public:
     CpuProgram(CpuLane& lane, const Program& program)
         : lane_(lane), program_(program), work_(program.instructions.size()), scratch_(lane.activity_.size()) {
@@ -125,18 +125,14 @@ public:
         for (HostBytes& bytes : scratch_) bytes = HostBytes(scratch_bytes_);
     }
 
-    void submit(ChunkId chunk, const Execution&, Completion& done) override {
+    void run(ChunkId chunk, const Execution&) override {
         const std::int64_t begin = now_ns();
-        std::exception_ptr error;
-        try {
-            for (const InstructionId id : program_.chunks[chunk.index()].instructions) run(work_[id.index()]);
-        } catch (...) { error = std::current_exception(); }
+        for (const InstructionId id : program_.chunks[chunk.index()].instructions) carry_out(work_[id.index()]);
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         const std::int64_t duration = now_ns() - begin;
         activity.busy_ns += duration;
         ++activity.chunks;
         add_work_time(chunk_work_[chunk.index()], duration, lane_.times_[static_cast<std::size_t>(this_worker)]);
-        done.finished(chunk, error);
     }
 
 private:
@@ -329,7 +325,7 @@ private:
         return KernelWork{&operation, {call}};
     }
 
-    void run(Work& work) {
+    void carry_out(Work& work) {
         if (KernelWork* kernel = std::get_if<KernelWork>(&work)) {
             std::byte* const states = scratch_[static_cast<std::size_t>(this_worker)].data();
             for (KernelCall& call : kernel->calls) call.run(kernel->operation->parameters, states);
@@ -365,7 +361,9 @@ CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, 
 
 CpuLane::~CpuLane() = default;
 
-std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) {
+std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) { return prepare_inline(program); }
+
+std::unique_ptr<InlineProgram> CpuLane::prepare_inline(const Program& program) {
     return std::make_unique<CpuProgram>(*this, program);
 }
 
