@@ -13,7 +13,7 @@ namespace maniple {
 struct ChunkNode {
     LaneKind lane = LaneKind::cpu;
     std::span<const ChunkId> dependents;  ///< borrowed while the graph is made
-    std::int64_t cost_ns = 0;  ///< predicted; 0: unknown
+    std::int64_t cost_ns = 0;             ///< predicted; 0: unknown
 };
 
 /// Immutable, in a few flat tables. Dependents are in ascending order of the longest way to an end of the program, so that
@@ -37,7 +37,7 @@ public:
     const std::vector<std::int32_t>& all_predecessors() const { return predecessors_; }
     const std::vector<ChunkId>& cpu_roots() const { return cpu_roots_; }  ///< ascending
     const std::vector<ChunkId>& other_roots() const { return other_roots_; }
-    std::int64_t ends() const { return ends_; }                  ///< how many chunks nobody waits for
+    std::int64_t ends() const { return ends_; }                   ///< how many chunks nobody waits for
     const std::vector<ChunkId>& order() const { return order_; }  ///< each after its predecessors
 
 private:

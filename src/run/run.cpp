@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "run/countdown.hpp"
 #include "run/relax.hpp"
 
 namespace maniple {
@@ -61,9 +62,8 @@ bool Run::has_roots(const Worker& worker) const {
         const std::int64_t begun = progress_[static_cast<std::size_t>(worker.number)].executions;
         return begun < static_executions_.load(std::memory_order_seq_cst);
     }
-    return std::any_of(roots_.begin(), roots_.end(), [](const Roots& roots) {
-        return roots.next.load(std::memory_order_seq_cst) < roots.end;
-    });
+    return std::any_of(roots_.begin(), roots_.end(),
+                       [](const Roots& roots) { return roots.next.load(std::memory_order_seq_cst) < roots.end; });
 }
 
 void Run::run_from(ChunkId chunk, Worker& worker) {
@@ -86,15 +86,6 @@ void Run::run_here(ChunkId chunk, Worker& worker) {
     worker.finished.store(worker.finished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-/// One predecessor less. True for the one that was the last: it has to release the chunk.
-bool Run::take_to_zero(ChunkId chunk) {
-    std::atomic<std::int32_t>& remaining = remaining_[chunk.index()];
-    // One is left, and it is the caller: nobody else will write. Acquire: what the other predecessors wrote.
-    if (remaining.load(std::memory_order_acquire) == 1) return true;
-    // Release: what this one wrote. Acquire: likewise.
-    return remaining.fetch_sub(1, std::memory_order_acq_rel) == 1;
-}
-
 /// The most urgent of those that become ready is given back, the others are shown to everybody.
 ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
     const std::span<const ChunkId> dependents = graph_.dependents(chunk);
@@ -109,7 +100,7 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
     ChunkId next;
     bool staged = false;
     for (const ChunkId dependent : dependents) {
-        if (!take_to_zero(dependent)) continue;
+        if (!take_to_zero(remaining_[dependent.index()])) continue;
         if (!graph_.runs_on_cpu(dependent)) {
             submit_elsewhere(dependent);
             continue;

@@ -72,7 +72,6 @@ private:
     };
 
     void run_here(ChunkId chunk, Worker& worker);
-    bool take_to_zero(ChunkId chunk);
     ChunkId release_dependents(ChunkId chunk, Worker* worker);
     void submit_elsewhere(ChunkId chunk);
     void end(std::int64_t ends);

@@ -32,7 +32,8 @@ public:
     /// Owner only. Puts `chunk` where publish() will show it; false, and nothing done, if there is no room.
     bool stage(ChunkId chunk) {
         if (staged_ - known_top_ > mask_) {
-            known_top_ = top_.load(std::memory_order_acquire);  // partner: the thieves' exchange; the slot has been read
+            known_top_ =
+                top_.load(std::memory_order_acquire);  // partner: the thieves' exchange; the slot has been read
             if (staged_ - known_top_ > mask_) return false;
         }
         slots_[staged_++ & mask_].store(chunk.value, std::memory_order_relaxed);  // shown by publish()
@@ -71,9 +72,7 @@ public:
     }
 
     /// Any thread: whether there is anything to steal, as a worker that goes to sleep has to know it.
-    bool is_empty() const {
-        return top_.load(std::memory_order_seq_cst) >= bottom_.load(std::memory_order_seq_cst);
-    }
+    bool is_empty() const { return top_.load(std::memory_order_seq_cst) >= bottom_.load(std::memory_order_seq_cst); }
 
 private:
     using Slot = typename Atomics::template Value<std::int32_t>;

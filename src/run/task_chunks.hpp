@@ -12,9 +12,9 @@ namespace maniple {
 
 /// Which tasks a chunk runs, one after the other.
 struct TaskChunks {
-    std::vector<TaskId> tasks;        ///< by chunk
-    std::vector<std::size_t> first;   ///< by chunk, and one past the last
-    std::vector<ChunkId> chunk_of;    ///< by task
+    std::vector<TaskId> tasks;       ///< by chunk
+    std::vector<std::size_t> first;  ///< by chunk, and one past the last
+    std::vector<ChunkId> chunk_of;   ///< by task
 
     std::size_t size() const { return first.size() - 1; }
 

@@ -56,7 +56,7 @@ private:
     void append(const Task& task, std::span<const TaskId> after, std::int64_t cost_ns);
 
     std::vector<Task> tasks_;
-    std::vector<Message> messages_;              ///< Task::argument counts these
+    std::vector<Message> messages_;               ///< Task::argument counts these
     std::vector<std::size_t> first_after_ = {0};  ///< by task, and one past the last
     std::vector<TaskId> after_;
     std::vector<std::int64_t> cost_ns_;

@@ -64,8 +64,7 @@ struct TaskRun::State {
         MANIPLE_CHECK(net != nullptr, "messages without a net lane");
         lanes.others.push_back(net->prepare_messages(messages, chunks.size()));
         lanes.by_chunk.resize(chunks.size());
-        for (const ByteMessage& message : messages)
-            lanes.by_chunk[message.chunk.index()] = lanes.others.front().get();
+        for (const ByteMessage& message : messages) lanes.by_chunk[message.chunk.index()] = lanes.others.front().get();
         return lanes;
     }
 

@@ -200,9 +200,7 @@ bool NetLane::progress() {
     lock.unlock();
     std::exception_ptr error;
     if (code != MPI_SUCCESS) error = std::make_exception_ptr(LinkError("a message failed"));
-    for (const InFlight& message : completed) {
-        message.done->finished(message.chunk, error);
-    }
+    for (const InFlight& message : completed) { message.done->finished(message.chunk, error); }
     completed.clear();
     lock.lock();
     if (completed_.capacity() < completed.capacity()) completed_.swap(completed);

@@ -62,14 +62,14 @@ private:
     void poll_announcements();
 
     const World& world_;
-    Arena* arena_;  ///< null: it carries bytes alone
+    Arena* arena_;                       ///< null: it carries bytes alone
     std::mutex mutex_;                   ///< guards the four below; held for MPI_Testsome, never for a callback
     std::vector<MPI_Request> requests_;  ///< active ones; persistent, owned by their program
     std::vector<InFlight> messages_;     ///< by request
     std::vector<int> indices_;           ///< scratch of progress()
     std::vector<MPI_Status> statuses_;
     std::vector<InFlight> completed_;  ///< scratch of progress()
-    std::atomic<int> in_flight_{0};  ///< relaxed: a copy of requests_.size()
+    std::atomic<int> in_flight_{0};    ///< relaxed: a copy of requests_.size()
     std::atomic<std::int32_t> failed_rank_{-1};
     std::atomic<bool> announced_{false};
     MPI_Request announcement_ = MPI_REQUEST_NULL;
