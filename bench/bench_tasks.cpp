@@ -116,7 +116,8 @@ int bench_tasks(const Options& options, const po::variables_map& values, const R
                           net.get()};
     describe(report, setting, missing);
 #ifdef MANIPLE_BENCH_OPENMP
-    // Ours runs on the same team, if it is OpenMP's; new threads of another one would all inherit the main thread's core.
+    // Ours runs on the same team, if it is OpenMP's; new threads of another one would all inherit the main thread's
+    // core.
     if (ranks.size() == 1 && team_kind() == "OpenMP") pin_openmp_team(options.threads);
 #endif
     run_cases(setting);

@@ -1,4 +1,5 @@
-# Runs a bench and checks the shape of its JSON: cmake -DBENCH=PROGRAM -DARGUMENTS=… -DJSON=FILE -DROWS=CASE;CASE;… -P this.
+# Runs a bench and checks the shape of its JSON.
+#   cmake -DBENCH=PROGRAM -DARGUMENTS=… -DJSON=FILE -DROWS=CASE;CASE;… -P check_bench.cmake
 #   LAUNCHER   what stands before the program, e.g. mpirun and its options
 #   ROWS       cases that must be there
 # The bench itself ends with an error if what its systems computed differs.

@@ -54,8 +54,8 @@ struct Contender {
     std::string name;
     std::function<double()> sample;
 };
-/// One untimed round, then `samples` rounds in each of which every contender has one turn; each round begins with another
-/// one. The figures of each contender, in its order.
+/// One untimed round, then `samples` rounds in each of which every contender has one turn; each round begins with
+/// another one. The figures of each contender, in its order.
 std::vector<std::vector<double>> interleave(std::span<const Contender> contenders, int samples);
 
 enum class Better { lower, higher };

@@ -1,4 +1,5 @@
-// bench/pin.hpp: threads on cores of their own, so that systems are compared and not where the kernel woke their threads.
+// bench/pin.hpp: threads on cores of their own, so that systems are compared and not where the kernel woke their
+// threads.
 #pragma once
 
 namespace maniple::bench {

@@ -24,8 +24,8 @@ struct Kernel {
     };
     Kind kind = Kind::empty;
     std::int64_t size = 0;
-    /// Each task's size is drawn evenly from half to one and a half times `size`: the longest take three times as long as
-    /// the shortest.
+    /// Each task's size is drawn evenly from half to one and a half times `size`: the longest take three times as long
+    /// as the shortest.
     bool imbalanced = false;
 };
 

@@ -23,8 +23,9 @@ struct Size {
     int steps = 0;
 };
 
-/// Halved (in a quick run, quartered) from some 60 µs down to some ns, with more steps for smaller tasks, so that all runs
-/// compute for about as long: some ms hide the start of a team. The steps are powers of two, so that sizes share graphs.
+/// Halved (in a quick run, quartered) from some 60 µs down to some ns, with more steps for smaller tasks, so that all
+/// runs compute for about as long: some ms hide the start of a team. The steps are powers of two, so that sizes share
+/// graphs.
 std::vector<Size> sizes_for(const Setting& setting, Kernel::Kind kind) {
     constexpr double memory_bytes_of_1us = 10'000;
     const double size_of_1us =

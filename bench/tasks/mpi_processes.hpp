@@ -11,8 +11,8 @@
 
 namespace maniple::bench {
 
-/// Runs this program again as `mpirun -n RANKS PROGRAM --mpi-ranks`. Between runs the ranks sleep: rank 0 in read(), the
-/// others in polls 5 ms apart.
+/// Runs this program again as `mpirun -n RANKS PROGRAM --mpi-ranks`. Between runs the ranks sleep: rank 0 in read(),
+/// the others in polls 5 ms apart.
 class MpiProcesses {
 public:
     /// Errors: UnavailableError if there is no mpirun, or its ranks do not answer within 30 s.

@@ -26,8 +26,8 @@ namespace {
 
 void run_task(void* work, std::uint32_t packed) { static_cast<Work*>(work)->run(packed); }
 
-/// How many values of one column may be on their way to one rank: each has a tag, and follows the last one with it. More
-/// only make the list longer that MPI looks through at each poll: with 4, fft and spread take twice as long.
+/// How many values of one column may be on their way to one rank: each has a tag, and follows the last one with it.
+/// More only make the list longer that MPI looks through at each poll: with 4, fft and spread take twice as long.
 constexpr int window = 2;
 
 /// The tasks of this rank's columns, a send for each value and rank that needs it, and the receives that meet them.

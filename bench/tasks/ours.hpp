@@ -29,8 +29,8 @@ private:
 };
 
 /// `net`: null on one rank. `cost_ns`: the hint for every task; 0: none.
-/// Errors: std::runtime_error if the mode did not do what it says: chunks other than tasks, or a regular pattern that is
-/// not run statically.
+/// Errors: std::runtime_error if the mode did not do what it says: chunks other than tasks, or a regular pattern that
+/// is not run statically.
 std::unique_ptr<System> make_ours(Work& work, int threads, Mode mode, std::int64_t cost_ns, OurNet* net);
 
 }  // namespace maniple::bench

@@ -10,8 +10,8 @@
 namespace maniple::bench {
 
 /// The patterns of Slaughter et al., "Task Bench: A Parameterized Benchmark for Evaluating Parallel Runtime
-/// Performance", SC20, table II, as its repository (StanfordLegion/task-bench) defines them. Task (step, column) depends
-/// on tasks of the step before:
+/// Performance", SC20, table II, as its repository (StanfordLegion/task-bench) defines them. Task (step, column)
+/// depends on tasks of the step before:
 enum class Pattern {
     trivial,              ///< none
     no_comm,              ///< its own column

@@ -43,15 +43,16 @@ void wake_workers(tbb::task_arena& arena, int threads, double most_ns) {
     });
 }
 
-/// Makes TBB start its workers, each of which then pins itself, while this thread is on no core of its own: they begin where
-/// it is, and would wait there until it sleeps.
+/// Makes TBB start its workers, each of which then pins itself, while this thread is on no core of its own: they begin
+/// where it is, and would wait there until it sleeps.
 void start_workers(tbb::task_arena& arena, int threads) {
     unpin_this_thread();
     wake_workers(arena, threads, 1e9);
     pin_this_thread(0);
 }
 
-/// The `lightweight` policy is not used: it runs a task inside the one that it follows, one deep recursion on one thread.
+/// The `lightweight` policy is not used: it runs a task inside the one that it follows, one deep recursion on one
+/// thread.
 class TbbFlow final : public System {
 public:
     TbbFlow(Work& work, int threads)

@@ -13,8 +13,8 @@ namespace maniple::bench {
 /// A task as the 32 bits that all systems hand around.
 constexpr std::uint32_t pack(std::uint32_t step, std::uint32_t column) { return (step << 16U) | column; }
 
-/// A graph, the kernel of its tasks and a place for the value of each: a value made of the task's own place and of all its
-/// predecessors' values in order, so that a task that is left out, or comes too early, changes every sum after it.
+/// A graph, the kernel of its tasks and a place for the value of each: a value made of the task's own place and of all
+/// its predecessors' values in order, so that a task that is left out, or comes too early, changes every sum after it.
 /// A rank owns the values of a block of columns and has room for those of the others.
 /// Borrows the ranks. Threads: tasks whose predecessors are done may run on any.
 class Work {
