@@ -21,6 +21,11 @@ Run::Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, cons
       elsewhere_(graph.size()), roots_(static_cast<std::size_t>(scheduler.threads())),
       progress_(static_cast<std::size_t>(scheduler.threads())) {
     scheduler.reserve(graph.size());
+    const std::size_t count = graph.cpu_roots().size();
+    for (std::size_t w = 0; w < roots_.size(); ++w) {
+        roots_[w].end = count * (w + 1) / roots_.size();
+        roots_[w].next.store(roots_[w].end, std::memory_order_relaxed);  // none before start()
+    }
 }
 
 void Run::start(const Execution& execution) {
@@ -39,7 +44,6 @@ void Run::start(const Execution& execution) {
     } else {
         const std::size_t count = graph_.cpu_roots().size();
         for (std::size_t w = 0; w < roots_.size(); ++w) {
-            roots_[w].end = count * (w + 1) / roots_.size();
             // Release: all of the above, for take_root(). Sequentially consistent: partner has_roots().
             roots_[w].next.store(count * w / roots_.size(), std::memory_order_seq_cst);
         }
