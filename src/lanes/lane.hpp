@@ -32,10 +32,25 @@ class LaneProgram {
 public:
     virtual ~LaneProgram() = default;  ///< Requires: nothing is in flight.
 
-    /// Starts `chunk`. The cpu lane runs it to its end on the calling thread; the others return at once.
+    /// Starts `chunk` and returns at once, but for an InlineProgram.
     /// Requires: the chunk is one of this lane; its predecessors have completed.
     /// Errors reach `done`, never the caller.
     virtual void submit(ChunkId chunk, const Execution& execution, Completion& done) = 0;
+};
+
+/// Of a lane without threads of its own: chunks run on the workers that take them.
+class InlineProgram : public LaneProgram {
+public:
+    /// Runs `chunk` to its end on the calling thread. Errors: whatever its kernels throw.
+    virtual void run(ChunkId chunk, const Execution& execution) = 0;
+
+    void submit(ChunkId chunk, const Execution& execution, Completion& done) final {
+        std::exception_ptr error;
+        try {
+            run(chunk, execution);
+        } catch (...) { error = std::current_exception(); }
+        done.finished(chunk, error);
+    }
 };
 
 /// Owns its threads and handles. Borrows the arena, which outlives it.
@@ -49,6 +64,9 @@ public:
     /// Moves what is in flight forward, without blocking; true if anything completed. Called by idle workers and
     /// between chunks, by any number of threads.
     virtual bool progress() { return false; }
+
+    /// What progress() has to look after. Threads: any; a hint.
+    virtual int in_flight() const { return 0; }
 
     /// Gives up what is in flight after a failure: each chunk is reported as finished, with an error.
     virtual void cancel() {}

@@ -130,7 +130,12 @@ private:
     void run_operation(OperationId id) {
         movement_.gather_inputs(id, false);
         check_domains(id);
-        kernels_.add(id);
+        const std::vector<OperationId>& chain = layout_.chains[id.index()];
+        if (!chain.empty()) {
+            kernels_.add_chain(chain);
+        } else if (!layout_.chained[id.index()]) {
+            kernels_.add(id);
+        }
         for (const TensorId output : graph_[id].outputs) movement_.made(output, emitter_.step());
         if (graph_[id].twin_of.valid()) compare(id);
     }

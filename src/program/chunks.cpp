@@ -39,7 +39,7 @@ public:
 private:
     void add(InstructionId id) {
         const Instruction& instruction = instructions_[id.index()];
-        ChunkId chunk = chunk_to_join(instruction);
+        ChunkId chunk = chunk_to_join(instruction, InstructionId(id.value - 1));
         if (!chunk.valid()) {
             chunk = ChunkId(chunks_.size());
             chunks_.push_back({});
@@ -60,7 +60,8 @@ private:
         return before;
     }
 
-    ChunkId chunk_to_join(const Instruction& instruction) const {
+    ChunkId chunk_to_join(const Instruction& instruction, InstructionId instruction_before) const {
+        if (instruction.chained) return chunk_of_[instruction_before.index()];
         if (instruction.lane == LaneKind::gpu) return gpu_chunk_to_join(instruction);
         return instruction.lane == LaneKind::cpu ? cpu_chunk_to_join(instruction) : ChunkId{};
     }

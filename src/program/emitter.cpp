@@ -2,8 +2,18 @@
 
 namespace maniple {
 
+namespace {
+
+std::vector<bool> buffers_apart(const Layout& layout) {
+    std::vector<bool> apart;
+    for (const BufferSpec& buffer : layout.buffers) apart.push_back(buffer.memory.kind == Memory::Kind::piece);
+    return apart;
+}
+
+}  // namespace
+
 Emitter::Emitter(const Graph& graph, const Layout& layout, const BlockShape& shape)
-    : graph_(graph), layout_(layout), hazards_(layout.buffers.size()), computed_by_(graph.operations.size()),
+    : graph_(graph), layout_(layout), hazards_(buffers_apart(layout)), computed_by_(graph.operations.size()),
       checked_by_(graph.operations.size()) {
     program_.rank = layout.rank;
     program_.shape = shape;
@@ -52,7 +62,9 @@ void Emitter::emit(Instruction instruction) {
     follow_checks(instruction);
     for (const Use& use : instruction.reads) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
     for (const Use& use : instruction.writes) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
-    hazards_.order(instruction, InstructionId(program_.instructions.size()));
+    const InstructionId id(program_.instructions.size());
+    if (instruction.chained) instruction.after.emplace_back(id.value - 1);
+    hazards_.order(instruction, id);
     program_.instructions.push_back(std::move(instruction));
 }
 

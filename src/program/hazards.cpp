@@ -18,13 +18,16 @@ void Hazards::order(Instruction& instruction, InstructionId id) {
     std::sort(instruction.after.begin(), instruction.after.end());
     instruction.after.erase(std::unique(instruction.after.begin(), instruction.after.end()), instruction.after.end());
     for (const Use& use : instruction.writes) {
+        if (apart_[use.buffer.index()]) continue;
         History& history = buffers_[use.buffer.index()];
         const auto covered = [&](const Access& access) { return use.box.contains(access.box); };
         std::erase_if(history.reads, covered);
         std::erase_if(history.writes, covered);
         history.writes.push_back({use.box, id});
     }
-    for (const Use& use : instruction.reads) buffers_[use.buffer.index()].reads.push_back({use.box, id});
+    for (const Use& use : instruction.reads) {
+        if (!apart_[use.buffer.index()]) buffers_[use.buffer.index()].reads.push_back({use.box, id});
+    }
 }
 
 }  // namespace maniple

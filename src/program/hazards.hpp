@@ -10,7 +10,8 @@ namespace maniple {
 /// Sees instructions in a serial order that is right and finds for each the earlier ones that it must follow.
 class Hazards {
 public:
-    explicit Hazards(std::size_t buffers) : buffers_(buffers) {}
+    /// `apart`: by buffer, whether each chunk has one of its own.
+    explicit Hazards(std::vector<bool> apart) : apart_(std::move(apart)), buffers_(apart_.size()) {}
 
     /// Fills instruction.after. Call once for each instruction, with ascending ids.
     void order(Instruction& instruction, InstructionId id);
@@ -25,6 +26,7 @@ private:
         std::vector<Access> reads;
         std::vector<Access> writes;
     };
+    std::vector<bool> apart_;
     std::vector<History> buffers_;
 };
 

@@ -32,6 +32,17 @@ void KernelInstructions::add(OperationId id) {
     } else {
         for (const Tile& tile : layout_.tiles[id.index()]) add_compute(id, tile);
     }
+    count_flops(id);
+}
+
+void KernelInstructions::add_chain(const std::vector<OperationId>& chain) {
+    for (const Tile& tile : layout_.tiles[chain.back().index()]) {
+        for (const OperationId id : chain) add_compute(id, tile, id != chain.front());
+    }
+    for (const OperationId id : chain) count_flops(id);
+}
+
+void KernelInstructions::count_flops(OperationId id) {
     const Box points = points_of(graph_, plan_, id, me_);
     const bool redundant = graph_[id].twin_of.valid();
     if (!points.empty() && !redundant)
@@ -74,10 +85,11 @@ void KernelInstructions::add_outputs(OperationId id, const Box& points, int memo
     }
 }
 
-void KernelInstructions::add_compute(OperationId id, const Tile& tile) {
+void KernelInstructions::add_compute(OperationId id, const Tile& tile, bool chained) {
     const int memory = layout_.lanes.memory_of(tile.lane);
     Instruction compute = instruction(InstructionKind::compute, id, tile.box);
     compute.tail = layout_.tails[id.index()];
+    compute.chained = chained;
     add_outputs(id, tile.box, memory, compute);
     add_inputs(id, tile.box, memory, compute);
     emitter_.emit_on(tile.lane, std::move(compute));

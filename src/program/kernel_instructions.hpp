@@ -15,13 +15,16 @@ public:
 
     /// Emits this rank's part of an operation. Requires: what it reads has been gathered.
     void add(OperationId operation);
+    /// The same for all operations of a chain, tile by tile.
+    void add_chain(const std::vector<OperationId>& chain);
 
 private:
     Argument argument_for(const Operation& operation, std::size_t input, int memory) const;
     Instruction instruction(InstructionKind kind, OperationId id, const Box& points) const;
     void add_inputs(OperationId id, const Box& points, int memory, Instruction& to) const;
     void add_outputs(OperationId id, const Box& points, int memory, Instruction& to) const;
-    void add_compute(OperationId id, const Tile& tile);
+    void add_compute(OperationId id, const Tile& tile, bool chained = false);
+    void count_flops(OperationId id);
 
     void add_fold(OperationId id);
     void add_accumulate(OperationId id, const Tile& tile);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "program/chains.hpp"
 #include "program/combining.hpp"
 #include "program/device_boxes.hpp"
 #include "program/tails.hpp"
@@ -42,6 +43,7 @@ public:
     }
 
     Layout build() {
+        add_chains();
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             const OperationId id(i);
             std::vector<Tile> tiles = tail_tiles(graph_, plan_, layout_, id);
@@ -50,6 +52,7 @@ public:
             layout_.tiles.push_back(std::move(tiles));
             layout_.finishes.push_back(finishes_of(id));
         }
+        share_tiles();
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             add_family(static_cast<int>(family));
         const DeviceBoxes boxes = find_device_boxes(graph_, layout_);
@@ -64,6 +67,36 @@ public:
     }
 
 private:
+    void add_chains() {
+        layout_.chains.resize(graph_.operations.size());
+        layout_.chained.resize(graph_.operations.size(), false);
+        for (Chain& chain : find_chains(graph_, plan_, layout_.lanes)) {
+            const OperationId last = chain.operations.back();
+            for (const OperationId id : chain.operations) layout_.chained[id.index()] = id != last;
+            layout_.chains[last.index()] = std::move(chain.operations);
+        }
+    }
+
+    /// All operations of a chain have the tiles of its last one.
+    void share_tiles() {
+        for (const std::vector<OperationId>& chain : layout_.chains) {
+            if (chain.empty()) continue;
+            const std::vector<Tile>& tiles = layout_.tiles[chain.back().index()];
+            for (const OperationId id : chain) layout_.tiles[id.index()] = tiles;
+            std::int64_t element_bytes = 0;
+            for (const OperationId id : chain)
+                element_bytes =
+                    std::max(element_bytes, static_cast<std::int64_t>(size_of(graph_[graph_[id].outputs[0]].dtype)));
+            for (const Tile& tile : tiles) {
+                const PieceCut cut = piece_cut(tile.box);
+                layout_.piece_bytes =
+                    std::max(layout_.piece_bytes, 2 * aligned(cut.rows * cut.row_elements * element_bytes));
+            }
+        }
+    }
+
+    static std::int64_t aligned(std::int64_t bytes) { return (bytes + 127) / 128 * 128; }
+
     BufferId add_buffer(std::string name, const Box& box, std::int64_t element_bytes, Memory memory = {}) {
         if (checked_bytes(box.shape(), element_bytes) < 0)
             throw UnavailableError("'" + name + "' " + to_string(box) + " is too large");
@@ -165,6 +198,13 @@ private:
         const Family& family = layout_.versions.families[static_cast<std::size_t>(number)];
         std::vector<Instance>& instances = layout_.instances[static_cast<std::size_t>(number)];
         const bool on_a_gpu = stays_on_a_gpu(graph_, plan_, layout_, number);
+        const Tensor& head = graph_[family.head];
+        if (head.kind == Tensor::Kind::computed && layout_.chained[head.producer.index()]) {
+            // The coordinates are those of the tensor; there are no bytes behind them.
+            instances[0].first = add_buffer(head.name + " in pieces", instances[0].box,
+                                            static_cast<std::int64_t>(size_of(head.dtype)), {Memory::Kind::piece, -1});
+            return;
+        }
         for (std::size_t i = 0; i < instances.size(); ++i) {
             if (on_a_gpu) instances[i].box = Box::nothing(instances[i].box.rank());
             allocate(instances[i], family, i, device_boxes[i]);
@@ -261,6 +301,16 @@ private:
 
 }  // namespace
 
+PieceCut piece_cut(const Box& tile) {
+    PieceCut cut;
+    while (cut.axis + 1 < tile.rank() && tile.extent(cut.axis) == 1) ++cut.axis;
+    const std::int64_t extent = tile.rank() == 0 ? 1 : tile.extent(cut.axis);
+    cut.row_elements = std::max<std::int64_t>(1, tile.volume() / std::max<std::int64_t>(1, extent));
+    constexpr std::int64_t most_elements = chain_piece_bytes / 4;
+    cut.rows = std::clamp<std::int64_t>(most_elements / cut.row_elements, 1, std::max<std::int64_t>(1, extent));
+    return cut;
+}
+
 BufferId Layout::in_memory(BufferId host, int memory) const {
     if (memory == 0) return host;
     const std::vector<BufferId>& all = mirrors[host.index()];
@@ -277,8 +327,11 @@ std::size_t Layout::instance_for(TensorId id, const BoundaryRule& rule) const {
 
 std::int64_t Layout::host_bytes() const {
     std::int64_t bytes = 0;
-    for (const BufferSpec& buffer : buffers) bytes += buffer.memory.kind == Memory::Kind::device ? 0 : buffer.bytes();
-    return bytes;
+    for (const BufferSpec& buffer : buffers) {
+        const bool on_host = buffer.memory.kind != Memory::Kind::device && buffer.memory.kind != Memory::Kind::piece;
+        bytes += on_host ? buffer.bytes() : 0;
+    }
+    return bytes + piece_bytes * lanes.threads;
 }
 
 std::int64_t Layout::device_bytes() const {

@@ -17,6 +17,7 @@ struct Memory {
         host,     ///< the rank's own; with `gpu` 0 or more it comes from that lane, which uses it in place
         device,   ///< of gpu lane `gpu`; the host does not see it
         staging,  ///< of gpu lane `gpu`, seen by the host: bytes on their way
+        piece,    ///< of each worker: holds a piece of a tensor within a chain (chains.hpp), nothing of it elsewhere
     };
     Kind kind = Kind::host;
     int gpu = -1;
@@ -63,18 +64,25 @@ struct FinishShare {
     Box kept;
 };
 
+/// Of one tensor in a piece of a tile that a chain passes over: two of them, what is read and what is written, and as much
+/// of the chain's inputs and outputs stay in a core's second-level cache.
+inline constexpr std::int64_t chain_piece_bytes = 64 * 1024;
+
 /// Built once for a graph, plan and rank; programs of all blocks share it. Immutable.
 struct Layout {
     Rank rank;
     LaneChoice lanes;
     Versions versions;
     std::vector<BufferSpec> buffers;
-    std::vector<std::vector<BufferId>> mirrors;      ///< by buffer of the host, then by gpu lane; shorter: none
-    std::vector<BufferId> staging;                   ///< by gpu lane: bytes on their way; invalid: not needed
-    std::vector<std::vector<Instance>> instances;    ///< by family
-    std::vector<FoldBuffers> folds;                  ///< by OperationId
-    std::vector<std::vector<Tile>> tiles;            ///< by OperationId
-    std::vector<bool> tails;                         ///< by OperationId: its tiles are those of a product before it
+    std::vector<std::vector<BufferId>> mirrors;    ///< by buffer of the host, then by gpu lane; shorter: none
+    std::vector<BufferId> staging;                 ///< by gpu lane: bytes on their way; invalid: not needed
+    std::vector<std::vector<Instance>> instances;  ///< by family
+    std::vector<FoldBuffers> folds;                ///< by OperationId
+    std::vector<std::vector<Tile>> tiles;          ///< by OperationId
+    std::vector<bool> tails;                       ///< by OperationId: its tiles are those of a product before it
+    std::vector<std::vector<OperationId>> chains;  ///< by OperationId: of a chain's last operation all of them in order
+    std::vector<bool> chained;                     ///< by OperationId: of a chain, not its last
+    std::int64_t piece_bytes = 0;                  ///< of each worker: room for two pieces
     std::vector<std::vector<FinishShare>> finishes;  ///< by OperationId: of folds whose states stay on this rank
 
     const BufferSpec& operator[](BufferId id) const { return buffers[id.index()]; }
@@ -88,6 +96,14 @@ struct Layout {
     std::int64_t host_bytes() const;    ///< of the host's memory, staging included
     std::int64_t device_bytes() const;  ///< of all gpu lanes
 };
+
+/// How a chain cuts a tile into pieces: `rows` coordinates along `axis` at a time, all of it along the axes behind.
+struct PieceCut {
+    int axis = 0;
+    std::int64_t rows = 1;
+    std::int64_t row_elements = 1;
+};
+PieceCut piece_cut(const Box& tile);
 
 /// The rule that argument number `argument` of `operation` is read under: the operation's along the axes where its
 /// accesses leave the tensor, none elsewhere; empty where they do not.

@@ -69,6 +69,7 @@ struct Instruction {
     std::int64_t every = 0;            ///< write: rows of a series are (step + 1) / every - 1; 0: no series
     std::vector<InstructionId> after;  ///< predecessors, ascending, each once
 
+    bool chained = false;    ///< goes on with the tile of the instruction before it, piece by piece (chains.hpp)
     bool tail = false;       ///< goes on with a tile of the product before it (tails.hpp)
     std::int64_t bytes = 0;  ///< read and written, for the cost of a chunk
 };

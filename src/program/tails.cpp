@@ -12,12 +12,6 @@ bool on_cpu_alone(const Layout& layout, OperationId id) {
     return layout.lanes.of(id) == std::vector<int>{LaneChoice::cpu_lane};
 }
 
-bool is_elementwise(const Operation& operation) {
-    const Signature& signature = operation.kernel->signature;
-    return signature.only_ellipses() && !operation.kernel->is_fold() &&
-           signature.rearrangement == Rearrangement::none && operation.outputs.size() == 1;
-}
-
 /// Whether each tile of a product holds all terms of its results, none of which is in another tile.
 bool gives_results_by_tile(const Operation& operation, const std::vector<Tile>& tiles, const Box& points) {
     return std::all_of(tiles.begin(), tiles.end(), [&](const Tile& tile) {
@@ -47,6 +41,12 @@ std::vector<Tile> tiles_after(const Graph& graph, const Plan& plan, const Layout
 }
 
 }  // namespace
+
+bool is_elementwise(const Operation& operation) {
+    const Signature& signature = operation.kernel->signature;
+    return signature.only_ellipses() && !operation.kernel->is_fold() &&
+           signature.rearrangement == Rearrangement::none && operation.outputs.size() == 1;
+}
 
 std::vector<Tile> tail_tiles(const Graph& graph, const Plan& plan, const Layout& layout, OperationId id) {
     const Operation& operation = graph[id];

@@ -1,44 +1,32 @@
 #include "run/executor.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <set>
 #include <tuple>
 
+#include "run/idleness.hpp"
 #include "run/team.hpp"
 
 namespace maniple {
 
 namespace {
 
-/// How an idle worker waits: first it yields, since what it waits for is usually near, then it sleeps for longer and
-/// longer stretches, polling the network in between.
-class Idleness {
-public:
-    void reset() {
-        rounds_ = 0;
-        sleep_us_ = shortest_sleep_us;
+/// One line for at most `most` chunks, for a diagnosis.
+std::string text_of(const Program& program, const std::vector<ChunkId>& chunks, std::size_t most) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(most, chunks.size()); ++i) {
+        if (chunks[i].index() >= program.chunks.size()) continue;  // of the block before
+        const Instruction& instruction =
+            program.instructions[program.chunks[chunks[i].index()].instructions.front().index()];
+        text += std::string(name_of(instruction.lane)) + " " + std::string(name_of(instruction.kind)) + " " +
+                to_string(instruction.box);
+        if (instruction.peer.valid())
+            text += (instruction.kind == InstructionKind::send ? " to rank " : " from rank ") +
+                    std::to_string(instruction.peer.value);
+        text += "; ";
     }
-
-    void wait(ReadyQueue& queue) {
-        if (rounds_++ == 0) since_ns_ = now_ns();
-        if (now_ns() - since_ns_ < spin_ns) {
-            sched_yield();
-            return;
-        }
-        queue.wait(std::chrono::microseconds(sleep_us_));
-        sleep_us_ = std::min<std::int64_t>(sleep_us_ * 2, longest_sleep_us);
-    }
-
-private:
-    static constexpr std::int64_t spin_ns = 50'000;
-    static constexpr std::int64_t shortest_sleep_us = 20;
-    static constexpr std::int64_t longest_sleep_us = 1000;
-    std::int64_t rounds_ = 0;
-    std::int64_t since_ns_ = 0;
-    std::int64_t sleep_us_ = shortest_sleep_us;
-};
+    return text.empty() ? "nothing in flight" : text.substr(0, text.size() - 2);
+}
 
 /// Compute operations of one execution on the cpu and on each gpu: one lane's share of one in one step counts once.
 std::vector<std::int64_t> count_operations(const Program& program, std::size_t gpus) {
@@ -57,7 +45,7 @@ std::vector<std::int64_t> count_operations(const Program& program, std::size_t g
 Executor::Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
                    std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker)
     : graph_(graph), plan_(plan), arena_(arena), layout_(arena.layout()), cpu_(cpu), net_(net), file_(file),
-      gpus_(std::move(gpus)), threads_(threads), begin_worker_(std::move(begin_worker)) {}
+      gpus_(std::move(gpus)), threads_(threads), begin_worker_(std::move(begin_worker)), scheduler_(threads, &net) {}
 
 RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
     RunTotals totals;
@@ -70,16 +58,17 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
     };
     const auto take_part = [&](int worker) {
         CpuLane::set_worker(worker);
+        scheduler_.adopt(worker);
         if (begin_worker_) begin_worker_(worker);
         if (worker > 0) {
-            work(worker);
+            work(scheduler_.worker(worker));
             return;
         }
         try {
             run_blocks(on_block, totals);
         } catch (...) { announce(); }
         over_.store(true, std::memory_order_release);  // partner: work()
-        queue_.wake_all();
+        scheduler_.wake_all();
     };
     try {
         run_team(threads_, take_part);
@@ -88,25 +77,18 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
     return totals;
 }
 
-void Executor::work(int) {
+void Executor::work(Worker& worker) {
     Idleness idleness;
     while (!over_.load(std::memory_order_acquire)) {
-        if (work_once()) {
+        if (work_once(worker)) {
             idleness.reset();
         } else {
-            idleness.wait(queue_);
+            idleness.wait(scheduler_, worker, nullptr);
         }
     }
 }
 
-bool Executor::work_once() {
-    bool worked = false;
-    if (const std::optional<ReadyQueue::Item> item = queue_.try_pop()) {
-        item->run->run_chunk(item->chunk);
-        worked = true;
-    }
-    return net_.progress() || worked;
-}
+bool Executor::work_once(Worker& worker) { return scheduler_.work(worker) || scheduler_.poll_now(); }
 
 void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
     bool stopped = false;
@@ -124,7 +106,7 @@ void Executor::run_block(const StepBlock& block, RunTotals& totals) {
     Prepared& prepared = prepare(block.shape);
     {
         const std::lock_guard lock(current_mutex_);
-        current_ = prepared.run.get();
+        current_ = &prepared;
     }
     prepared.run->start({block.first});
     finish_block(*prepared.run);
@@ -144,12 +126,13 @@ bool Executor::is_over(const StepBlock& block) {
 
 void Executor::finish_block(Run& run) {
     Idleness idleness;
+    Worker& worker = scheduler_.worker(0);
     while (!run.is_done()) {
         check_failure(run);
-        if (work_once()) {
+        if (work_once(worker)) {
             idleness.reset();
         } else {
-            idleness.wait(queue_);
+            idleness.wait(scheduler_, worker, &run);
         }
     }
     check_failure(run);
@@ -176,19 +159,34 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     auto fresh = std::make_unique<Prepared>();
     fresh->program = build_program(graph_, plan_, layout_, shape);
     fresh->operations = count_operations(fresh->program, gpus_.size());
-    LanePrograms lanes;
-    lanes.cpu = cpu_.prepare(fresh->program);
-    lanes.net = net_.prepare(fresh->program);
-    lanes.file = file_.prepare(fresh->program);
-    for (Lane* gpu : gpus_) lanes.gpus.push_back(gpu->prepare(fresh->program));
-    fresh->run = std::make_unique<Run>(fresh->program, std::move(lanes), queue_, progress_);
+    fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program));
+    fresh->run = std::make_unique<Run>(*fresh->chunks, prepare_lanes(fresh->program), scheduler_);
     prepared_.push_back(std::move(fresh));
     return *prepared_.back();
 }
 
+LanePrograms Executor::prepare_lanes(const Program& program) {
+    LanePrograms lanes;
+    lanes.cpu = cpu_.prepare_inline(program);
+    lanes.others.push_back(net_.prepare(program));
+    lanes.others.push_back(file_.prepare(program));
+    for (Lane* gpu : gpus_) lanes.others.push_back(gpu->prepare(program));
+    for (const Chunk& chunk : program.chunks) {
+        const std::size_t other = chunk.lane == LaneKind::net    ? 0
+                                  : chunk.lane == LaneKind::file ? 1
+                                                                 : 2 + static_cast<std::size_t>(std::max(0, chunk.gpu));
+        lanes.by_chunk.push_back(chunk.lane == LaneKind::cpu ? nullptr : lanes.others[other].get());
+    }
+    return lanes;
+}
+
 std::string Executor::in_flight_text() const {
     const std::lock_guard lock(current_mutex_);
-    return current_ == nullptr ? "nothing in flight" : current_->in_flight_text(6);
+    if (current_ == nullptr) return "nothing in flight";
+    std::vector<ChunkId> chunks = scheduler_.current_chunks();
+    const std::vector<ChunkId> elsewhere = current_->run->in_flight_elsewhere();
+    chunks.insert(chunks.end(), elsewhere.begin(), elsewhere.end());
+    return text_of(current_->program, chunks, 6);
 }
 
 }  // namespace maniple

@@ -11,8 +11,8 @@
 #include "lanes/cpu/cpu_lane.hpp"
 #include "lanes/net/net_lane.hpp"
 #include "program/blocks.hpp"
-#include "run/ready_queue.hpp"
 #include "run/run.hpp"
+#include "run/scheduler.hpp"
 
 namespace maniple {
 
@@ -42,19 +42,21 @@ public:
     RunTotals run(const std::function<void(std::int64_t)>& on_block);
 
     /// Grows whenever a chunk finishes. Threads: any.
-    const std::atomic<std::int64_t>& progress() const { return progress_; }
+    std::int64_t progress() const { return scheduler_.finished_chunks(); }
     /// What is in flight, for a diagnosis. Threads: any.
     std::string in_flight_text() const;
 
 private:
     struct Prepared {
         Program program;
+        std::unique_ptr<ChunkGraph> chunks;
         std::unique_ptr<Run> run;
         std::vector<std::int64_t> operations;  ///< of the cpu, then by gpu lane
     };
     Prepared& prepare(const BlockShape& shape);
-    void work(int worker);
-    bool work_once();
+    void work(Worker& worker);
+    bool work_once(Worker& worker);
+    LanePrograms prepare_lanes(const Program& program);
     void run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals);
     void run_block(const StepBlock& block, RunTotals& totals);
     void finish_block(Run& run);
@@ -71,12 +73,11 @@ private:
     std::vector<Lane*> gpus_;
     int threads_;
     std::function<void(int)> begin_worker_;
-    ReadyQueue queue_;
-    std::atomic<std::int64_t> progress_{0};
+    Scheduler scheduler_;
     std::atomic<bool> over_{false};
     std::vector<std::unique_ptr<Prepared>> prepared_;
     mutable std::mutex current_mutex_;
-    Run* current_ = nullptr;  ///< guarded by current_mutex_ for in_flight_text()
+    const Prepared* current_ = nullptr;  ///< guarded by current_mutex_ for in_flight_text()
 };
 
 }  // namespace maniple

@@ -1,59 +1,189 @@
 #include "run/run.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
+
+#include "run/countdown.hpp"
+#include "run/relax.hpp"
 
 namespace maniple {
 
-LaneProgram& LanePrograms::of(const Chunk& chunk) const {
-    switch (chunk.lane) {
-        case LaneKind::cpu: return *cpu;
-        case LaneKind::gpu: return *gpus[static_cast<std::size_t>(chunk.gpu)];
-        case LaneKind::net: return *net;
-        case LaneKind::file: break;
-    }
-    return *file;
-}
+namespace {
 
-Run::Run(const Program& program, LanePrograms lanes, ReadyQueue& queue, std::atomic<std::int64_t>& progress)
-    : program_(program), lanes_(std::move(lanes)), queue_(queue), progress_(progress),
-      remaining_(program.chunks.size()), started_(program.chunks.size()) {
-    const bool has_root = std::any_of(program.chunks.begin(), program.chunks.end(),
-                                      [](const Chunk& chunk) { return chunk.predecessors == 0; });
-    MANIPLE_CHECK(has_root || program.chunks.empty(), "a program without a chunk that could start");
+/// Ends that a worker keeps to itself before it tells the run.
+constexpr std::int64_t most_untold_ends = 64;
+
+}  // namespace
+
+Run::Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, const StaticSchedule* schedule)
+    : graph_(graph), lanes_(std::move(lanes)), scheduler_(scheduler), schedule_(schedule), remaining_(graph.size()),
+      elsewhere_(graph.size()), roots_(static_cast<std::size_t>(scheduler.threads())),
+      progress_(static_cast<std::size_t>(scheduler.threads())) {
+    scheduler.reserve(graph.size());
+    const std::size_t count = graph.cpu_roots().size();
+    for (std::size_t w = 0; w < roots_.size(); ++w) {
+        roots_[w].end = count * (w + 1) / roots_.size();
+        roots_[w].next.store(roots_[w].end, std::memory_order_relaxed);  // none before start()
+    }
 }
 
 void Run::start(const Execution& execution) {
-    MANIPLE_CHECK(is_done(), "a run was started while in flight");
+    std::int64_t none = 0;
+    // Acquire: what the execution before wrote. start() itself is one end, so that it is not over before all are out.
+    const bool idle = open_ends_.compare_exchange_strong(none, graph_.ends() + 1, std::memory_order_acquire);
+    MANIPLE_CHECK(idle, "a run was started while in flight");
     execution_ = execution;
-    // Relaxed: the queue's lock, or the lanes' own hand-over, publishes these before any other thread sees a chunk.
-    for (std::size_t i = 0; i < program_.chunks.size(); ++i) {
-        remaining_[i].store(program_.chunks[i].predecessors, std::memory_order_relaxed);
+    // Relaxed: the stores of the roots below, or the lanes' own hand-over, show these to whoever gets a chunk.
+    for (std::size_t i = 0; i < graph_.size(); ++i) {
+        remaining_[i].store(graph_.all_predecessors()[i], std::memory_order_relaxed);
     }
-    in_flight_.store(
-        1, std::memory_order_relaxed);  // start() itself, so that the run is not over before all roots are out
-    for (std::size_t i = 0; i < program_.chunks.size(); ++i) {
-        // The immutable count, never the atomic: a chunk that has meanwhile become ready was released by its predecessor.
-        if (program_.chunks[i].predecessors == 0) release(ChunkId(i));
-    }
-    if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) == 1) queue_.wake_all();
-}
-
-void Run::release(ChunkId chunk) {
-    in_flight_.fetch_add(1, std::memory_order_relaxed);  // the releaser itself is in flight: cannot be seen as zero
-    started_[chunk.index()].store(true, std::memory_order_relaxed);
-    const LaneKind lane = chunk_at(chunk).lane;
-    if (lane == LaneKind::cpu) {
-        queue_.push({this, chunk});
+    scheduler_.begin(*this);
+    if (schedule_ != nullptr) {
+        static_executions_.fetch_add(1, std::memory_order_seq_cst);  // partner: run_static() and has_roots()
     } else {
-        lanes_.of(chunk_at(chunk)).submit(chunk, execution_, *this);
+        const std::size_t count = graph_.cpu_roots().size();
+        for (std::size_t w = 0; w < roots_.size(); ++w) {
+            // Release: all of the above, for take_root(). Sequentially consistent: partner has_roots().
+            roots_[w].next.store(count * w / roots_.size(), std::memory_order_seq_cst);
+        }
+        for (const ChunkId root : graph_.other_roots()) submit_elsewhere(root);
+    }
+    scheduler_.wake_all();
+    end(1);
+}
+
+ChunkId Run::take_root(int of) {
+    Roots& roots = roots_[static_cast<std::size_t>(of)];
+    // The first look keeps workers without work from writing. Acquire: start().
+    if (roots.next.load(std::memory_order_acquire) >= roots.end) return {};
+    const std::size_t next = roots.next.fetch_add(1, std::memory_order_acquire);
+    return next < roots.end ? graph_.cpu_roots()[next] : ChunkId();
+}
+
+bool Run::has_roots(const Worker& worker) const {
+    if (schedule_ != nullptr) {
+        const std::int64_t begun = progress_[static_cast<std::size_t>(worker.number)].executions;
+        return begun < static_executions_.load(std::memory_order_seq_cst);
+    }
+    return std::any_of(roots_.begin(), roots_.end(),
+                       [](const Roots& roots) { return roots.next.load(std::memory_order_seq_cst) < roots.end; });
+}
+
+void Run::run_from(ChunkId chunk, Worker& worker) {
+    while (chunk.valid()) {
+        run_here(chunk, worker);
+        chunk = release_dependents(chunk, &worker);
+        if (worker.ends >= most_untold_ends) settle(worker);
+        scheduler_.poll(worker);
     }
 }
 
-void Run::run_chunk(ChunkId chunk) {
+void Run::run_here(ChunkId chunk, Worker& worker) {
+    worker.current.store(chunk.value, std::memory_order_relaxed);
+    if (!has_failed()) {
+        try {
+            lanes_.cpu->run(chunk, execution_);
+        } catch (...) { fail(std::current_exception()); }
+    }
+    worker.current.store(-1, std::memory_order_relaxed);
+    worker.finished.store(worker.finished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+/// The most urgent of those that become ready is given back, the others are shown to everybody.
+ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
+    const std::span<const ChunkId> dependents = graph_.dependents(chunk);
+    if (dependents.empty()) {
+        if (worker != nullptr) {
+            ++worker->ends;
+        } else {
+            end(1);
+        }
+        return {};
+    }
+    ChunkId next;
+    bool staged = false;
+    for (const ChunkId dependent : dependents) {
+        if (!take_to_zero(remaining_[dependent.index()])) continue;
+        if (!graph_.runs_on_cpu(dependent)) {
+            submit_elsewhere(dependent);
+            continue;
+        }
+        if (next.valid()) {
+            scheduler_.stage(*worker, next);
+            staged = true;
+        }
+        if (worker == nullptr) {
+            scheduler_.offer(dependent, nullptr);
+        } else {
+            next = dependent;
+        }
+    }
+    if (staged) scheduler_.publish(*worker);
+    return next;
+}
+
+void Run::submit_elsewhere(ChunkId chunk) {
     if (has_failed()) {
-        finished(chunk, nullptr);
-    } else {
-        lanes_.cpu->submit(chunk, execution_, *this);
+        // A worker ends it, without running it: here a chain of such chunks would be a recursion.
+        scheduler_.offer(chunk, scheduler_.caller());
+        return;
+    }
+    elsewhere_[chunk.index()].store(true, std::memory_order_relaxed);  // for reports alone
+    lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
+}
+
+void Run::finished(ChunkId chunk, std::exception_ptr error) {
+    if (error) fail(std::move(error));
+    elsewhere_[chunk.index()].store(false, std::memory_order_relaxed);
+    scheduler_.count_foreign();
+    Worker* const worker = scheduler_.caller();
+    const ChunkId next = release_dependents(chunk, worker);
+    if (next.valid()) scheduler_.offer(next, worker);
+    if (worker != nullptr) settle(*worker);
+}
+
+void Run::settle(Worker& worker) {
+    if (worker.ends == 0) return;
+    const std::int64_t ends = worker.ends;
+    worker.ends = 0;
+    end(ends);
+}
+
+void Run::end(std::int64_t ends) {
+    // Release, with is_done()'s acquire: all that was written. Nothing of this run is touched after it reaches zero,
+    // but the scheduler, which outlives it.
+    Scheduler& scheduler = scheduler_;
+    if (open_ends_.fetch_sub(ends, std::memory_order_acq_rel) == ends) scheduler.wake_all();
+}
+
+bool Run::run_static(Worker& worker) {
+    StaticProgress& mine = progress_[static_cast<std::size_t>(worker.number)];
+    // Acquire: start().
+    if (mine.executions == static_executions_.load(std::memory_order_acquire)) return false;
+    const std::int64_t base = mine.executions++ * schedule_->levels;
+    const StaticPart& part = schedule_->parts[static_cast<std::size_t>(worker.number)];
+    std::int64_t ends = 0;
+    for (std::int64_t level = 0; level < schedule_->levels; ++level) {
+        const StaticLevel& now = part.levels[static_cast<std::size_t>(level)];
+        for (std::size_t i = now.first_wait; i < now.end_wait; ++i) wait_for_levels(part.waits[i], base);
+        for (std::size_t i = now.first; i < now.end; ++i) run_here(part.chunks[i], worker);
+        ends += now.ends;
+        mine.levels.store(base + level + 1, std::memory_order_release);  // partner: wait_for_levels()
+    }
+    end(ends);
+    return true;
+}
+
+/// Spins: where a static schedule is used chunks take microseconds at most. Yields if the other has no core.
+void Run::wait_for_levels(const StaticWait& wait, std::int64_t base) const {
+    const std::atomic<std::int64_t>& levels = progress_[static_cast<std::size_t>(wait.worker)].levels;
+    for (int spins = 0; levels.load(std::memory_order_acquire) < base + wait.levels; ++spins) {
+        if (spins < 2000) {
+            relax();
+        } else {
+            sched_yield();
+        }
     }
 }
 
@@ -68,36 +198,12 @@ std::exception_ptr Run::error() const {
     return error_;
 }
 
-void Run::finished(ChunkId chunk, std::exception_ptr error) {
-    if (error) fail(std::move(error));
-    started_[chunk.index()].store(false, std::memory_order_relaxed);
-    progress_.fetch_add(1, std::memory_order_relaxed);
-    if (!has_failed()) {
-        for (const ChunkId dependent : chunk_at(chunk).dependents) {
-            // Release: what this chunk wrote. Acquire: what the other predecessors wrote, for whoever takes it to zero.
-            if (remaining_[dependent.index()].fetch_sub(1, std::memory_order_acq_rel) == 1) release(dependent);
-        }
+std::vector<ChunkId> Run::in_flight_elsewhere() const {
+    std::vector<ChunkId> chunks;
+    for (std::size_t i = 0; i < elsewhere_.size(); ++i) {
+        if (elsewhere_[i].load(std::memory_order_relaxed)) chunks.push_back(ChunkId(i));
     }
-    // Release, with is_done()'s acquire: all that was written. Nothing of this run is touched after it reaches zero,
-    // but the queue, which outlives it.
-    ReadyQueue& queue = queue_;
-    if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) == 1) queue.wake_all();
-}
-
-std::string Run::in_flight_text(std::size_t most) const {
-    std::string text;
-    for (std::size_t i = 0; i < started_.size() && most > 0; ++i) {
-        if (!started_[i].load(std::memory_order_relaxed)) continue;
-        const Instruction& instruction = program_.instructions[program_.chunks[i].instructions.front().index()];
-        text += std::string(name_of(instruction.lane)) + " " + std::string(name_of(instruction.kind)) + " " +
-                to_string(instruction.box);
-        if (instruction.peer.valid())
-            text += (instruction.kind == InstructionKind::send ? " to rank " : " from rank ") +
-                    std::to_string(instruction.peer.value);
-        text += "; ";
-        --most;
-    }
-    return text.empty() ? "nothing in flight" : text.substr(0, text.size() - 2);
+    return chunks;
 }
 
 }  // namespace maniple

@@ -8,59 +8,86 @@
 #include <vector>
 
 #include "lanes/lane.hpp"
-#include "program/program.hpp"
-#include "run/ready_queue.hpp"
+#include "program/chunk_graph.hpp"
+#include "program/static_schedule.hpp"
+#include "run/scheduler.hpp"
 
 namespace maniple {
 
 /// The lanes' parts of one program; null where it has no chunk of that lane.
 struct LanePrograms {
-    std::unique_ptr<LaneProgram> cpu;
-    std::unique_ptr<LaneProgram> net;
-    std::unique_ptr<LaneProgram> file;
-    std::vector<std::unique_ptr<LaneProgram>> gpus;  ///< by gpu lane
-
-    LaneProgram& of(const Chunk& chunk) const;
+    std::unique_ptr<InlineProgram> cpu;
+    std::vector<std::unique_ptr<LaneProgram>> others;  ///< the other lanes'; owned for as long as the run may use them
+    std::vector<LaneProgram*> by_chunk;                ///< of chunks that the cpu does not run; else null
 };
 
-/// Carries out one execution of a program at a time. Borrows the program, the queue and the progress counter.
-/// Threads: start() and the waiting on one; run_chunk() and finished() on any.
+/// Carries out one execution of a program at a time. Borrows the graph, the schedule and the scheduler.
+/// Threads: start() and the waiting on one; the rest on any.
+///
+/// Every chunk ends exactly once in each execution, also after a failure: then without being run. So an execution is over
+/// when the chunks that nobody waits for have ended, which is all that is counted.
 class Run final : public Completion {
 public:
-    /// Requires: the program has a root unless it has no chunk at all.
-    Run(const Program& program, LanePrograms lanes, ReadyQueue& queue, std::atomic<std::int64_t>& progress);
+    /// With a `schedule` every worker of the team has to come to run_static() once for each execution.
+    Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, const StaticSchedule* schedule = nullptr);
 
-    /// Submits the roots. Requires: is_done(), nothing failed before.
+    /// Submits the roots. Requires: is_done(), nothing failed before. Aborts if it is in flight.
     void start(const Execution& execution);
 
-    /// Every chunk is done, or a failure has been drained. What they wrote is then visible to the caller.
-    bool is_done() const { return in_flight_.load(std::memory_order_acquire) == 0; }  // partner: finished()
+    /// Every chunk has ended. What they wrote is then visible to the caller.
+    bool is_done() const { return open_ends_.load(std::memory_order_acquire) == 0; }  // partner: end()
 
-    /// Runs a chunk that came from the queue; drops it if the run has failed.
-    void run_chunk(ChunkId chunk);
+    /// Runs a chunk and, one after the other, those that it made ready and nobody else needs to take.
+    void run_from(ChunkId chunk, Worker& worker);
+    /// A chunk of the cpu that waits for nothing, from the part of worker `of`; none: all have been taken.
+    ChunkId take_root(int of);
+    /// Whether take_root() or run_static() would find something for this worker.
+    bool has_roots(const Worker& worker) const;
+    /// Tells the run what the worker has ended.
+    void settle(Worker& worker);
+
+    bool is_static() const { return schedule_ != nullptr; }
+    /// This worker's part of the current execution; false if it has done it.
+    bool run_static(Worker& worker);
 
     /// Lets nothing more start. The first error is kept.
     void fail(std::exception_ptr error);
-    bool has_failed() const { return failed_.load(std::memory_order_acquire); }
+    bool has_failed() const { return failed_.load(std::memory_order_acquire); }  // partner: fail()
     std::exception_ptr error() const;
 
+    /// For lanes with completions of their own.
     void finished(ChunkId chunk, std::exception_ptr error) override;
 
-    /// What has started and not finished, one line each, for a diagnosis. Threads: any; a snapshot.
-    std::string in_flight_text(std::size_t most) const;
+    /// Chunks of other lanes that have been submitted and have not ended. Threads: any; a snapshot.
+    std::vector<ChunkId> in_flight_elsewhere() const;
 
 private:
-    void release(ChunkId chunk);
-    const Chunk& chunk_at(ChunkId id) const { return program_.chunks[id.index()]; }
+    struct alignas(64) Roots {
+        std::atomic<std::size_t> next{0};
+        std::size_t end = 0;
+    };
+    struct alignas(64) StaticProgress {
+        std::atomic<std::int64_t> levels{0};  ///< done, over all executions
+        std::int64_t executions = 0;          ///< begun; the worker's own
+    };
 
-    const Program& program_;
+    void run_here(ChunkId chunk, Worker& worker);
+    ChunkId release_dependents(ChunkId chunk, Worker* worker);
+    void submit_elsewhere(ChunkId chunk);
+    void end(std::int64_t ends);
+    void wait_for_levels(const StaticWait& wait, std::int64_t base) const;
+
+    const ChunkGraph& graph_;
     LanePrograms lanes_;
-    ReadyQueue& queue_;
-    std::atomic<std::int64_t>& progress_;
+    Scheduler& scheduler_;
+    const StaticSchedule* schedule_;
     Execution execution_;
-    std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet done
-    std::vector<std::atomic<bool>> started_;            ///< by chunk: released and not finished
-    std::atomic<std::int64_t> in_flight_{0};            ///< chunks released and not finished, and start() itself
+    std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet ended
+    std::vector<std::atomic<bool>> elsewhere_;          ///< by chunk: submitted to another lane and not ended
+    std::vector<Roots> roots_;                          ///< by worker: a stretch of graph.cpu_roots()
+    std::vector<StaticProgress> progress_;              ///< by worker
+    std::atomic<std::int64_t> static_executions_{0};    ///< that workers may begin
+    std::atomic<std::int64_t> open_ends_{0};            ///< chunks that nobody waits for, and start() itself
     std::atomic<bool> failed_{false};
     mutable std::mutex error_mutex_;
     std::exception_ptr error_;

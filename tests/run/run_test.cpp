@@ -8,47 +8,57 @@
 #include <random>
 #include <thread>
 
+#include "program/static_schedule.hpp"
+#include "run/idleness.hpp"
+#include "run/scheduler.hpp"
 #include "run/team.hpp"
 
 namespace maniple {
 namespace {
 
-/// A program of chunks alone, with `edges` from earlier to later ones.
-Program make_program(std::size_t chunks, const std::vector<std::pair<std::size_t, std::size_t>>& edges) {
-    Program program;
-    program.chunks.resize(chunks);
-    program.instructions.resize(chunks);
-    for (std::size_t i = 0; i < chunks; ++i) program.chunks[i].instructions = {InstructionId(i)};
-    for (const auto& [from, to] : edges) {
-        program.chunks[from].dependents.push_back(ChunkId(to));
-        ++program.chunks[to].predecessors;
+/// Chunks alone, with edges from earlier to later ones.
+struct Chunks {
+    std::vector<std::vector<ChunkId>> dependents;
+    std::vector<LaneKind> lanes;
+
+    std::size_t size() const { return dependents.size(); }
+    ChunkGraph graph() const {
+        std::vector<ChunkNode> nodes;
+        for (std::size_t i = 0; i < size(); ++i) nodes.push_back({lanes[i], dependents[i], 0});
+        return ChunkGraph(nodes);
     }
-    return program;
+};
+
+Chunks make_chunks(std::size_t count, const std::vector<std::pair<std::size_t, std::size_t>>& edges) {
+    Chunks chunks;
+    chunks.dependents.resize(count);
+    chunks.lanes.resize(count, LaneKind::cpu);
+    for (const auto& [from, to] : edges) chunks.dependents[from].push_back(ChunkId(to));
+    return chunks;
 }
 
-Program random_program(std::uint32_t seed, bool file_lane) {
+Chunks random_chunks(std::uint32_t seed, bool file_lane) {
     std::mt19937 random(seed);
-    const std::size_t chunks = 1 + random() % 60;
+    const std::size_t count = 1 + random() % 60;
     std::vector<std::pair<std::size_t, std::size_t>> edges;
-    for (std::size_t to = 1; to < chunks; ++to) {
+    for (std::size_t to = 1; to < count; ++to) {
         for (std::size_t from = 0; from < to; ++from) {
             if (random() % 8 == 0) edges.emplace_back(from, to);
         }
     }
-    Program program = make_program(chunks, edges);
-    for (Chunk& chunk : program.chunks) {
-        if (file_lane && random() % 4 == 0) chunk.lane = LaneKind::file;
+    Chunks chunks = make_chunks(count, edges);
+    for (LaneKind& lane : chunks.lanes) {
+        if (file_lane && random() % 4 == 0) lane = LaneKind::file;
     }
-    return program;
+    return chunks;
 }
 
 /// What chunks write: plain integers, so that a missing edge of visibility is a data race. A chunk's value is one more
 /// than the largest of its predecessors'.
 struct Values {
-    explicit Values(const Program& the_program)
-        : program(the_program), before(program.chunks.size()), value(program.chunks.size(), -1) {
-        for (std::size_t i = 0; i < program.chunks.size(); ++i) {
-            for (const ChunkId dependent : program.chunks[i].dependents) before[dependent.index()].push_back(i);
+    explicit Values(const Chunks& chunks) : before(chunks.size()), value(chunks.size(), -1) {
+        for (std::size_t i = 0; i < chunks.size(); ++i) {
+            for (const ChunkId dependent : chunks.dependents[i]) before[dependent.index()].push_back(i);
         }
     }
 
@@ -63,7 +73,7 @@ struct Values {
     }
 
     std::vector<int> serial() const {
-        std::vector<int> result(program.chunks.size());
+        std::vector<int> result(value.size());
         for (std::size_t i = 0; i < result.size(); ++i) {
             int largest = 0;
             for (const std::size_t predecessor : before[i]) largest = std::max(largest, result[predecessor] % 1000);
@@ -72,7 +82,6 @@ struct Values {
         return result;
     }
 
-    const Program& program;
     std::vector<std::vector<std::size_t>> before;
     std::vector<int> value;
     int execution = 1;
@@ -80,16 +89,10 @@ struct Values {
 };
 
 /// Runs a chunk on the calling thread, as the cpu lane does.
-class InlineLane final : public LaneProgram {
+class InlineLane final : public InlineProgram {
 public:
     explicit InlineLane(Values& values) : values_(values) {}
-    void submit(ChunkId chunk, const Execution&, Completion& done) override {
-        std::exception_ptr error;
-        try {
-            values_.compute(chunk);
-        } catch (...) { error = std::current_exception(); }
-        done.finished(chunk, error);
-    }
+    void run(ChunkId chunk, const Execution&) override { values_.compute(chunk); }
 
 private:
     Values& values_;
@@ -138,42 +141,50 @@ private:
 };
 
 struct Fixture {
-    explicit Fixture(const Program& program) : values(program) {
+    Fixture(const Chunks& chunks, int workers, bool may_be_static = false)
+        : graph(chunks.graph()), values(chunks), scheduler(workers, nullptr) {
+        if (may_be_static) schedule = find_static_schedule(graph, workers);
         LanePrograms lanes;
         lanes.cpu = std::make_unique<InlineLane>(values);
-        lanes.file = std::make_unique<ThreadLane>(values);
-        run = std::make_unique<Run>(program, std::move(lanes), queue, progress);
+        lanes.others.push_back(std::make_unique<ThreadLane>(values));
+        for (const LaneKind lane : chunks.lanes)
+            lanes.by_chunk.push_back(lane == LaneKind::file ? lanes.others.front().get() : nullptr);
+        run = std::make_unique<Run>(graph, std::move(lanes), scheduler, schedule ? &*schedule : nullptr);
     }
 
-    /// One execution after the other on a team of `workers`.
-    void execute(int workers, int executions) {
+    /// One execution after the other on the team.
+    void execute(int executions) {
         std::atomic<bool> over{false};
-        run_team(workers, [&](int worker) {
-            if (worker == 0) {
+        run_team(scheduler.threads(), [&](int number) {
+            scheduler.adopt(number);
+            Worker& worker = scheduler.worker(number);
+            Idleness idleness;
+            if (number == 0) {
                 for (int i = 1; i <= executions && !run->has_failed(); ++i) {
                     values.execution = i;
                     run->start({});
-                    while (!run->is_done()) work();
+                    while (!run->is_done()) work(worker, idleness, run.get());
                 }
                 over.store(true);
-                queue.wake_all();
+                scheduler.wake_all();
                 return;
             }
-            while (!over.load()) work();
+            while (!over.load()) work(worker, idleness, nullptr);
         });
     }
 
-    void work() {
-        if (const auto item = queue.try_pop()) {
-            item->run->run_chunk(item->chunk);
+    void work(Worker& worker, Idleness& idleness, const Run* awaits) {
+        if (scheduler.work(worker)) {
+            idleness.reset();
         } else {
-            queue.wait(std::chrono::microseconds(200));
+            idleness.wait(scheduler, worker, awaits);
         }
     }
 
+    ChunkGraph graph;
     Values values;
-    ReadyQueue queue;
-    std::atomic<std::int64_t> progress{0};
+    Scheduler scheduler;
+    std::optional<StaticSchedule> schedule;
     std::unique_ptr<Run> run;
 };
 
@@ -181,23 +192,23 @@ class RunOnWorkers : public ::testing::TestWithParam<int> {};
 
 TEST_P(RunOnWorkers, EveryChunkRunsAfterItsPredecessorsInEveryExecution) {
     for (std::uint32_t seed = 0; seed < 30; ++seed) {
-        const Program program = random_program(seed, true);
-        Fixture fixture(program);
-        fixture.execute(GetParam(), 5);
+        const Chunks chunks = random_chunks(seed, true);
+        Fixture fixture(chunks, GetParam());
+        fixture.execute(5);
         EXPECT_EQ(fixture.values.value, fixture.values.serial()) << "seed " << seed;
-        EXPECT_EQ(fixture.progress.load(), static_cast<std::int64_t>(5 * program.chunks.size()));
+        EXPECT_EQ(fixture.scheduler.finished_chunks(), static_cast<std::int64_t>(5 * chunks.size()));
     }
 }
 
 TEST_P(RunOnWorkers, AFailureStopsWhatHasNotStartedAndEndsTheRun) {
     for (std::uint32_t seed = 0; seed < 30; ++seed) {
-        const Program program = random_program(seed, true);
-        Fixture fixture(program);
-        fixture.values.failing = static_cast<int>(seed % program.chunks.size());
-        fixture.execute(GetParam(), 1);
+        const Chunks chunks = random_chunks(seed, true);
+        Fixture fixture(chunks, GetParam());
+        fixture.values.failing = static_cast<int>(seed % chunks.size());
+        fixture.execute(1);
         ASSERT_TRUE(fixture.run->has_failed()) << "seed " << seed;
         EXPECT_THROW(std::rethrow_exception(fixture.run->error()), KernelError);
-        for (const ChunkId dependent : program.chunks[static_cast<std::size_t>(fixture.values.failing)].dependents) {
+        for (const ChunkId dependent : chunks.dependents[static_cast<std::size_t>(fixture.values.failing)]) {
             EXPECT_EQ(fixture.values.value[dependent.index()], -1) << "a chunk ran after its predecessor had failed";
         }
     }
@@ -210,33 +221,32 @@ TEST_P(RunOnWorkers, WideFanOutAndFanInAndALongChain) {
         edges.emplace_back(i, 201);
     }
     for (std::size_t i = 201; i < 600; ++i) edges.emplace_back(i, i + 1);
-    const Program program = make_program(601, edges);
-    Fixture fixture(program);
-    fixture.execute(GetParam(), 20);
+    Fixture fixture(make_chunks(601, edges), GetParam());
+    fixture.execute(20);
     EXPECT_EQ(fixture.values.value, fixture.values.serial());
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, RunOnWorkers, ::testing::Values(1, 2, 4, 8, 64));
 
 TEST(Run, AProgramWithoutAChunkIsDoneAtOnce) {
-    const Program program;
-    Fixture fixture(program);
+    Fixture fixture(Chunks{}, 1);
     fixture.run->start({});
     EXPECT_TRUE(fixture.run->is_done());
 }
 
 TEST(RunDeathTest, AProgramWithoutARootIsRefusedWhenItIsBuilt) {
     ::testing::FLAGS_gtest_death_test_style = "threadsafe";
-    const Program program = make_program(2, {{0, 1}, {1, 0}});
-    EXPECT_DEATH(Fixture{program}, "without a chunk that could start");
+    const Chunks chunks = make_chunks(2, {{0, 1}, {1, 0}});
+    EXPECT_DEATH(Fixture(chunks, 1), "without a chunk that could start");
+    const Chunks with_root = make_chunks(3, {{0, 1}, {1, 2}, {2, 1}});
+    EXPECT_DEATH(Fixture(with_root, 1), "wait for each other");
 }
 
 TEST(RunDeathTest, StartingARunInFlightIsRefused) {
     ::testing::FLAGS_gtest_death_test_style = "threadsafe";
-    const Program program = make_program(1, {});
     EXPECT_DEATH(
         {
-            Fixture fixture(program);
+            Fixture fixture(make_chunks(1, {}), 1);
             fixture.run->start({});
             fixture.run->start({});
         },
@@ -244,13 +254,22 @@ TEST(RunDeathTest, StartingARunInFlightIsRefused) {
 }
 
 TEST(Run, AnErrorFromOutsideEndsIt) {
-    const Program program = make_program(3, {{0, 1}, {1, 2}});
-    Fixture fixture(program);
+    Fixture fixture(make_chunks(3, {{0, 1}, {1, 2}}), 1);
     fixture.run->start({});
     fixture.run->fail(std::make_exception_ptr(LinkError("rank 1 has failed")));
-    EXPECT_NE(fixture.run->in_flight_text(4), "nothing in flight");
-    while (!fixture.run->is_done()) fixture.work();
+    EXPECT_FALSE(fixture.run->is_done());
+    Idleness idleness;
+    while (!fixture.run->is_done()) fixture.work(fixture.scheduler.worker(0), idleness, fixture.run.get());
     EXPECT_EQ(fixture.values.value, std::vector<int>({-1, -1, -1}));
+}
+
+TEST(Run, AWorkerThatSleepsIsWokenByWhatComesFromAnotherLane) {
+    // One chunk of the cpu between two of a thread that takes its time: the workers sleep long before.
+    Chunks chunks = make_chunks(3, {{0, 1}, {1, 2}});
+    chunks.lanes[0] = chunks.lanes[2] = LaneKind::file;
+    Fixture fixture(chunks, 2);
+    for (int i = 0; i < 3; ++i) fixture.execute(100);
+    EXPECT_EQ(fixture.values.value, fixture.values.serial());
 }
 
 }  // namespace

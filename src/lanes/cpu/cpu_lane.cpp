@@ -24,8 +24,15 @@ thread_local int this_worker = 0;
 struct KernelCall {
     maniple_function function = nullptr;
     maniple_call call{};
-    std::vector<maniple_tensor> tensors;
+    std::vector<maniple_tensor> tensors = {};
     int scratch = -1;  ///< the tensor that is a state in the worker's own memory
+    /// A tensor that is a piece of a chain, in the worker's own memory: the first or the second of two.
+    struct Piece {
+        std::size_t tensor = 0;
+        std::int64_t half = 0;
+        std::int64_t offset = 0;  ///< of the tensor where the piece is the tile's first
+    };
+    std::vector<Piece> pieces = {};
 
     void run(const std::vector<maniple_parameter>& parameters, std::byte* states) {
         if (scratch >= 0) tensors[static_cast<std::size_t>(scratch)].data = states;
@@ -103,12 +110,19 @@ struct CheckWork {
     void run() const { check_domain(*graph, *operation, operation->domains[domain], elements, box); }
 };
 
+/// Instructions of a chunk, from one position to another: one, or those of a chain over a tile.
+struct Section {
+    std::size_t first = 0;
+    std::size_t end = 0;
+    PieceCut cut;  ///< of a chain
+};
+
 using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork, CheckWork>;
 
 }  // namespace
 
 /// The chunks of one program with every address resolved.
-class CpuProgram final : public LaneProgram {
+class CpuProgram final : public InlineProgram {
 public:
     CpuProgram(CpuLane& lane, const Program& program)
         : lane_(lane), program_(program), work_(program.instructions.size()), scratch_(lane.activity_.size()) {
@@ -120,26 +134,69 @@ public:
         }
         for (const Chunk& chunk : program.chunks) {
             const bool mine = chunk.lane == LaneKind::cpu || chunk.lane == LaneKind::gpu;
+            sections_.push_back(mine ? sections_of(chunk) : std::vector<Section>{});
             chunk_work_.push_back(mine ? work_of(lane.graph_, program, chunk) : std::vector<ChunkWork>{});
         }
         for (HostBytes& bytes : scratch_) bytes = HostBytes(scratch_bytes_);
+        for (std::size_t i = 0; i < scratch_.size(); ++i)
+            pieces_.emplace_back(static_cast<std::size_t>(lane.arena_.layout().piece_bytes));
     }
 
-    void submit(ChunkId chunk, const Execution&, Completion& done) override {
+    void run(ChunkId chunk, const Execution&) override {
         const std::int64_t begin = now_ns();
-        std::exception_ptr error;
-        try {
-            for (const InstructionId id : program_.chunks[chunk.index()].instructions) run(work_[id.index()]);
-        } catch (...) { error = std::current_exception(); }
+        const std::vector<InstructionId>& instructions = program_.chunks[chunk.index()].instructions;
+        for (const Section& section : sections_[chunk.index()]) {
+            if (section.end == section.first + 1) {
+                carry_out(work_[instructions[section.first].index()]);
+            } else {
+                run_chain(instructions, section);
+            }
+        }
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         const std::int64_t duration = now_ns() - begin;
         activity.busy_ns += duration;
         ++activity.chunks;
         add_work_time(chunk_work_[chunk.index()], duration, lane_.times_[static_cast<std::size_t>(this_worker)]);
-        done.finished(chunk, error);
     }
 
 private:
+    std::vector<Section> sections_of(const Chunk& chunk) const {
+        std::vector<Section> sections;
+        for (std::size_t i = 0; i < chunk.instructions.size(); ++i) {
+            const Instruction& instruction = program_.instructions[chunk.instructions[i].index()];
+            if (instruction.chained) {
+                sections.back().end = i + 1;
+            } else {
+                sections.push_back({i, i + 1, piece_cut(instruction.box)});
+            }
+        }
+        return sections;
+    }
+
+    /// Piece by piece, and each piece through all operations.
+    void run_chain(const std::vector<InstructionId>& instructions, const Section& section) {
+        const Box& tile = program_.instructions[instructions[section.first].index()].box;
+        std::byte* const bytes = pieces_[static_cast<std::size_t>(this_worker)].data();
+        const std::int64_t half_bytes = lane_.arena_.layout().piece_bytes / 2;
+        const auto axis = static_cast<std::size_t>(section.cut.axis);
+        const std::int64_t begin = tile.rank() == 0 ? 0 : tile.lo[section.cut.axis];
+        const std::int64_t end = tile.rank() == 0 ? 1 : tile.hi[section.cut.axis];
+        for (std::int64_t lo = begin; lo < end; lo += section.cut.rows) {
+            for (std::size_t i = section.first; i < section.end; ++i) {
+                KernelWork& work = std::get<KernelWork>(work_[instructions[i].index()]);
+                KernelCall& call = work.calls.front();
+                call.call.lo[axis] = lo;
+                call.call.hi[axis] = std::min(end, lo + section.cut.rows);
+                for (const KernelCall::Piece& piece : call.pieces) {
+                    maniple_tensor& tensor = call.tensors[piece.tensor];
+                    tensor.data = bytes + piece.half * half_bytes;
+                    tensor.offset = piece.offset - (lo - begin) * section.cut.row_elements;
+                }
+                call.run(work.operation->parameters, nullptr);
+            }
+        }
+    }
+
     Work resolve(const Instruction& instruction) {
         switch (instruction.kind) {
             case InstructionKind::copy:
@@ -238,7 +295,7 @@ private:
     void add_inputs(const Instruction& instruction, std::size_t first, KernelCall& call) {
         const Operation& operation = operation_of(instruction);
         for (std::size_t i = 0; i < operation.inputs.size(); ++i) {
-            const Block block = lane_.arena_.block(instruction.arguments[first + i].buffer);
+            const Block block = block_of(instruction, instruction.arguments[first + i]);
             call.tensors.push_back(input_view(operation, static_cast<int>(i), block));
         }
     }
@@ -246,7 +303,7 @@ private:
     void add_outputs(const Instruction& instruction, KernelCall& call) {
         const Operation& operation = operation_of(instruction);
         for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
-            const Block block = lane_.arena_.block(instruction.arguments[i].buffer);
+            const Block block = block_of(instruction, instruction.arguments[i]);
             call.tensors.push_back(output_view(operation, static_cast<int>(i), block));
         }
     }
@@ -258,7 +315,29 @@ private:
         KernelCall call{compute, call_over(operation, instruction.box), {}};
         add_outputs(instruction, call);
         add_inputs(instruction, operation.outputs.size(), call);
+        mark_pieces(instruction, call);
         return KernelWork{&operation, {call}};
+    }
+
+    Block block_of(const Instruction& instruction, const Argument& argument) {
+        Block block = lane_.arena_.block(argument.buffer);
+        if (is_piece(argument)) block.box = instruction.box;
+        return block;
+    }
+
+    bool is_piece(const Argument& argument) const {
+        return lane_.arena_.layout()[argument.buffer].memory.kind == Memory::Kind::piece;
+    }
+
+    /// What a chain's operation reads lies in one half, what it writes in the other.
+    void mark_pieces(const Instruction& instruction, KernelCall& call) {
+        if (!instruction.chained) half_ = 0;
+        for (std::size_t i = 0; i < instruction.arguments.size(); ++i) {
+            if (!is_piece(instruction.arguments[i])) continue;
+            const bool written = i == 0;
+            call.pieces.push_back({i, written ? half_ : 1 - half_, call.tensors[i].offset});
+        }
+        half_ = 1 - half_;
     }
 
     /// A fold whose states nobody else sees: they live in the worker's scratch, a piece at a time.
@@ -329,7 +408,7 @@ private:
         return KernelWork{&operation, {call}};
     }
 
-    void run(Work& work) {
+    void carry_out(Work& work) {
         if (KernelWork* kernel = std::get_if<KernelWork>(&work)) {
             std::byte* const states = scratch_[static_cast<std::size_t>(this_worker)].data();
             for (KernelCall& call : kernel->calls) call.run(kernel->operation->parameters, states);
@@ -353,7 +432,10 @@ private:
     const Program& program_;
     std::vector<Work> work_;                          ///< by InstructionId
     std::vector<std::vector<ChunkWork>> chunk_work_;  ///< by ChunkId
+    std::vector<std::vector<Section>> sections_;      ///< by ChunkId
+    std::int64_t half_ = 0;                           ///< of the pieces: where the next operation of a chain writes
     std::size_t scratch_bytes_ = 0;
+    std::vector<HostBytes> pieces_;   ///< by worker: two pieces of a chain
     std::vector<HostBytes> scratch_;  ///< by worker: states of folds that one instruction computes
 };
 
@@ -365,7 +447,9 @@ CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, 
 
 CpuLane::~CpuLane() = default;
 
-std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) {
+std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) { return prepare_inline(program); }
+
+std::unique_ptr<InlineProgram> CpuLane::prepare_inline(const Program& program) {
     return std::make_unique<CpuProgram>(*this, program);
 }
 

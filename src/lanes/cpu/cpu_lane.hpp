@@ -20,6 +20,7 @@ public:
     ~CpuLane() override;
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
+    std::unique_ptr<InlineProgram> prepare_inline(const Program& program);
     Activity activity() const override;
     WorkTimes work_times() const override;
     /// Mean over the threads, which is what a cpu lane's busy time is in the summary.

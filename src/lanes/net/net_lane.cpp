@@ -71,54 +71,50 @@ private:
 /// The messages of one program as persistent requests.
 class NetProgram final : public LaneProgram {
 public:
-    NetProgram(NetLane& lane, const Program& program)
-        : lane_(lane), program_(program), requests_(program.instructions.size(), MPI_REQUEST_NULL) {
-        for (std::size_t i = 0; i < program.instructions.size(); ++i) {
-            if (program.instructions[i].lane == LaneKind::net) requests_[i] = make_request(program.instructions[i]);
+    NetProgram(NetLane& lane, std::size_t chunks) : lane_(lane), messages_(chunks) {}
+
+    ~NetProgram() override {
+        for (Message& message : messages_) {
+            if (message.request != MPI_REQUEST_NULL) MPI_Request_free(&message.request);
         }
     }
 
-    ~NetProgram() override {
-        for (MPI_Request& request : requests_) {
-            if (request != MPI_REQUEST_NULL) MPI_Request_free(&request);
-        }
+    void add(const ByteMessage& message, MPI_Datatype type, std::int64_t count) {
+        if (message.tag >= announcement_tag)
+            throw UnavailableError("a block of steps needs more than 32766 messages between two ranks");
+        Message& kept = messages_[message.chunk.index()];
+        kept.receives = message.receives;
+        const MPI_Comm data = lane_.world_.data();
+        const int length = static_cast<int>(count);
+        check_mpi(message.receives
+                      ? MPI_Recv_init(message.bytes, length, type, message.peer, message.tag, data, &kept.request)
+                      : MPI_Send_init(message.bytes, length, type, message.peer, message.tag, data, &kept.request),
+                  message.receives ? "MPI_Recv_init" : "MPI_Send_init");
     }
 
     void submit(ChunkId chunk, const Execution&, Completion& done) override {
-        const InstructionId id = program_.chunks[chunk.index()].instructions.front();
-        const bool receives = program_.instructions[id.index()].kind == InstructionKind::receive;
+        Message& message = messages_[chunk.index()];
         try {
-            check_mpi(MPI_Start(&requests_[id.index()]), "MPI_Start");
+            check_mpi(MPI_Start(&message.request), "MPI_Start");
         } catch (...) {
             done.finished(chunk, std::current_exception());
             return;
         }
-        lane_.start(requests_[id.index()], {chunk, &done, receives});
+        lane_.start(message.request, {chunk, &done, message.receives});
     }
 
 private:
-    MPI_Request make_request(const Instruction& message) const {
-        const bool receives = message.kind == InstructionKind::receive;
-        const Use& use = receives ? message.writes[0] : message.reads[0];
-        const Block block = lane_.arena_.block(use.buffer);
-        if (message.tag >= announcement_tag)
-            throw UnavailableError("a block of steps needs more than 32766 messages between two ranks");
-        const BoxType type(block, use.box);
+    struct Message {
         MPI_Request request = MPI_REQUEST_NULL;
-        const MPI_Comm data = lane_.world_.data();
-        std::byte* first = block.at(use.box.lo);
-        check_mpi(receives ? MPI_Recv_init(first, 1, type.get(), message.peer.value, message.tag, data, &request)
-                           : MPI_Send_init(first, 1, type.get(), message.peer.value, message.tag, data, &request),
-                  receives ? "MPI_Recv_init" : "MPI_Send_init");
-        return request;
-    }
-
+        bool receives = false;
+    };
     NetLane& lane_;
-    const Program& program_;
-    std::vector<MPI_Request> requests_;  ///< by InstructionId
+    std::vector<Message> messages_;  ///< by ChunkId
 };
 
-NetLane::NetLane(const World& world, Arena& arena) : world_(world), arena_(arena) {
+NetLane::NetLane(const World& world, Arena& arena) : NetLane(world) { arena_ = &arena; }
+
+NetLane::NetLane(const World& world) : world_(world), arena_(nullptr) {
     if (world.size() == 1) return;
     check_mpi(MPI_Irecv(&announced_by_, 1, MPI_INT, MPI_ANY_SOURCE, announcement_tag, world.data(), &announcement_),
               "MPI_Irecv");
@@ -131,13 +127,34 @@ NetLane::~NetLane() {
 }
 
 std::unique_ptr<LaneProgram> NetLane::prepare(const Program& program) {
-    return std::make_unique<NetProgram>(*this, program);
+    auto prepared = std::make_unique<NetProgram>(*this, program.chunks.size());
+    for (std::size_t i = 0; i < program.chunks.size(); ++i) {
+        if (program.chunks[i].lane != LaneKind::net) continue;
+        const Instruction& message = program.instructions[program.chunks[i].instructions.front().index()];
+        const bool receives = message.kind == InstructionKind::receive;
+        const Use& use = receives ? message.writes[0] : message.reads[0];
+        const Block block = arena_->block(use.buffer);
+        const BoxType type(block, use.box);
+        prepared->add({ChunkId(i), block.at(use.box.lo), 0, message.peer.value, message.tag, receives}, type.get(), 1);
+    }
+    return prepared;
+}
+
+std::unique_ptr<LaneProgram> NetLane::prepare_messages(std::span<const ByteMessage> messages, std::size_t chunks) {
+    auto prepared = std::make_unique<NetProgram>(*this, chunks);
+    for (const ByteMessage& message : messages) {
+        if (message.count > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+            throw UnavailableError("a message of more than 2 GiB");
+        prepared->add(message, MPI_BYTE, static_cast<std::int64_t>(message.count));
+    }
+    return prepared;
 }
 
 void NetLane::start(MPI_Request request, const InFlight& message) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
     messages_.push_back(message);
+    in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
 }
 
 void NetLane::poll_announcements() {
@@ -177,14 +194,13 @@ bool NetLane::progress() {
         requests_.pop_back();
         messages_.pop_back();
     }
+    in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
     activity_.busy_ns += now_ns() - begin;
     activity_.chunks += count;
     lock.unlock();
     std::exception_ptr error;
     if (code != MPI_SUCCESS) error = std::make_exception_ptr(LinkError("a message failed"));
-    for (const InFlight& message : completed) {
-        message.done->finished(message.chunk, error);
-    }
+    for (const InFlight& message : completed) { message.done->finished(message.chunk, error); }
     completed.clear();
     lock.lock();
     if (completed_.capacity() < completed.capacity()) completed_.swap(completed);
@@ -205,6 +221,7 @@ void NetLane::give_up(const std::exception_ptr& error) {
         }
         given_up.swap(messages_);
         requests_.clear();
+        in_flight_.store(0, std::memory_order_relaxed);
     }
     for (const InFlight& message : given_up) message.done->finished(message.chunk, error);
 }

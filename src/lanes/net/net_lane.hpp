@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "lanes/arena.hpp"
@@ -14,16 +15,31 @@
 
 namespace maniple {
 
+/// Consecutive bytes to or from another rank: what is not part of a Program's tensors. Borrows the bytes.
+struct ByteMessage {
+    ChunkId chunk;
+    void* bytes = nullptr;
+    std::size_t count = 0;
+    int peer = 0;
+    int tag = 0;
+    bool receives = false;
+};
+
 /// Has no thread of its own. A message is started by the worker that completes what it waits for; progress() is
 /// called by workers between chunks and while they have nothing to do. Nothing blocks inside MPI.
 class NetLane final : public Lane {
 public:
     /// Borrows both.
     NetLane(const World& world, Arena& arena);
+    /// For messages of bytes alone.
+    explicit NetLane(const World& world);
     ~NetLane() override;
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
+    /// The messages of a program of functions, by chunks that count from 0 to `chunks`.
+    std::unique_ptr<LaneProgram> prepare_messages(std::span<const ByteMessage> messages, std::size_t chunks);
     bool progress() override;
+    int in_flight() const override { return in_flight_.load(std::memory_order_relaxed); }
     void cancel() override;
     /// Busy is the time inside MPI that completed something: waiting for a peer is not work.
     Activity activity() const override { return activity_; }
@@ -46,13 +62,14 @@ private:
     void poll_announcements();
 
     const World& world_;
-    Arena& arena_;
+    Arena* arena_;                       ///< null: it carries bytes alone
     std::mutex mutex_;                   ///< guards the four below; held for MPI_Testsome, never for a callback
     std::vector<MPI_Request> requests_;  ///< active ones; persistent, owned by their program
     std::vector<InFlight> messages_;     ///< by request
     std::vector<int> indices_;           ///< scratch of progress()
     std::vector<MPI_Status> statuses_;
     std::vector<InFlight> completed_;  ///< scratch of progress()
+    std::atomic<int> in_flight_{0};    ///< relaxed: a copy of requests_.size()
     std::atomic<std::int32_t> failed_rank_{-1};
     std::atomic<bool> announced_{false};
     MPI_Request announcement_ = MPI_REQUEST_NULL;

@@ -1,0 +1,63 @@
+# Runs a bench and checks the shape of its JSON.
+#   cmake -DBENCH=PROGRAM -DARGUMENTS=… -DJSON=FILE -DROWS=CASE;CASE;… -P check_bench.cmake
+#   LAUNCHER   what stands before the program, e.g. mpirun and its options
+#   ROWS       cases that must be there
+# The bench itself ends with an error if what its systems computed differs.
+cmake_minimum_required(VERSION 3.25)
+
+file(REMOVE ${JSON})
+execute_process(COMMAND ${LAUNCHER} ${BENCH} ${ARGUMENTS} --json ${JSON} RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "${BENCH} ended with ${result}")
+endif()
+file(READ ${JSON} text)
+
+# string(JSON) ends the script by itself where a key is missing.
+string(JSON bench GET ${text} bench)
+string(JSON processor GET ${text} machine processor)
+string(JSON rows LENGTH ${text} rows)
+if(rows EQUAL 0)
+  message(FATAL_ERROR "no rows in ${JSON}")
+endif()
+
+function(require_number value what)
+  if(NOT value MATCHES "^[0-9.]+(e[-+]?[0-9]+)?$" OR value MATCHES "^[0.]+$")
+    message(FATAL_ERROR "${what} is '${value}', not a positive number")
+  endif()
+endfunction()
+
+set(found)
+math(EXPR last "${rows} - 1")
+foreach(row RANGE ${last})
+  string(JSON case GET ${text} rows ${row} case)
+  list(APPEND found ${case})
+  string(JSON unit GET ${text} rows ${row} unit)
+  string(JSON better GET ${text} rows ${row} better)
+  if(NOT better MATCHES "^(lower|higher)$")
+    message(FATAL_ERROR "${case}: better is '${better}'")
+  endif()
+  string(JSON ours GET ${text} rows ${row} ours)
+  require_number(${ours} "${case}: ours")
+  string(JSON samples GET ${text} rows ${row} samples)
+  require_number(${samples} "${case}: samples")
+  string(JSON count LENGTH ${text} rows ${row} rivals)
+  string(JSON ratios LENGTH ${text} rows ${row} ratio)
+  if(count EQUAL 0 OR NOT count EQUAL ratios)
+    message(FATAL_ERROR "${case}: ${count} rivals, ${ratios} ratios")
+  endif()
+  math(EXPR last_rival "${count} - 1")
+  foreach(index RANGE ${last_rival})
+    string(JSON rival MEMBER ${text} rows ${row} rivals ${index})
+    string(JSON figure GET ${text} rows ${row} rivals ${rival})
+    string(JSON ratio GET ${text} rows ${row} ratio ${rival})
+    require_number(${figure} "${case}: ${rival}")
+    require_number(${ratio} "${case}: ratio of ${rival}")
+  endforeach()
+endforeach()
+
+foreach(case ${ROWS})
+  if(NOT case IN_LIST found)
+    message(FATAL_ERROR "no row ${case} among ${found}")
+  endif()
+endforeach()
+message(STATUS "${bench}: ${rows} rows, as they should be")

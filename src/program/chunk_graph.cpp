@@ -1,0 +1,85 @@
+#include "program/chunk_graph.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace maniple {
+
+ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes)
+    : first_dependent_(nodes.size() + 1, 0), predecessors_(nodes.size(), 0) {
+    on_cpu_.reserve(nodes.size());
+    cost_ns_.reserve(nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        on_cpu_.push_back(nodes[i].lane == LaneKind::cpu ? 1 : 0);
+        cost_ns_.push_back(nodes[i].cost_ns);
+        dependents_.insert(dependents_.end(), nodes[i].dependents.begin(), nodes[i].dependents.end());
+        first_dependent_[i + 1] = dependents_.size();
+        for (const ChunkId dependent : nodes[i].dependents) ++predecessors_[dependent.index()];
+        if (nodes[i].dependents.empty()) ++ends_;
+    }
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        if (predecessors_[i] == 0) (on_cpu_[i] != 0 ? cpu_roots_ : other_roots_).push_back(ChunkId(i));
+    }
+    MANIPLE_CHECK(nodes.empty() || !cpu_roots_.empty() || !other_roots_.empty(),
+                  "a program without a chunk that could start");
+    sort_topologically();
+    rank();
+}
+
+void ChunkGraph::sort_topologically() {
+    std::vector<std::int32_t> remaining = predecessors_;
+    order_.reserve(size());
+    for (std::size_t i = 0; i < size(); ++i) {
+        if (remaining[i] == 0) order_.push_back(ChunkId(i));
+    }
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+        for (const ChunkId dependent : dependents(order_[i])) {
+            if (--remaining[dependent.index()] == 0) order_.push_back(dependent);
+        }
+    }
+    MANIPLE_CHECK(order_.size() == size(), "chunks that wait for each other");
+}
+
+void ChunkGraph::rank() {
+    // At least one for each chunk, so that where no cost is known long chains still go before short ones.
+    urgency_ns_.assign(size(), 0);
+    for (std::size_t i = size(); i-- > 0;) {
+        const ChunkId chunk = order_[i];
+        std::int64_t longest = 0;
+        for (const ChunkId dependent : dependents(chunk)) longest = std::max(longest, urgency_ns(dependent));
+        urgency_ns_[chunk.index()] = longest + std::max<std::int64_t>(1, cost_ns_[chunk.index()]);
+    }
+    for (std::size_t i = 0; i < size(); ++i) {
+        const auto first = dependents_.begin() + static_cast<std::ptrdiff_t>(first_dependent_[i]);
+        const auto last = dependents_.begin() + static_cast<std::ptrdiff_t>(first_dependent_[i + 1]);
+        // Equal ones: the first in the program last, so that it is gone on with.
+        std::sort(first, last, [&](ChunkId a, ChunkId b) {
+            return urgency_ns(a) != urgency_ns(b) ? urgency_ns(a) < urgency_ns(b) : a > b;
+        });
+    }
+}
+
+namespace {
+
+/// Of one core's memory, and what a message, a file or a device adds: guesses that only order chunks.
+constexpr std::int64_t bytes_per_ns = 10;
+constexpr std::int64_t cost_elsewhere_ns = 20'000;
+
+std::int64_t guessed_cost_ns(const Program& program, const Chunk& chunk) {
+    std::int64_t bytes = 0;
+    for (const InstructionId id : chunk.instructions) bytes += program.instructions[id.index()].bytes;
+    return bytes / bytes_per_ns + (chunk.lane == LaneKind::cpu ? 0 : cost_elsewhere_ns);
+}
+
+}  // namespace
+
+ChunkGraph chunk_graph_of(const Program& program) {
+    std::vector<ChunkNode> nodes;
+    nodes.reserve(program.chunks.size());
+    for (const Chunk& chunk : program.chunks)
+        nodes.push_back({chunk.lane, chunk.dependents, guessed_cost_ns(program, chunk)});
+    return ChunkGraph(nodes);
+}
+
+}  // namespace maniple

@@ -1,0 +1,62 @@
+// program/chunk_graph.hpp: the chunks of a program as the scheduler sees them: who waits for whom, and who goes first.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "program/program.hpp"
+
+namespace maniple {
+
+/// What a chunk is, for the scheduler.
+struct ChunkNode {
+    LaneKind lane = LaneKind::cpu;
+    std::span<const ChunkId> dependents;  ///< borrowed while the graph is made
+    std::int64_t cost_ns = 0;             ///< predicted; 0: unknown
+};
+
+/// Immutable, in a few flat tables. Dependents are in ascending order of the longest way to an end of the program, so that
+/// the last of those that become ready is the one to go on with.
+class ChunkGraph {
+public:
+    /// Requires: no cycle, which would leave chunks that never start.
+    explicit ChunkGraph(std::span<const ChunkNode> nodes);
+
+    std::size_t size() const { return predecessors_.size(); }
+    std::int32_t predecessors(ChunkId chunk) const { return predecessors_[chunk.index()]; }
+    std::span<const ChunkId> dependents(ChunkId chunk) const {
+        const std::size_t first = first_dependent_[chunk.index()];
+        return {dependents_.data() + first, first_dependent_[chunk.index() + 1] - first};
+    }
+    bool runs_on_cpu(ChunkId chunk) const { return on_cpu_[chunk.index()] != 0; }
+    /// The predicted time of the longest chain of chunks that begins with it, itself included.
+    std::int64_t urgency_ns(ChunkId chunk) const { return urgency_ns_[chunk.index()]; }
+    std::int64_t cost_ns(ChunkId chunk) const { return cost_ns_[chunk.index()]; }
+
+    const std::vector<std::int32_t>& all_predecessors() const { return predecessors_; }
+    const std::vector<ChunkId>& cpu_roots() const { return cpu_roots_; }  ///< ascending
+    const std::vector<ChunkId>& other_roots() const { return other_roots_; }
+    std::int64_t ends() const { return ends_; }                   ///< how many chunks nobody waits for
+    const std::vector<ChunkId>& order() const { return order_; }  ///< each after its predecessors
+
+private:
+    void sort_topologically();
+    void rank();
+
+    std::vector<std::size_t> first_dependent_;
+    std::vector<ChunkId> dependents_;
+    std::vector<std::int32_t> predecessors_;
+    std::vector<std::uint8_t> on_cpu_;
+    std::vector<std::int64_t> cost_ns_;
+    std::vector<std::int64_t> urgency_ns_;
+    std::vector<ChunkId> cpu_roots_;
+    std::vector<ChunkId> other_roots_;
+    std::vector<ChunkId> order_;
+    std::int64_t ends_ = 0;
+};
+
+/// The chunks of a program. Costs are guessed from the bytes that they touch.
+ChunkGraph chunk_graph_of(const Program& program);
+
+}  // namespace maniple
