@@ -19,9 +19,10 @@ declare -A packages=(
     # (clang and its run-time library: the fuzz tests need libFuzzer, whatever compiles the rest)
     # (files that others made, to be read: GSHHG's coastlines, Ferret's climatologies, what PyTables writes)
     # (Mesa for its software device, on which the gpu lane is tested)
+    # (oneTBB and StarPU: rivals of bench_tasks)
     [test]="libgtest-dev librapidcheck-dev python3 python3-numpy python3-h5py python3-scipy hdf5-tools netcdf-bin util-linux
             clang libclang-rt-dev mesa-vulkan-drivers vulkan-validationlayers
-            python3-tables gmt-gshhg-low ferret-datasets"
+            python3-tables gmt-gshhg-low ferret-datasets libtbb-dev libstarpu-dev"
     # for the preset clang
     [clang]="clang libomp-dev libclang-rt-dev"
     # to test on a Slurm cluster of two virtual nodes (root only)
