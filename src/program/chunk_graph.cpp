@@ -33,7 +33,13 @@ void ChunkGraph::sort_topologically() {
     for (std::size_t i = 0; i < size(); ++i) {
         if (remaining[i] == 0) order_.push_back(ChunkId(i));
     }
-    for (std::size_t i = 0; i < order_.size(); ++i) {
+    // The queue holds one level after the other.
+    for (std::size_t i = 0, level_end = order_.size(); i < order_.size(); ++i) {
+        if (i == 0) levels_ = 1;
+        if (i == level_end) {
+            ++levels_;
+            level_end = order_.size();
+        }
         for (const ChunkId dependent : dependents(order_[i])) {
             if (--remaining[dependent.index()] == 0) order_.push_back(dependent);
         }

@@ -37,6 +37,7 @@ public:
     const std::vector<std::int32_t>& all_predecessors() const { return predecessors_; }
     const std::vector<ChunkId>& cpu_roots() const { return cpu_roots_; }  ///< ascending
     const std::vector<ChunkId>& other_roots() const { return other_roots_; }
+    std::size_t levels() const { return levels_; }                ///< chunks on the longest way through
     std::int64_t ends() const { return ends_; }                   ///< how many chunks nobody waits for
     const std::vector<ChunkId>& order() const { return order_; }  ///< each after its predecessors
 
@@ -53,6 +54,7 @@ private:
     std::vector<ChunkId> cpu_roots_;
     std::vector<ChunkId> other_roots_;
     std::vector<ChunkId> order_;
+    std::size_t levels_ = 0;
     std::int64_t ends_ = 0;
 };
 

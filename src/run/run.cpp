@@ -13,12 +13,15 @@ namespace {
 
 /// Ends that a worker keeps to itself before it tells the run.
 constexpr std::int64_t most_untold_ends = 64;
+/// Side by side on average; with fewer a worker that runs ahead leaves the others nothing.
+constexpr std::size_t narrow_chunks_per_worker = 32;
 
 }  // namespace
 
 Run::Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, const StaticSchedule* schedule)
-    : graph_(graph), lanes_(std::move(lanes)), scheduler_(scheduler), schedule_(schedule), remaining_(graph.size()),
-      elsewhere_(graph.size()), roots_(static_cast<std::size_t>(scheduler.threads())),
+    : graph_(graph), lanes_(std::move(lanes)), scheduler_(scheduler), schedule_(schedule),
+      narrow_(graph.size() < graph.levels() * narrow_chunks_per_worker * static_cast<std::size_t>(scheduler.threads())),
+      remaining_(graph.size()), elsewhere_(graph.size()), roots_(static_cast<std::size_t>(scheduler.threads())),
       progress_(static_cast<std::size_t>(scheduler.threads())) {
     scheduler.reserve(graph.size());
     const std::size_t count = graph.cpu_roots().size();
@@ -90,6 +93,19 @@ void Run::run_here(ChunkId chunk, Worker& worker) {
     worker.finished.store(worker.finished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
+void Run::run_here(std::span<const ChunkId> chunks, Worker& worker) {
+    if (chunks.empty()) return;
+    worker.current.store(chunks.front().value, std::memory_order_relaxed);
+    if (!has_failed()) {
+        try {
+            lanes_.cpu->run_all(chunks, execution_);
+        } catch (...) { fail(std::current_exception()); }
+    }
+    worker.current.store(-1, std::memory_order_relaxed);
+    const std::int64_t finished = worker.finished.load(std::memory_order_relaxed);
+    worker.finished.store(finished + static_cast<std::int64_t>(chunks.size()), std::memory_order_relaxed);
+}
+
 /// The most urgent of those that become ready is given back, the others are shown to everybody.
 ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
     const std::span<const ChunkId> dependents = graph_.dependents(chunk);
@@ -118,6 +134,11 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
         } else {
             next = dependent;
         }
+    }
+    if (next.valid() && narrow_ && !worker->deque.is_empty()) {
+        scheduler_.stage(*worker, next);
+        staged = true;
+        next = {};
     }
     if (staged) scheduler_.publish(*worker);
     return next;
@@ -167,7 +188,7 @@ bool Run::run_static(Worker& worker) {
     for (std::int64_t level = 0; level < schedule_->levels; ++level) {
         const StaticLevel& now = part.levels[static_cast<std::size_t>(level)];
         for (std::size_t i = now.first_wait; i < now.end_wait; ++i) wait_for_levels(part.waits[i], base);
-        for (std::size_t i = now.first; i < now.end; ++i) run_here(part.chunks[i], worker);
+        run_here(std::span(part.chunks).subspan(now.first, now.end - now.first), worker);
         ends += now.ends;
         mine.levels.store(base + level + 1, std::memory_order_release);  // partner: wait_for_levels()
     }

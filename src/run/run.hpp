@@ -46,6 +46,9 @@ public:
     /// Tells the run what the worker has ended.
     void settle(Worker& worker);
 
+    /// Whether there are few chunks side by side: then the oldest goes first, so that none are left to wait for.
+    bool is_narrow() const { return narrow_; }
+
     bool is_static() const { return schedule_ != nullptr; }
     /// This worker's part of the current execution; false if it has done it.
     bool run_static(Worker& worker);
@@ -72,6 +75,7 @@ private:
     };
 
     void run_here(ChunkId chunk, Worker& worker);
+    void run_here(std::span<const ChunkId> chunks, Worker& worker);
     ChunkId release_dependents(ChunkId chunk, Worker* worker);
     void submit_elsewhere(ChunkId chunk);
     void end(std::int64_t ends);
@@ -81,6 +85,7 @@ private:
     LanePrograms lanes_;
     Scheduler& scheduler_;
     const StaticSchedule* schedule_;
+    bool narrow_;
     Execution execution_;
     std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet ended
     std::vector<std::atomic<bool>> elsewhere_;          ///< by chunk: submitted to another lane and not ended

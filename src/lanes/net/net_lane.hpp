@@ -42,7 +42,7 @@ public:
     int in_flight() const override { return in_flight_.load(std::memory_order_relaxed); }
     void cancel() override;
     /// Busy is the time inside MPI that completed something: waiting for a peer is not work.
-    Activity activity() const override { return activity_; }
+    Activity activity() const override;
 
     /// Tells every other rank that this one has failed; they give up their runs. Only the first call counts. Never
     /// blocks, never throws.
@@ -68,11 +68,13 @@ private:
     std::vector<InFlight> messages_;     ///< by request
     std::vector<int> indices_;           ///< scratch of progress()
     std::vector<MPI_Status> statuses_;
-    std::vector<InFlight> completed_;  ///< scratch of progress()
-    std::atomic<int> in_flight_{0};    ///< relaxed: a copy of requests_.size()
+    std::vector<InFlight> completed_;         ///< scratch of progress()
+    std::atomic<std::int64_t> immediate_{0};  ///< sends that had left when they were started
+    std::atomic<int> in_flight_{0};           ///< relaxed: a copy of requests_.size()
     std::atomic<std::int32_t> failed_rank_{-1};
     std::atomic<bool> announced_{false};
     MPI_Request announcement_ = MPI_REQUEST_NULL;
+    unsigned polls_ = 0;     ///< guarded by mutex_
     int announced_by_ = -1;  ///< the receive buffer of the announcement
     Activity activity_;
 };
