@@ -26,6 +26,7 @@ struct RunOptions {
     bool verbose = false;
     bool dry_run = false;
     bool validate = false;
+    bool check = false;  ///< the scheduler's own assertions
     std::vector<std::pair<std::string, Setting>> given;  ///< for --verbose: what was set, in the order of the help
 };
 

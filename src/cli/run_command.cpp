@@ -231,6 +231,7 @@ private:
         Executor executor(graph_, plan_, *arena_, cpu, net, file, gpus, threads_, [&](int worker) {
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
+        if (options_.check) executor.audit();
         watch_.observe({[&] { return executor.progress(); },
                         [&] { return file.is_busy(); }, [&] { return executor.in_flight_text(); }});
         std::exception_ptr error;

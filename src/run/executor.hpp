@@ -35,6 +35,9 @@ public:
     Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
              std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker = {});
 
+    /// Looks at what the scheduler promises (Audit). Before run().
+    void audit() { audits_ = true; }
+
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
     /// Blocks; returns when every chunk is done and every result handed to the file lane's files.
     /// Errors: the first failure, after draining; RemoteFailure if it was another rank's. After an error messages may
@@ -73,6 +76,7 @@ private:
     std::vector<Lane*> gpus_;
     int threads_;
     std::function<void(int)> begin_worker_;
+    bool audits_ = false;
     Scheduler scheduler_;
     std::atomic<bool> over_{false};
     std::vector<std::unique_ptr<Prepared>> prepared_;

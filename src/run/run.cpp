@@ -37,6 +37,7 @@ void Run::start(const Execution& execution) {
     const bool idle = open_ends_.compare_exchange_strong(none, graph_.ends() + 1, std::memory_order_acquire);
     MANIPLE_CHECK(idle, "a run was started while in flight");
     execution_ = execution;
+    if (audit_) audit_->begin();
     // Relaxed: the stores of the roots below, or the lanes' own hand-over, show these to whoever gets a chunk.
     for (std::size_t i = 0; i < graph_.size(); ++i) {
         remaining_[i].store(graph_.all_predecessors()[i], std::memory_order_relaxed);
@@ -83,6 +84,7 @@ void Run::run_from(ChunkId chunk, Worker& worker) {
 }
 
 void Run::run_here(ChunkId chunk, Worker& worker) {
+    if (audit_) audit_->starts(chunk);
     worker.current.store(chunk.value, std::memory_order_relaxed);
     if (!has_failed()) {
         try {
@@ -95,6 +97,9 @@ void Run::run_here(ChunkId chunk, Worker& worker) {
 
 void Run::run_here(std::span<const ChunkId> chunks, Worker& worker) {
     if (chunks.empty()) return;
+    for (const ChunkId chunk : chunks) {
+        if (audit_) audit_->starts(chunk);
+    }
     worker.current.store(chunks.front().value, std::memory_order_relaxed);
     if (!has_failed()) {
         try {
@@ -108,6 +113,7 @@ void Run::run_here(std::span<const ChunkId> chunks, Worker& worker) {
 
 /// The most urgent of those that become ready is given back, the others are shown to everybody.
 ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
+    if (audit_) audit_->ends(chunk);
     const std::span<const ChunkId> dependents = graph_.dependents(chunk);
     if (dependents.empty()) {
         if (worker != nullptr) {
@@ -150,6 +156,7 @@ void Run::submit_elsewhere(ChunkId chunk) {
         scheduler_.offer(chunk, scheduler_.caller());
         return;
     }
+    if (audit_) audit_->starts(chunk);
     elsewhere_[chunk.index()].store(true, std::memory_order_relaxed);  // for reports alone
     lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
 }
@@ -190,6 +197,7 @@ bool Run::run_static(Worker& worker) {
         for (std::size_t i = now.first_wait; i < now.end_wait; ++i) wait_for_levels(part.waits[i], base);
         run_here(std::span(part.chunks).subspan(now.first, now.end - now.first), worker);
         ends += now.ends;
+        for (std::size_t i = now.first; audit_ && i < now.end; ++i) audit_->ends(part.chunks[i]);
         mine.levels.store(base + level + 1, std::memory_order_release);  // partner: wait_for_levels()
     }
     end(ends);

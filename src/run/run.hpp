@@ -10,6 +10,7 @@
 #include "lanes/lane.hpp"
 #include "program/chunk_graph.hpp"
 #include "program/static_schedule.hpp"
+#include "run/audit.hpp"
 #include "run/scheduler.hpp"
 
 namespace maniple {
@@ -30,6 +31,9 @@ class Run final : public Completion {
 public:
     /// With a `schedule` every worker of the team has to come to run_static() once for each execution.
     Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, const StaticSchedule* schedule = nullptr);
+
+    /// Looks at every chunk from now on. Not while an execution is under way.
+    void audit() { audit_ = std::make_unique<Audit>(graph_); }
 
     /// Submits the roots. Requires: is_done(), nothing failed before. Aborts if it is in flight.
     void start(const Execution& execution);
@@ -86,6 +90,7 @@ private:
     Scheduler& scheduler_;
     const StaticSchedule* schedule_;
     bool narrow_;
+    std::unique_ptr<Audit> audit_;  ///< null: nobody looks
     Execution execution_;
     std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet ended
     std::vector<std::atomic<bool>> elsewhere_;          ///< by chunk: submitted to another lane and not ended
