@@ -86,6 +86,7 @@ const std::vector<Option>& run_options() {
         value("stall", "TIME", "no progress for so long ends the run (default: 60s)"),
         flag("validate", "run each operation on another lane, too, and compare"),
         flag("check", "the scheduler's own assertions"),
+        flag("host-complete", "a gpu gets work when what it waits for is known to be done, also on that gpu"),
         flag("no-history", "share work between lanes without what earlier runs measured"),
         flag("quiet", "print errors only"),
         flag("verbose", "print also every option, its value and where it came from"),
@@ -133,6 +134,7 @@ RunOptions parse_run_options(const std::vector<std::string>& arguments) {
     options.dry_run = settings.has("dry-run");
     options.validate = settings.has("validate");
     options.check = settings.has("check");
+    options.host_complete = settings.has("host-complete");
     if (options.no_report && !options.report.empty()) throw UsageError("--report and --no-report exclude each other");
     if (options.quiet && options.verbose) throw UsageError("--quiet and --verbose exclude each other");
     for (const Option& option : run_options()) {

@@ -232,6 +232,7 @@ private:
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
         if (options_.check) executor.audit();
+        if (options_.host_complete) executor.complete_on_host();
         watch_.observe({[&] { return executor.progress(); },
                         [&] { return file.is_busy(); }, [&] { return executor.in_flight_text(); }});
         std::exception_ptr error;

@@ -13,7 +13,8 @@ namespace maniple {
 /// the process, naming the chunk. Borrows the graph. Threads: begin() between executions, the others any.
 class Audit {
 public:
-    explicit Audit(const ChunkGraph& graph);
+    /// With `chains_on_devices` a chunk of a gpu may begin before those of the same gpu have ended.
+    Audit(const ChunkGraph& graph, bool chains_on_devices);
 
     /// An execution begins; the one before has to be complete.
     void begin();
@@ -26,8 +27,14 @@ private:
         std::atomic<std::int32_t> ended{0};
         std::atomic<std::int32_t> predecessors{0};  ///< that have ended
     };
+    bool is_awaited(ChunkId before, ChunkId chunk) const {
+        return !chains_on_devices_ || !graph_.on_one_device(before, chunk);
+    }
+
     const ChunkGraph& graph_;
-    std::vector<Counts> counts_;  ///< by chunk
+    bool chains_on_devices_;
+    std::vector<std::int32_t> awaited_;  ///< by chunk: how many have to end before
+    std::vector<Counts> counts_;         ///< by chunk
     bool begun_ = false;
 };
 

@@ -161,6 +161,7 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     fresh->operations = count_operations(fresh->program, gpus_.size());
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program));
     fresh->run = std::make_unique<Run>(*fresh->chunks, prepare_lanes(fresh->program), scheduler_);
+    if (completes_on_host_) fresh->run->complete_on_host();
     if (audits_) fresh->run->audit();
     prepared_.push_back(std::move(fresh));
     return *prepared_.back();

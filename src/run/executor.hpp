@@ -37,6 +37,8 @@ public:
 
     /// Looks at what the scheduler promises (Audit). Before run().
     void audit() { audits_ = true; }
+    /// Run::complete_on_host for all. Before run().
+    void complete_on_host() { completes_on_host_ = true; }
 
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
     /// Blocks; returns when every chunk is done and every result handed to the file lane's files.
@@ -77,6 +79,7 @@ private:
     int threads_;
     std::function<void(int)> begin_worker_;
     bool audits_ = false;
+    bool completes_on_host_ = false;
     Scheduler scheduler_;
     std::atomic<bool> over_{false};
     std::vector<std::unique_ptr<Prepared>> prepared_;

@@ -77,7 +77,7 @@ bool Run::has_roots(const Worker& worker) const {
 void Run::run_from(ChunkId chunk, Worker& worker) {
     while (chunk.valid()) {
         run_here(chunk, worker);
-        chunk = release_dependents(chunk, &worker);
+        chunk = release_dependents(chunk, &worker, Released::all);
         if (worker.ends >= most_untold_ends) settle(worker);
         scheduler_.poll(worker);
     }
@@ -112,7 +112,8 @@ void Run::run_here(std::span<const ChunkId> chunks, Worker& worker) {
 }
 
 /// The most urgent of those that become ready is given back, the others are shown to everybody.
-ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
+ChunkId Run::release_dependents(ChunkId chunk, Worker* worker, Released which) {
+    const bool skips = which == Released::but_on_its_device && chains_on_devices_;
     if (audit_) audit_->ends(chunk);
     const std::span<const ChunkId> dependents = graph_.dependents(chunk);
     if (dependents.empty()) {
@@ -126,6 +127,7 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
     ChunkId next;
     bool staged = false;
     for (const ChunkId dependent : dependents) {
+        if (skips && graph_.on_one_device(chunk, dependent)) continue;  // released when this one was submitted
         if (!take_to_zero(remaining_[dependent.index()])) continue;
         if (!graph_.runs_on_cpu(dependent)) {
             submit_elsewhere(dependent);
@@ -151,14 +153,31 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
 }
 
 void Run::submit_elsewhere(ChunkId chunk) {
-    if (has_failed()) {
-        // A worker ends it, without running it: here a chain of such chunks would be a recursion.
-        scheduler_.offer(chunk, scheduler_.caller());
-        return;
+    while (chunk.valid()) {
+        if (has_failed()) {
+            // A worker ends it, without running it: here a chain of such chunks would be a recursion.
+            scheduler_.offer(chunk, scheduler_.caller());
+            return;
+        }
+        if (audit_) audit_->starts(chunk);
+        elsewhere_[chunk.index()].store(true, std::memory_order_relaxed);  // for reports alone
+        const bool chains = chains_on_devices_ && graph_.on_device(chunk);
+        lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
+        // It may have ended by now, and with it the run, unless something on its device still waits to be submitted here.
+        chunk = chains ? release_on_device(chunk) : ChunkId();
     }
-    if (audit_) audit_->starts(chunk);
-    elsewhere_[chunk.index()].store(true, std::memory_order_relaxed);  // for reports alone
-    lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
+}
+
+/// What waits for `chunk` on the same gpu and for nothing else on the host is submitted behind it; the last of these is given
+/// back instead.
+ChunkId Run::release_on_device(ChunkId chunk) {
+    ChunkId next;
+    for (const ChunkId dependent : graph_.dependents(chunk)) {
+        if (!graph_.on_one_device(chunk, dependent) || !take_to_zero(remaining_[dependent.index()])) continue;
+        if (next.valid()) submit_elsewhere(next);
+        next = dependent;
+    }
+    return next;
 }
 
 void Run::finished(ChunkId chunk, std::exception_ptr error) {
@@ -166,7 +185,7 @@ void Run::finished(ChunkId chunk, std::exception_ptr error) {
     elsewhere_[chunk.index()].store(false, std::memory_order_relaxed);
     scheduler_.count_foreign();
     Worker* const worker = scheduler_.caller();
-    const ChunkId next = release_dependents(chunk, worker);
+    const ChunkId next = release_dependents(chunk, worker, Released::but_on_its_device);
     if (next.valid()) scheduler_.offer(next, worker);
     if (worker != nullptr) settle(*worker);
 }

@@ -33,7 +33,14 @@ public:
     Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, const StaticSchedule* schedule = nullptr);
 
     /// Looks at every chunk from now on. Not while an execution is under way.
-    void audit() { audit_ = std::make_unique<Audit>(graph_); }
+    void audit() { audit_ = std::make_unique<Audit>(graph_, chains_on_devices_); }
+
+    /// Chunks of a gpu are submitted when all that they wait for has ended on the host, also what the gpu itself does. By
+    /// default the gpu orders its own. Before the first execution.
+    void complete_on_host() {
+        chains_on_devices_ = false;
+        if (audit_) audit();
+    }
 
     /// Submits the roots. Requires: is_done(), nothing failed before. Aborts if it is in flight.
     void start(const Execution& execution);
@@ -80,8 +87,10 @@ private:
 
     void run_here(ChunkId chunk, Worker& worker);
     void run_here(std::span<const ChunkId> chunks, Worker& worker);
-    ChunkId release_dependents(ChunkId chunk, Worker* worker);
+    enum class Released { all, but_on_its_device };
+    ChunkId release_dependents(ChunkId chunk, Worker* worker, Released which);
     void submit_elsewhere(ChunkId chunk);
+    ChunkId release_on_device(ChunkId chunk);
     void end(std::int64_t ends);
     void wait_for_levels(const StaticWait& wait, std::int64_t base) const;
 
@@ -90,6 +99,7 @@ private:
     Scheduler& scheduler_;
     const StaticSchedule* schedule_;
     bool narrow_;
+    bool chains_on_devices_ = true;
     std::unique_ptr<Audit> audit_;  ///< null: nobody looks
     Execution execution_;
     std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet ended
