@@ -66,7 +66,8 @@ public:
     /// Ends the steps before their count where `condition` holds. Looked at after every `check` steps.
     void until(std::string_view condition, std::int64_t check = 1);
 
-    /// The value of `name` after the last step; with `every`, also a leading axis: the values after steps `every`, 2·`every`, …
+    /// The value of `name` after the last step; with `every`, also a leading axis: the values after steps `every`,
+    /// 2·`every`, …
     void output(const std::string& name, std::int64_t every = 0);
 
     /// "data" or "auto", and at most so many ranks (0: all).

@@ -26,8 +26,8 @@ public:
     MpiSession& operator=(const MpiSession&) = delete;
 };
 
-/// For those whose program initialises MPI itself. Errors: UnavailableError if it is not initialised, already finalised, or
-/// does not provide MPI_THREAD_MULTIPLE.
+/// For those whose program initialises MPI itself. Errors: UnavailableError if it is not initialised, already
+/// finalised, or does not provide MPI_THREAD_MULTIPLE.
 void require_threaded_mpi();
 
 /// Owns one duplicate of a communicator for each user, so that their messages never meet: the net lane, the file
