@@ -35,8 +35,9 @@ struct GraphRunOptions {
 /// Owns duplicates of the communicator, the storage and the programs of this rank. Several may exist at the same time.
 ///
 /// Everything that is marked collective is called by all ranks of the communicator, in the same order. An error there
-/// is the same `Error` on all of them, of the base class with the code of those named below. After one from execute() on several ranks messages may be left in flight: the
-/// program has to end through MPI_Abort. On one rank the run is of no further use, and the program may go on.
+/// is the same `Error` on all of them, of the base class with the code of those named below. After one from execute()
+/// on several ranks messages may be left in flight: the program has to end through MPI_Abort. On one rank the run is of
+/// no further use, and the program may go on.
 ///
 /// Threads: one at a time, and the same one for execute(). The compute threads are OpenMP's.
 class GraphRun {
