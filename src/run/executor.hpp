@@ -43,7 +43,8 @@ public:
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
     /// Blocks; returns when every chunk is done and every result handed to the file lane's files.
     /// Errors: the first failure, after draining; RemoteFailure if it was another rank's. After an error messages may
-    /// be left in flight: the process has to end.
+    /// be left in flight: the process has to end. Before one it may be called again, which starts at the first step and
+    /// allocates nothing (but for what the threads' and MPI's libraries do).
     RunTotals run(const std::function<void(std::int64_t)>& on_block);
 
     /// Grows whenever a chunk finishes. Threads: any.
@@ -83,6 +84,7 @@ private:
     Scheduler scheduler_;
     std::atomic<bool> over_{false};
     std::vector<std::unique_ptr<Prepared>> prepared_;
+    StepBlock block_;  ///< the current one; kept for its memory
     mutable std::mutex current_mutex_;
     const Prepared* current_ = nullptr;  ///< guarded by current_mutex_ for in_flight_text()
 };
