@@ -73,6 +73,7 @@ private:
     void add_chains() {
         layout_.chains.resize(graph_.operations.size());
         layout_.chained.resize(graph_.operations.size(), false);
+        if (!layout_.lanes.chains) return;
         for (Chain& chain : find_chains(graph_, plan_, layout_.lanes)) {
             const OperationId last = chain.operations.back();
             for (const OperationId id : chain.operations) layout_.chained[id.index()] = id != last;
