@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "lanes/net/world.hpp"
+#include "openmp_team.hpp"
 #include "pin.hpp"
 #include "run/team.hpp"
 #include "tasks/metg.hpp"

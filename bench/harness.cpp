@@ -143,6 +143,14 @@ std::vector<std::vector<double>> interleave(std::span<const Contender> contender
     return figures;
 }
 
+Row row_of(const std::string& name, const std::string& unit, std::span<const Contender> contenders, int samples) {
+    std::vector<std::vector<double>> figures = interleave(contenders, samples);
+    Row row{name, unit, Better::lower, interval_of(std::move(figures[0])), {}, samples};
+    for (std::size_t i = 1; i < contenders.size(); ++i)
+        row.rivals.emplace_back(contenders[i].name, interval_of(std::move(figures[i])));
+    return row;
+}
+
 Report::Report(std::string bench, const Options& options, bool silent)
     : bench_(std::move(bench)), json_file_(options.json_file), silent_(silent) {
     machine_["processor"] = processor();

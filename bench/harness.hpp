@@ -70,6 +70,9 @@ struct Row {
     int samples = 0;
 };
 
+/// The row of these contenders in turn; the first is ours. Lower is better.
+Row row_of(const std::string& name, const std::string& unit, std::span<const Contender> contenders, int samples);
+
 /// Prints rows as they come and writes them all at the end. On all but rank 0 of a run it does neither.
 class Report {
 public:

@@ -22,7 +22,7 @@ declare -A packages=(
     # (oneTBB and StarPU: rivals of bench_tasks)
     [test]="libgtest-dev librapidcheck-dev python3 python3-numpy python3-h5py python3-scipy hdf5-tools netcdf-bin util-linux
             clang libclang-rt-dev mesa-vulkan-drivers vulkan-validationlayers
-            python3-tables gmt-gshhg-low ferret-datasets libtbb-dev libstarpu-dev"
+            python3-tables python3-matplotlib gmt-gshhg-low ferret-datasets libtbb-dev libstarpu-dev"
     # for the preset clang
     [clang]="clang libomp-dev libclang-rt-dev"
     # to test on a Slurm cluster of two virtual nodes (root only)

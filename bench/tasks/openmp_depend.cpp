@@ -1,5 +1,6 @@
 #include <array>
 
+#include "openmp_team.hpp"
 #include "tasks/system.hpp"
 
 namespace maniple::bench {

@@ -1,6 +1,4 @@
-#include <omp.h>
-
-#include "pin.hpp"
+#include "openmp_team.hpp"
 #include "tasks/system.hpp"
 
 namespace maniple::bench {
@@ -31,18 +29,6 @@ private:
 };
 
 }  // namespace
-
-void pin_openmp_team(int threads) {
-#pragma omp parallel num_threads(threads)
-    pin_this_thread(omp_get_thread_num());
-}
-
-void wake_openmp_team(int threads) {
-#pragma omp parallel num_threads(threads)
-    {
-#pragma omp barrier
-    }
-}
 
 std::unique_ptr<System> make_openmp_for(Work& work, int threads) { return std::make_unique<OpenmpFor>(work, threads); }
 

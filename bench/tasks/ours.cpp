@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lanes/net/net_lane.hpp"
+#include "openmp_team.hpp"
 #include "run/task_run.hpp"
 #include "run/team.hpp"
 

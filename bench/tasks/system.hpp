@@ -59,9 +59,6 @@ struct Rival {
 std::unique_ptr<System> make_serial(Work& work);
 // A static `omp for` a step, in one region.
 std::unique_ptr<System> make_openmp_for(Work& work, int threads);
-// Pins the threads that regions of so many threads have from now on.
-void pin_openmp_team(int threads);
-void wake_openmp_team(int threads);
 // One `omp task` with `depend` a task.
 std::unique_ptr<System> make_openmp_depend(Work& work, int threads);
 // oneTBB: a flow graph of continue_nodes.

@@ -85,6 +85,8 @@ const std::vector<Option>& run_options() {
         local(flag("dry-run", "validate everything, read no data, run nothing")),
         value("stall", "TIME", "no progress for so long ends the run (default: 60s)"),
         flag("validate", "run each operation on another lane, too, and compare"),
+        flag("check", "the scheduler's own assertions"),
+        flag("host-complete", "a gpu gets work when what it waits for is known to be done, also on that gpu"),
         flag("no-history", "share work between lanes without what earlier runs measured"),
         flag("quiet", "print errors only"),
         flag("verbose", "print also every option, its value and where it came from"),
@@ -92,7 +94,6 @@ const std::vector<Option>& run_options() {
         later(flag("resume", "")),
         later(flag("reproducible", "")),
         later(flag("no-fallback", "")),
-        later(flag("check", "")),
         later(value("time-left", "TIME", "")),
         later(value("inside", "DIR", ""))};
     return options;
@@ -132,6 +133,8 @@ RunOptions parse_run_options(const std::vector<std::string>& arguments) {
     options.verbose = settings.has("verbose");
     options.dry_run = settings.has("dry-run");
     options.validate = settings.has("validate");
+    options.check = settings.has("check");
+    options.host_complete = settings.has("host-complete");
     if (options.no_report && !options.report.empty()) throw UsageError("--report and --no-report exclude each other");
     if (options.quiet && options.verbose) throw UsageError("--quiet and --verbose exclude each other");
     for (const Option& option : run_options()) {

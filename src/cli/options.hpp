@@ -26,6 +26,8 @@ struct RunOptions {
     bool verbose = false;
     bool dry_run = false;
     bool validate = false;
+    bool check = false;          ///< the scheduler's own assertions
+    bool host_complete = false;  ///< gpus do not order their own chunks
     std::vector<std::pair<std::string, Setting>> given;  ///< for --verbose: what was set, in the order of the help
 };
 

@@ -35,16 +35,6 @@ namespace maniple {
 
 namespace {
 
-/// Runs `stage` on this rank; then all ranks agree that it went well, or throw the same error.
-template <class Stage>
-void together(const World& world, Stage&& stage) {
-    std::exception_ptr error;
-    try {
-        stage();
-    } catch (...) { error = std::current_exception(); }
-    world.agree(error);
-}
-
 /// MANIPLE_THREADS and OMP_NUM_THREADS (its first number) may lower the number of cores; --threads stands above both.
 ThreadCount choose_threads(const RunOptions& options, const Topology& topology) {
     if (options.threads > 0) return {options.threads, "command line"};
@@ -231,6 +221,8 @@ private:
         Executor executor(graph_, plan_, *arena_, cpu, net, file, gpus, threads_, [&](int worker) {
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
+        if (options_.check) executor.audit();
+        if (options_.host_complete) executor.complete_on_host();
         watch_.observe({[&] { return executor.progress(); },
                         [&] { return file.is_busy(); }, [&] { return executor.in_flight_text(); }});
         std::exception_ptr error;

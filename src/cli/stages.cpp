@@ -1,7 +1,5 @@
 #include "cli/stages.hpp"
 
-#include <fmt/format.h>
-
 #include "cli/job_loading.hpp"
 #include "lanes/file/output_datasets.hpp"
 
@@ -29,13 +27,6 @@ PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, cons
     planned.plan = make_plan(planned.graph, Machine::uniform(ranks, {}),
                              {wanted.strategy, static_cast<int>(wanted.max_ranks.value_or(0))});
     return planned;
-}
-
-MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on_node) {
-    if (job.plan.memory_bytes) return {*job.plan.memory_bytes, "the job's plan: {memory: …}"};
-    return {memory_bytes / ranks_on_node, ranks_on_node == 1
-                                              ? "this machine's memory"
-                                              : fmt::format("this machine's memory shared by {} ranks", ranks_on_node)};
 }
 
 Proof check_planned(const PlannedJob& planned, bool overwrite, const MemoryLimit& limit) {

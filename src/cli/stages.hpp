@@ -27,9 +27,6 @@ struct PlannedJob {
 /// Parses, reads the shapes of the inputs, builds the graph and the plan. Borrows `registry`.
 PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, const KernelRegistry& registry, int ranks);
 
-/// The job's `plan: {memory: …}`, else this machine's memory shared by the ranks on it.
-MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on_node);
-
 /// Holds the outputs and the programs of all ranks to what a run would refuse. Creates nothing.
 /// Errors: CreateError, JobError, UnavailableError.
 Proof check_planned(const PlannedJob& planned, bool overwrite, const MemoryLimit& limit);

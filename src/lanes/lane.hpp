@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <span>
 
 #include "program/program.hpp"
 #include "trace/activity.hpp"
@@ -43,6 +44,10 @@ class InlineProgram : public LaneProgram {
 public:
     /// Runs `chunk` to its end on the calling thread. Errors: whatever its kernels throw.
     virtual void run(ChunkId chunk, const Execution& execution) = 0;
+    /// One after the other. Errors: those of the first that fails; the rest has not run.
+    virtual void run_all(std::span<const ChunkId> chunks, const Execution& execution) {
+        for (const ChunkId chunk : chunks) run(chunk, execution);
+    }
 
     void submit(ChunkId chunk, const Execution& execution, Completion& done) final {
         std::exception_ptr error;

@@ -8,10 +8,12 @@ namespace maniple {
 
 ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes)
     : first_dependent_(nodes.size() + 1, 0), predecessors_(nodes.size(), 0) {
-    on_cpu_.reserve(nodes.size());
+    place_.reserve(nodes.size());
     cost_ns_.reserve(nodes.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-        on_cpu_.push_back(nodes[i].lane == LaneKind::cpu ? 1 : 0);
+        place_.push_back(nodes[i].lane == LaneKind::cpu   ? cpu_place
+                         : nodes[i].lane == LaneKind::gpu ? gpu_place + nodes[i].gpu
+                                                          : other_place);
         cost_ns_.push_back(nodes[i].cost_ns);
         dependents_.insert(dependents_.end(), nodes[i].dependents.begin(), nodes[i].dependents.end());
         first_dependent_[i + 1] = dependents_.size();
@@ -19,7 +21,7 @@ ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes)
         if (nodes[i].dependents.empty()) ++ends_;
     }
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-        if (predecessors_[i] == 0) (on_cpu_[i] != 0 ? cpu_roots_ : other_roots_).push_back(ChunkId(i));
+        if (predecessors_[i] == 0) (place_[i] == cpu_place ? cpu_roots_ : other_roots_).push_back(ChunkId(i));
     }
     MANIPLE_CHECK(nodes.empty() || !cpu_roots_.empty() || !other_roots_.empty(),
                   "a program without a chunk that could start");
@@ -33,7 +35,13 @@ void ChunkGraph::sort_topologically() {
     for (std::size_t i = 0; i < size(); ++i) {
         if (remaining[i] == 0) order_.push_back(ChunkId(i));
     }
-    for (std::size_t i = 0; i < order_.size(); ++i) {
+    // The queue holds one level after the other.
+    for (std::size_t i = 0, level_end = order_.size(); i < order_.size(); ++i) {
+        if (i == 0) levels_ = 1;
+        if (i == level_end) {
+            ++levels_;
+            level_end = order_.size();
+        }
         for (const ChunkId dependent : dependents(order_[i])) {
             if (--remaining[dependent.index()] == 0) order_.push_back(dependent);
         }
@@ -78,7 +86,7 @@ ChunkGraph chunk_graph_of(const Program& program) {
     std::vector<ChunkNode> nodes;
     nodes.reserve(program.chunks.size());
     for (const Chunk& chunk : program.chunks)
-        nodes.push_back({chunk.lane, chunk.dependents, guessed_cost_ns(program, chunk)});
+        nodes.push_back({chunk.lane, chunk.dependents, guessed_cost_ns(program, chunk), chunk.gpu});
     return ChunkGraph(nodes);
 }
 

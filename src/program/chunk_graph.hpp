@@ -14,6 +14,7 @@ struct ChunkNode {
     LaneKind lane = LaneKind::cpu;
     std::span<const ChunkId> dependents;  ///< borrowed while the graph is made
     std::int64_t cost_ns = 0;             ///< predicted; 0: unknown
+    int gpu = -1;                         ///< which gpu lane
 };
 
 /// Immutable, in a few flat tables. Dependents are in ascending order of the longest way to an end of the program, so that
@@ -29,7 +30,12 @@ public:
         const std::size_t first = first_dependent_[chunk.index()];
         return {dependents_.data() + first, first_dependent_[chunk.index() + 1] - first};
     }
-    bool runs_on_cpu(ChunkId chunk) const { return on_cpu_[chunk.index()] != 0; }
+    bool runs_on_cpu(ChunkId chunk) const { return place_[chunk.index()] == cpu_place; }
+    bool on_device(ChunkId chunk) const { return place_[chunk.index()] >= gpu_place; }
+    /// Whether both are of one gpu lane, which can order them itself.
+    bool on_one_device(ChunkId first, ChunkId second) const {
+        return on_device(first) && place_[first.index()] == place_[second.index()];
+    }
     /// The predicted time of the longest chain of chunks that begins with it, itself included.
     std::int64_t urgency_ns(ChunkId chunk) const { return urgency_ns_[chunk.index()]; }
     std::int64_t cost_ns(ChunkId chunk) const { return cost_ns_[chunk.index()]; }
@@ -37,6 +43,7 @@ public:
     const std::vector<std::int32_t>& all_predecessors() const { return predecessors_; }
     const std::vector<ChunkId>& cpu_roots() const { return cpu_roots_; }  ///< ascending
     const std::vector<ChunkId>& other_roots() const { return other_roots_; }
+    std::size_t levels() const { return levels_; }                ///< chunks on the longest way through
     std::int64_t ends() const { return ends_; }                   ///< how many chunks nobody waits for
     const std::vector<ChunkId>& order() const { return order_; }  ///< each after its predecessors
 
@@ -47,12 +54,15 @@ private:
     std::vector<std::size_t> first_dependent_;
     std::vector<ChunkId> dependents_;
     std::vector<std::int32_t> predecessors_;
-    std::vector<std::uint8_t> on_cpu_;
+    /// Of a chunk: the cpu, the net or file lane, or gpu_place and the number of the gpu lane.
+    static constexpr std::int32_t cpu_place = 0, other_place = 1, gpu_place = 2;
+    std::vector<std::int32_t> place_;
     std::vector<std::int64_t> cost_ns_;
     std::vector<std::int64_t> urgency_ns_;
     std::vector<ChunkId> cpu_roots_;
     std::vector<ChunkId> other_roots_;
     std::vector<ChunkId> order_;
+    std::size_t levels_ = 0;
     std::int64_t ends_ = 0;
 };
 

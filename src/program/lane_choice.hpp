@@ -30,6 +30,7 @@ struct LaneChoice {
     std::vector<GpuFacts> gpus;                ///< the rank's gpu lanes
     int threads = 1;                           ///< of the cpu lane
     bool folds_by_tile = true;                 ///< the cpu may go from a fold's inputs to its results in one call
+    bool chains = true;                        ///< the cpu may pass over a tile with several operations (chains.hpp)
     std::vector<std::string> notes;            ///< what was asked for and does not apply, one line each
 
     std::vector<int> of(OperationId id) const { return lanes.empty() ? std::vector<int>{cpu_lane} : lanes[id.index()]; }

@@ -8,6 +8,7 @@
 #include "program/chains.hpp"
 #include "program/combining.hpp"
 #include "program/device_boxes.hpp"
+#include "program/sharing.hpp"
 #include "program/tails.hpp"
 #include "program/tiles.hpp"
 
@@ -56,8 +57,10 @@ public:
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             add_family(static_cast<int>(family));
         const DeviceBoxes boxes = find_device_boxes(graph_, layout_);
+        if (layout_.lanes.gpus.empty()) sharing_ = find_sharing(graph_, layout_);
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             allocate_family(static_cast<int>(family), boxes[family]);
+        share_buffers();
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].kernel->is_fold()) add_fold(OperationId(i));
         }
@@ -70,6 +73,7 @@ private:
     void add_chains() {
         layout_.chains.resize(graph_.operations.size());
         layout_.chained.resize(graph_.operations.size(), false);
+        if (!layout_.lanes.chains) return;
         for (Chain& chain : find_chains(graph_, plan_, layout_.lanes)) {
             const OperationId last = chain.operations.back();
             for (const OperationId id : chain.operations) layout_.chained[id.index()] = id != last;
@@ -205,9 +209,26 @@ private:
                                             static_cast<std::int64_t>(size_of(head.dtype)), {Memory::Kind::piece, -1});
             return;
         }
+        if (takes_over(family.head)) return;
         for (std::size_t i = 0; i < instances.size(); ++i) {
             if (on_a_gpu) instances[i].box = Box::nothing(instances[i].box.rank());
             allocate(instances[i], family, i, device_boxes[i]);
+        }
+    }
+
+    bool takes_over(TensorId id) const { return !sharing_.empty() && sharing_[id.index()].valid(); }
+
+    /// Those that take over the memory of an earlier one, which has its own by now: in the order of their producers.
+    void share_buffers() {
+        for (const Operation& operation : graph_.operations) {
+            for (const TensorId output : operation.outputs) {
+                if (!takes_over(output)) continue;
+                const auto family = [&](TensorId id) { return static_cast<std::size_t>(layout_.versions[id].family); };
+                const BufferId shared = layout_.instances[family(sharing_[output.index()])][0].first;
+                layout_.instances[family(output)][0].first = shared;
+                std::string& name = layout_.buffers[shared.index()].name;
+                if (name.size() < longest_shared_name) name += ", " + graph_[output].name;
+            }
         }
     }
 
@@ -296,7 +317,9 @@ private:
     const Graph& graph_;
     const Plan& plan_;
     Layout layout_;
-    int in_place_ = -1;  ///< the gpu lane whose memory the host's buffers lie in
+    static constexpr std::size_t longest_shared_name = 60;
+    std::vector<TensorId> sharing_;  ///< by TensorId: find_sharing(); empty: nothing is shared
+    int in_place_ = -1;              ///< the gpu lane whose memory the host's buffers lie in
 };
 
 }  // namespace

@@ -129,6 +129,13 @@ private:
 
 }  // namespace
 
+MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on_node) {
+    if (job.plan.memory_bytes) return {*job.plan.memory_bytes, "the job's plan: {memory: …}"};
+    return {memory_bytes / ranks_on_node, ranks_on_node == 1
+                                              ? "this machine's memory"
+                                              : fmt::format("this machine's memory shared by {} ranks", ranks_on_node)};
+}
+
 void require_memory(const Layout& layout, const MemoryLimit& limit) {
     const std::int64_t bytes = layout.host_bytes();
     if (limit.bytes <= 0 || bytes <= limit.bytes) return;

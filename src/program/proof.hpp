@@ -15,6 +15,9 @@ struct MemoryLimit {
     std::string origin;      ///< "this machine's memory shared by 4 ranks"
 };
 
+/// The job's `plan: {memory: …}`, else this machine's memory shared by the ranks on it.
+MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on_node);
+
 /// What a proof looked at.
 struct Proof {
     Rank fullest;                 ///< the rank with the most bytes

@@ -71,7 +71,7 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
         scheduler_.wake_all();
     };
     try {
-        run_team(threads_, take_part);
+        run_team(threads_, std::ref(take_part));  // the function itself would be too large to be held without memory
     } catch (...) { announce(); }
     if (error) std::rethrow_exception(error);
     return totals;
@@ -93,13 +93,15 @@ bool Executor::work_once(Worker& worker) { return scheduler_.work(worker) || sch
 void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
     bool stopped = false;
     while (!stopped && totals.steps < graph_.steps) {
-        const StepBlock block = block_at(graph_, layout_.versions, totals.steps);
-        run_block(block, totals);
-        stopped = is_over(block);
-        totals.steps = block.end();
+        set_block_at(graph_, layout_.versions, totals.steps, block_);
+        run_block(block_, totals);
+        stopped = is_over(block_);
+        totals.steps = block_.end();
         on_block(totals.steps);
     }
-    if (graph_.until.valid()) run_block(closing_block(graph_, layout_.versions, totals.steps, stopped), totals);
+    if (!graph_.until.valid()) return;
+    set_closing_block(graph_, layout_.versions, totals.steps, stopped, block_);
+    run_block(block_, totals);
 }
 
 void Executor::run_block(const StepBlock& block, RunTotals& totals) {
@@ -161,6 +163,8 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     fresh->operations = count_operations(fresh->program, gpus_.size());
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program));
     fresh->run = std::make_unique<Run>(*fresh->chunks, prepare_lanes(fresh->program), scheduler_);
+    if (completes_on_host_) fresh->run->complete_on_host();
+    if (audits_) fresh->run->audit();
     prepared_.push_back(std::move(fresh));
     return *prepared_.back();
 }

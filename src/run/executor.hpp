@@ -35,10 +35,16 @@ public:
     Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
              std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker = {});
 
+    /// Looks at what the scheduler promises (Audit). Before run().
+    void audit() { audits_ = true; }
+    /// Run::complete_on_host for all. Before run().
+    void complete_on_host() { completes_on_host_ = true; }
+
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
     /// Blocks; returns when every chunk is done and every result handed to the file lane's files.
     /// Errors: the first failure, after draining; RemoteFailure if it was another rank's. After an error messages may
-    /// be left in flight: the process has to end.
+    /// be left in flight: the process has to end. Before one it may be called again, which starts at the first step and
+    /// allocates nothing (but for what the threads' and MPI's libraries do).
     RunTotals run(const std::function<void(std::int64_t)>& on_block);
 
     /// Grows whenever a chunk finishes. Threads: any.
@@ -73,9 +79,12 @@ private:
     std::vector<Lane*> gpus_;
     int threads_;
     std::function<void(int)> begin_worker_;
+    bool audits_ = false;
+    bool completes_on_host_ = false;
     Scheduler scheduler_;
     std::atomic<bool> over_{false};
     std::vector<std::unique_ptr<Prepared>> prepared_;
+    StepBlock block_;  ///< the current one; kept for its memory
     mutable std::mutex current_mutex_;
     const Prepared* current_ = nullptr;  ///< guarded by current_mutex_ for in_flight_text()
 };

@@ -13,12 +13,15 @@ namespace {
 
 /// Ends that a worker keeps to itself before it tells the run.
 constexpr std::int64_t most_untold_ends = 64;
+/// Side by side on average; with fewer a worker that runs ahead leaves the others nothing.
+constexpr std::size_t narrow_chunks_per_worker = 32;
 
 }  // namespace
 
 Run::Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, const StaticSchedule* schedule)
-    : graph_(graph), lanes_(std::move(lanes)), scheduler_(scheduler), schedule_(schedule), remaining_(graph.size()),
-      elsewhere_(graph.size()), roots_(static_cast<std::size_t>(scheduler.threads())),
+    : graph_(graph), lanes_(std::move(lanes)), scheduler_(scheduler), schedule_(schedule),
+      narrow_(graph.size() < graph.levels() * narrow_chunks_per_worker * static_cast<std::size_t>(scheduler.threads())),
+      remaining_(graph.size()), elsewhere_(graph.size()), roots_(static_cast<std::size_t>(scheduler.threads())),
       progress_(static_cast<std::size_t>(scheduler.threads())) {
     scheduler.reserve(graph.size());
     const std::size_t count = graph.cpu_roots().size();
@@ -34,6 +37,7 @@ void Run::start(const Execution& execution) {
     const bool idle = open_ends_.compare_exchange_strong(none, graph_.ends() + 1, std::memory_order_acquire);
     MANIPLE_CHECK(idle, "a run was started while in flight");
     execution_ = execution;
+    if (audit_) audit_->begin();
     // Relaxed: the stores of the roots below, or the lanes' own hand-over, show these to whoever gets a chunk.
     for (std::size_t i = 0; i < graph_.size(); ++i) {
         remaining_[i].store(graph_.all_predecessors()[i], std::memory_order_relaxed);
@@ -73,13 +77,14 @@ bool Run::has_roots(const Worker& worker) const {
 void Run::run_from(ChunkId chunk, Worker& worker) {
     while (chunk.valid()) {
         run_here(chunk, worker);
-        chunk = release_dependents(chunk, &worker);
+        chunk = release_dependents(chunk, &worker, Released::all);
         if (worker.ends >= most_untold_ends) settle(worker);
         scheduler_.poll(worker);
     }
 }
 
 void Run::run_here(ChunkId chunk, Worker& worker) {
+    if (audit_) audit_->starts(chunk);
     worker.current.store(chunk.value, std::memory_order_relaxed);
     if (!has_failed()) {
         try {
@@ -90,8 +95,26 @@ void Run::run_here(ChunkId chunk, Worker& worker) {
     worker.finished.store(worker.finished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
+void Run::run_here(std::span<const ChunkId> chunks, Worker& worker) {
+    if (chunks.empty()) return;
+    for (const ChunkId chunk : chunks) {
+        if (audit_) audit_->starts(chunk);
+    }
+    worker.current.store(chunks.front().value, std::memory_order_relaxed);
+    if (!has_failed()) {
+        try {
+            lanes_.cpu->run_all(chunks, execution_);
+        } catch (...) { fail(std::current_exception()); }
+    }
+    worker.current.store(-1, std::memory_order_relaxed);
+    const std::int64_t finished = worker.finished.load(std::memory_order_relaxed);
+    worker.finished.store(finished + static_cast<std::int64_t>(chunks.size()), std::memory_order_relaxed);
+}
+
 /// The most urgent of those that become ready is given back, the others are shown to everybody.
-ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
+ChunkId Run::release_dependents(ChunkId chunk, Worker* worker, Released which) {
+    const bool skips = which == Released::but_on_its_device && chains_on_devices_;
+    if (audit_) audit_->ends(chunk);
     const std::span<const ChunkId> dependents = graph_.dependents(chunk);
     if (dependents.empty()) {
         if (worker != nullptr) {
@@ -104,6 +127,7 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
     ChunkId next;
     bool staged = false;
     for (const ChunkId dependent : dependents) {
+        if (skips && graph_.on_one_device(chunk, dependent)) continue;  // released when this one was submitted
         if (!take_to_zero(remaining_[dependent.index()])) continue;
         if (!graph_.runs_on_cpu(dependent)) {
             submit_elsewhere(dependent);
@@ -119,18 +143,41 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker) {
             next = dependent;
         }
     }
+    if (next.valid() && narrow_ && !worker->deque.is_empty()) {
+        scheduler_.stage(*worker, next);
+        staged = true;
+        next = {};
+    }
     if (staged) scheduler_.publish(*worker);
     return next;
 }
 
 void Run::submit_elsewhere(ChunkId chunk) {
-    if (has_failed()) {
-        // A worker ends it, without running it: here a chain of such chunks would be a recursion.
-        scheduler_.offer(chunk, scheduler_.caller());
-        return;
+    while (chunk.valid()) {
+        if (has_failed()) {
+            // A worker ends it, without running it: here a chain of such chunks would be a recursion.
+            scheduler_.offer(chunk, scheduler_.caller());
+            return;
+        }
+        if (audit_) audit_->starts(chunk);
+        elsewhere_[chunk.index()].store(true, std::memory_order_relaxed);  // for reports alone
+        const bool chains = chains_on_devices_ && graph_.on_device(chunk);
+        lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
+        // It may have ended by now, and with it the run, unless something on its device still waits to be submitted here.
+        chunk = chains ? release_on_device(chunk) : ChunkId();
     }
-    elsewhere_[chunk.index()].store(true, std::memory_order_relaxed);  // for reports alone
-    lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
+}
+
+/// What waits for `chunk` on the same gpu and for nothing else on the host is submitted behind it; the last of these is given
+/// back instead.
+ChunkId Run::release_on_device(ChunkId chunk) {
+    ChunkId next;
+    for (const ChunkId dependent : graph_.dependents(chunk)) {
+        if (!graph_.on_one_device(chunk, dependent) || !take_to_zero(remaining_[dependent.index()])) continue;
+        if (next.valid()) submit_elsewhere(next);
+        next = dependent;
+    }
+    return next;
 }
 
 void Run::finished(ChunkId chunk, std::exception_ptr error) {
@@ -138,7 +185,7 @@ void Run::finished(ChunkId chunk, std::exception_ptr error) {
     elsewhere_[chunk.index()].store(false, std::memory_order_relaxed);
     scheduler_.count_foreign();
     Worker* const worker = scheduler_.caller();
-    const ChunkId next = release_dependents(chunk, worker);
+    const ChunkId next = release_dependents(chunk, worker, Released::but_on_its_device);
     if (next.valid()) scheduler_.offer(next, worker);
     if (worker != nullptr) settle(*worker);
 }
@@ -167,8 +214,9 @@ bool Run::run_static(Worker& worker) {
     for (std::int64_t level = 0; level < schedule_->levels; ++level) {
         const StaticLevel& now = part.levels[static_cast<std::size_t>(level)];
         for (std::size_t i = now.first_wait; i < now.end_wait; ++i) wait_for_levels(part.waits[i], base);
-        for (std::size_t i = now.first; i < now.end; ++i) run_here(part.chunks[i], worker);
+        run_here(std::span(part.chunks).subspan(now.first, now.end - now.first), worker);
         ends += now.ends;
+        for (std::size_t i = now.first; audit_ && i < now.end; ++i) audit_->ends(part.chunks[i]);
         mine.levels.store(base + level + 1, std::memory_order_release);  // partner: wait_for_levels()
     }
     end(ends);

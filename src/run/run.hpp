@@ -10,6 +10,7 @@
 #include "lanes/lane.hpp"
 #include "program/chunk_graph.hpp"
 #include "program/static_schedule.hpp"
+#include "run/audit.hpp"
 #include "run/scheduler.hpp"
 
 namespace maniple {
@@ -31,6 +32,16 @@ public:
     /// With a `schedule` every worker of the team has to come to run_static() once for each execution.
     Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, const StaticSchedule* schedule = nullptr);
 
+    /// Looks at every chunk from now on. Not while an execution is under way.
+    void audit() { audit_ = std::make_unique<Audit>(graph_, chains_on_devices_); }
+
+    /// Chunks of a gpu are submitted when all that they wait for has ended on the host, also what the gpu itself does. By
+    /// default the gpu orders its own. Before the first execution.
+    void complete_on_host() {
+        chains_on_devices_ = false;
+        if (audit_) audit();
+    }
+
     /// Submits the roots. Requires: is_done(), nothing failed before. Aborts if it is in flight.
     void start(const Execution& execution);
 
@@ -45,6 +56,9 @@ public:
     bool has_roots(const Worker& worker) const;
     /// Tells the run what the worker has ended.
     void settle(Worker& worker);
+
+    /// Whether there are few chunks side by side: then the oldest goes first, so that none are left to wait for.
+    bool is_narrow() const { return narrow_; }
 
     bool is_static() const { return schedule_ != nullptr; }
     /// This worker's part of the current execution; false if it has done it.
@@ -72,8 +86,11 @@ private:
     };
 
     void run_here(ChunkId chunk, Worker& worker);
-    ChunkId release_dependents(ChunkId chunk, Worker* worker);
+    void run_here(std::span<const ChunkId> chunks, Worker& worker);
+    enum class Released { all, but_on_its_device };
+    ChunkId release_dependents(ChunkId chunk, Worker* worker, Released which);
     void submit_elsewhere(ChunkId chunk);
+    ChunkId release_on_device(ChunkId chunk);
     void end(std::int64_t ends);
     void wait_for_levels(const StaticWait& wait, std::int64_t base) const;
 
@@ -81,6 +98,9 @@ private:
     LanePrograms lanes_;
     Scheduler& scheduler_;
     const StaticSchedule* schedule_;
+    bool narrow_;
+    bool chains_on_devices_ = true;
+    std::unique_ptr<Audit> audit_;  ///< null: nobody looks
     Execution execution_;
     std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet ended
     std::vector<std::atomic<bool>> elsewhere_;          ///< by chunk: submitted to another lane and not ended

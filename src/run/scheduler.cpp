@@ -8,7 +8,7 @@ namespace {
 
 /// What does not fit goes the slower way of foreign chunks.
 constexpr std::size_t deque_capacity = 4096;
-constexpr std::int64_t poll_interval_ns = 2000;
+constexpr std::int64_t poll_interval_ns = 1000;
 
 struct Membership {
     const Scheduler* scheduler = nullptr;
@@ -78,7 +78,7 @@ bool Scheduler::work(Worker& worker) {
 }
 
 ChunkId Scheduler::take(Run& run, Worker& worker) {
-    if (const ChunkId own = worker.deque.pop(); own.valid()) return own;
+    if (const ChunkId own = run.is_narrow() ? worker.deque.steal() : worker.deque.pop(); own.valid()) return own;
     if (const ChunkId foreign = take_injected(); foreign.valid()) return foreign;
     if (const ChunkId root = run.take_root(worker.number); root.valid()) return root;
     // The run may be waiting for what this worker alone knows.

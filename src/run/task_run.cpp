@@ -31,6 +31,14 @@ public:
             calls_[i].function(calls_[i].data, calls_[i].argument);
     }
 
+    void run_all(std::span<const ChunkId> chunks, const Execution& execution) override {
+        const bool consecutive = !chunks.empty() && chunks.back().index() - chunks.front().index() + 1 == chunks.size();
+        if (!consecutive) return InlineProgram::run_all(chunks, execution);
+        const std::size_t end = first_[chunks.back().index() + 1];
+        for (std::size_t i = first_[chunks.front().index()]; i < end; ++i)
+            calls_[i].function(calls_[i].data, calls_[i].argument);
+    }
+
 private:
     std::vector<Call> calls_;
     std::vector<std::size_t> first_;  ///< by chunk, and one past the last

@@ -20,14 +20,11 @@ std::vector<To> converted(DType from, const std::vector<From>& values, DType to,
     return result;
 }
 
-TEST(Convert, FloatsThatAreIntegersBecomeThese) {
-    EXPECT_EQ((converted<std::int32_t, float>(DType::f32, {1.f, -19.f, 0.f, -0.f}, DType::i32)),
-              (std::vector<std::int32_t>{1, -19, 0, 0}));
-    EXPECT_EQ((converted<std::uint8_t, double>(DType::f64, {255, -0.0}, DType::u8)),
+TEST(Convert, FloatsTruncateToIntegers) {
+    EXPECT_EQ((converted<std::int32_t, float>(DType::f32, {1.9f, -1.9f, 0.f, -0.f}, DType::i32)),
+              (std::vector<std::int32_t>{1, -1, 0, 0}));
+    EXPECT_EQ((converted<std::uint8_t, double>(DType::f64, {255.9, -0.9}, DType::u8)),
               (std::vector<std::uint8_t>{255, 0}));
-    converted<std::int32_t, float>(DType::f32, {1, -2.5f}, DType::i32, 1);
-    converted<std::uint8_t, double>(DType::f64, {255.9}, DType::u8, 0);
-    converted<std::int64_t, std::uint16_t>(DType::f16, {0x3c00, 0x3800}, DType::i64, 1);
 }
 
 TEST(Convert, ValuesThatDoNotFitAreFound) {
@@ -41,22 +38,16 @@ TEST(Convert, ValuesThatDoNotFitAreFound) {
     converted<std::uint32_t, std::int32_t>(DType::i32, {-1}, DType::u32, 0);
     EXPECT_EQ((converted<std::int64_t, double>(DType::f64, {-0x1p63}, DType::i64))[0],
               std::numeric_limits<std::int64_t>::min());
-    converted<std::int32_t, double>(DType::f64, {2147483647.5}, DType::i32, 0);
+    EXPECT_EQ((converted<std::int32_t, double>(DType::f64, {2147483647.5}, DType::i32))[0], 2147483647);
 }
 
-TEST(Convert, FloatsRoundAndDoNotOverflow) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    const auto narrow = converted<float, double>(DType::f64, {0.1, -infinity, std::nan(""), -0.0}, DType::f32);
+TEST(Convert, FloatsRoundAndOverflowToInfinity) {
+    const auto narrow = converted<float, double>(DType::f64, {0.1, 1e300, std::nan("")}, DType::f32);
     EXPECT_EQ(narrow[0], 0.1f);
-    EXPECT_TRUE(std::isinf(narrow[1]) && narrow[1] < 0);
+    EXPECT_TRUE(std::isinf(narrow[1]));
     EXPECT_TRUE(std::isnan(narrow[2]));
-    EXPECT_TRUE(std::signbit(narrow[3]));
-    EXPECT_EQ((converted<std::uint16_t, float>(DType::f32, {1.0f, 65519.0f, -2.0f, -0.0f}, DType::f16)),
-              (std::vector<std::uint16_t>{0x3c00, 0x7bff, 0xc000, 0x8000}));
-    EXPECT_EQ((converted<std::uint16_t, double>(DType::f64, {infinity}, DType::f16))[0], 0x7c00);
-    converted<float, double>(DType::f64, {0, 1e300}, DType::f32, 1);
-    converted<std::uint16_t, float>(DType::f32, {65520.0f}, DType::f16, 0);
-    converted<std::uint16_t, std::int32_t>(DType::i32, {65519, -65520}, DType::f16, 1);
+    EXPECT_EQ((converted<std::uint16_t, float>(DType::f32, {1.0f, 65520.0f, 65519.0f, -2.0f}, DType::f16)),
+              (std::vector<std::uint16_t>{0x3c00, 0x7c00, 0x7bff, 0xc000}));
 }
 
 TEST(Convert, Booleans) {

@@ -46,6 +46,7 @@ private:
 inline Layout cpu_layout(const Graph& graph, const Plan& plan) {
     LaneChoice lanes;
     lanes.folds_by_tile = false;
+    lanes.chains = false;
     return build_layout(graph, plan, Rank(0), lanes);
 }
 

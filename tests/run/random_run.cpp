@@ -208,6 +208,8 @@ std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     MemoryFiles files(graph, arena, run.load);
     const std::vector<Lane*> gpu_lanes = gpus == nullptr ? std::vector<Lane*>{} : gpus->lanes(graph, arena, threads);
     Executor executor(graph, plan, arena, cpu, net, files, gpu_lanes, threads);
+    executor.audit();
+    if (seed % 4 == 0) executor.complete_on_host();
     const RunTotals totals = executor.run([](std::int64_t) {});
     EXPECT_EQ(totals.steps, graph.steps);
     expect_busy(graph, plan, layout, totals);

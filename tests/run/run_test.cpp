@@ -150,6 +150,7 @@ struct Fixture {
         for (const LaneKind lane : chunks.lanes)
             lanes.by_chunk.push_back(lane == LaneKind::file ? lanes.others.front().get() : nullptr);
         run = std::make_unique<Run>(graph, std::move(lanes), scheduler, schedule ? &*schedule : nullptr);
+        run->audit();
     }
 
     /// One execution after the other on the team.
@@ -251,6 +252,18 @@ TEST(RunDeathTest, StartingARunInFlightIsRefused) {
             fixture.run->start({});
         },
         "in flight");
+}
+
+TEST(RunDeathTest, TheAuditFindsAChunkThatRunsTwiceOrTooEarly) {
+    ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+    const auto run_first = [](std::size_t chunk) {
+        Fixture fixture(make_chunks(3, {{0, 1}, {1, 2}}), 1);
+        fixture.run->start({});
+        fixture.run->run_from(ChunkId(chunk), fixture.scheduler.worker(0));
+        fixture.run->run_from(ChunkId(chunk), fixture.scheduler.worker(0));
+    };
+    EXPECT_DEATH(run_first(0), "chunk 0 runs twice");
+    EXPECT_DEATH(run_first(1), "chunk 1 runs before one that it waits for");
 }
 
 TEST(Run, AnErrorFromOutsideEndsIt) {

@@ -32,29 +32,20 @@ auto load(const std::byte* from) {
     }
 }
 
-template <class Value>
-bool is_finite(Value value) {
-    if constexpr (std::is_floating_point_v<Value>) return std::isfinite(value);
-    return true;
-}
-
 /// `value` as To in `result`; false where To cannot hold it.
 template <class To, class Value>
 bool convert_value(Value value, To& result) {
     if constexpr (std::is_same_v<To, Half>) {
         result.bits = half_of(static_cast<double>(value));
-        return std::isfinite(float_of_half(result.bits)) || !is_finite(value);
     } else if constexpr (std::is_same_v<To, Boolean>) {
         result.byte = value != Value{} ? 1 : 0;
     } else if constexpr (std::is_floating_point_v<To>) {
         result = static_cast<To>(value);
-        constexpr bool widens = !std::is_same_v<Value, double> || std::is_same_v<To, double>;
-        return widens || std::isfinite(result) || !is_finite(value);
     } else if constexpr (std::is_floating_point_v<Value>) {
-        const auto whole = static_cast<double>(value);
+        const double whole = std::trunc(static_cast<double>(value));
         constexpr double low = static_cast<double>(std::numeric_limits<To>::min());
         constexpr double end = 2 * static_cast<double>(std::numeric_limits<To>::max() / 2 + 1);  // max + 1, exactly
-        if (!(whole >= low && whole < end && whole == std::trunc(whole))) return false;
+        if (!(whole >= low && whole < end)) return false;
         result = static_cast<To>(whole);
     } else {
         if (!std::in_range<To>(value)) return false;
@@ -97,21 +88,15 @@ bool same_value(Value a, Value b) {
     return a == b;
 }
 
-template <class From>
-bool is_one_of(const std::byte* element, const std::byte* fills, std::size_t fill_count) {
-    const auto value = load<From>(element);
-    bool found = false;
-    for (std::size_t k = 0; k < fill_count; ++k) found |= same_value(value, load<From>(fills + k * sizeof(From)));
-    return found;
-}
-
 template <class From, class To>
 void mask_all(const std::byte* source, const std::byte* fills, std::size_t fill_count, std::byte* target,
               std::int64_t count) {
     To nan{};
     convert_value(std::numeric_limits<double>::quiet_NaN(), nan);
     for (std::int64_t i = 0; i < count; ++i) {
-        const bool masked = is_one_of<From>(source + i * static_cast<std::int64_t>(sizeof(From)), fills, fill_count);
+        const auto value = load<From>(source + i * static_cast<std::int64_t>(sizeof(From)));
+        bool masked = false;
+        for (std::size_t k = 0; k < fill_count; ++k) masked |= same_value(value, load<From>(fills + k * sizeof(From)));
         if (masked) std::memcpy(target + i * static_cast<std::int64_t>(sizeof(To)), &nan, sizeof nan);
     }
 }
@@ -134,12 +119,6 @@ std::int64_t convert_elements(DType from, const std::byte* source, DType to, std
         return with_type(
             to, [&](auto wanted) { return convert_all<decltype(stored), decltype(wanted)>(source, target, count); });
     });
-}
-
-bool is_fill_value(DType from, const std::byte* element, const std::byte* fills, std::size_t fill_count) {
-    return with_type(from, [&](auto stored) -> std::int64_t {
-               return is_one_of<decltype(stored)>(element, fills, fill_count) ? 1 : 0;
-           }) != 0;
 }
 
 }  // namespace maniple

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "lanes/file/convert.hpp"
@@ -32,6 +33,15 @@ Numbers read_numbers(hid_t object, const char* name) {
     return numbers;
 }
 
+/// Whether `value`, which was made from `number`, is another number: an integer that was cut, an infinity from none.
+bool differs(DType from, const std::byte* number, DType stored, const std::byte* value) {
+    double before = 0, after = 0;
+    convert_elements(from, number, DType::f64, reinterpret_cast<std::byte*>(&before), 1);
+    convert_elements(stored, value, DType::f64, reinterpret_cast<std::byte*>(&after), 1);
+    if (is_floating(stored)) return std::isinf(after) && !std::isinf(before);
+    return after != before;
+}
+
 }  // namespace
 
 std::vector<std::byte> fill_values_of(hid_t dataset, DType stored, const std::string& subject, const Place& place) {
@@ -48,6 +58,7 @@ std::vector<std::byte> fill_values_of(hid_t dataset, DType stored, const std::st
             std::byte value[8] = {};
             const std::byte* number = numbers.bytes.data() + at;
             if (convert_elements(numbers.type, number, stored, value, 1) >= 0) continue;
+            if (differs(numbers.type, number, stored, value)) continue;
             values.insert(values.end(), value, value + size_of(stored));
         }
     }

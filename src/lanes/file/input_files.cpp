@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "base/text.hpp"
-#include "lanes/elements.hpp"
 #include "lanes/file/convert.hpp"
 #include "lanes/file/files.hpp"
 #include "lanes/file/fill_values.hpp"
@@ -70,30 +69,6 @@ void require_booleans(const Input& input, const Box& box, const HostBytes& bytes
     }
 }
 
-/// Converts the elements of `piece`; those that will be masked may have any value.
-void convert_piece(const Input& input, const Box& piece, const HostBytes& read, DType dtype, HostBytes& converted) {
-    const DType stored = input.data.dtype;
-    const auto step = static_cast<std::int64_t>(size_of(stored)), wide = static_cast<std::int64_t>(size_of(dtype));
-    const std::size_t fill_count = input.masked ? input.fills.size() / size_of(stored) : 0;
-    for (std::int64_t begin = 0; begin < piece.volume();) {
-        const std::byte* const from = read.data() + begin * step;
-        const std::int64_t bad =
-            convert_elements(stored, from, dtype, converted.data() + begin * wide, piece.volume() - begin);
-        if (bad < 0) break;
-        const std::byte* const element = from + bad * step;
-        if (!is_fill_value(stored, element, input.fills.data(), fill_count)) {
-            throw DataError(input.from.place,
-                            fmt::format("{} cannot hold {}, the element at {} of '{}' of '{}'", name_of(dtype),
-                                        element_text(stored, element), to_string(coordinate_in(piece, begin + bad)),
-                                        input.from.dataset, input.from.path));
-        }
-        begin += bad + 1;
-    }
-    if (input.masked) {
-        mask_elements(stored, read.data(), input.fills.data(), fill_count, dtype, converted.data(), piece.volume());
-    }
-}
-
 /// Reads `box` by way of scratch memory, piece by piece: checks bools, converts to `dtype` and masks.
 void read_converted(const Input& input, const Box& box, const Block& to, const Box& target, DType dtype) {
     const DType stored = input.data.dtype;
@@ -104,7 +79,17 @@ void read_converted(const Input& input, const Box& box, const Block& to, const B
         HostBytes converted(static_cast<std::size_t>(piece.volume()) * size_of(dtype));
         read_as_stored(input, piece, Block{read.data(), size_of(stored), piece}, piece);
         if (stored == DType::boolean) require_booleans(input, piece, read);
-        convert_piece(input, piece, read, dtype, converted);
+        const std::int64_t bad = convert_elements(stored, read.data(), dtype, converted.data(), piece.volume());
+        if (bad >= 0) {
+            throw DataError(
+                input.from.place,
+                fmt::format("{} cannot hold the element at {} of '{}' of '{}': it is NaN or out of range",
+                            name_of(dtype), to_string(coordinate_in(piece, bad)), input.from.dataset, input.from.path));
+        }
+        if (input.masked) {
+            mask_elements(stored, read.data(), input.fills.data(), input.fills.size() / size_of(stored), dtype,
+                          converted.data(), piece.volume());
+        }
         copy_box(ConstBlock{converted.data(), size_of(dtype), piece}, piece, to, shifted(piece, to_target));
     });
 }

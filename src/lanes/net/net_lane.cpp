@@ -13,6 +13,11 @@ namespace {
 
 /// Tags of messages between programs are their numbers; announcements of failure have one that no program reaches.
 constexpr int announcement_tag = 32767;
+constexpr unsigned polls_per_announcement = 32;
+
+/// Messages that ended within the submission of the one before.
+constexpr int most_immediate = 32;
+thread_local int immediate_depth = 0;
 
 /// `count` times `inner`, `stride` bytes apart; `inner` is freed unless it is a basic type. Counts of MPI are ints, so
 /// more are nested.
@@ -90,6 +95,7 @@ public:
                       ? MPI_Recv_init(message.bytes, length, type, message.peer, message.tag, data, &kept.request)
                       : MPI_Send_init(message.bytes, length, type, message.peer, message.tag, data, &kept.request),
                   message.receives ? "MPI_Recv_init" : "MPI_Send_init");
+        lane_.reserve(++count_);
     }
 
     void submit(ChunkId chunk, const Execution&, Completion& done) override {
@@ -100,15 +106,31 @@ public:
             done.finished(chunk, std::current_exception());
             return;
         }
-        lane_.start(message.request, {chunk, &done, message.receives});
+        if (!message.receives && has_left(message.request)) {
+            ++immediate_depth;
+            lane_.immediate_.fetch_add(1, std::memory_order_relaxed);  // a count for reports
+            done.finished(chunk, nullptr);
+            --immediate_depth;
+        } else {
+            lane_.start(message.request, {chunk, &done, message.receives});
+        }
     }
 
 private:
+    /// A short message has often left as soon as it is started: it needs no place among those that are looked after. What
+    /// waited for it may be another one, and so on: not without end.
+    static bool has_left(MPI_Request& request) {
+        int left = 0;
+        return immediate_depth < most_immediate && MPI_Test(&request, &left, MPI_STATUS_IGNORE) == MPI_SUCCESS &&
+               left != 0;
+    }
+
     struct Message {
         MPI_Request request = MPI_REQUEST_NULL;
         bool receives = false;
     };
     NetLane& lane_;
+    std::size_t count_ = 0;
     std::vector<Message> messages_;  ///< by ChunkId
 };
 
@@ -118,6 +140,12 @@ NetLane::NetLane(const World& world) : world_(world), arena_(nullptr) {
     if (world.size() == 1) return;
     check_mpi(MPI_Irecv(&announced_by_, 1, MPI_INT, MPI_ANY_SOURCE, announcement_tag, world.data(), &announcement_),
               "MPI_Irecv");
+}
+
+Activity NetLane::activity() const {
+    Activity sum = activity_;
+    sum.chunks += immediate_.load(std::memory_order_relaxed);
+    return sum;
 }
 
 NetLane::~NetLane() {
@@ -150,6 +178,18 @@ std::unique_ptr<LaneProgram> NetLane::prepare_messages(std::span<const ByteMessa
     return prepared;
 }
 
+/// So that the number of messages in flight, which chance decides, allocates nothing later.
+void NetLane::reserve(std::size_t messages) {
+    const std::lock_guard lock(mutex_);
+    if (requests_.capacity() >= messages) return;
+    const std::size_t room = 2 * messages;
+    requests_.reserve(room);
+    messages_.reserve(room);
+    indices_.reserve(room);
+    statuses_.reserve(room);
+    completed_.reserve(room);
+}
+
 void NetLane::start(MPI_Request request, const InFlight& message) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
@@ -167,7 +207,8 @@ void NetLane::poll_announcements() {
 bool NetLane::progress() {
     std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock()) return false;
-    poll_announcements();
+    // Failures are rare: the message that tells of one may wait for some polls of the others.
+    if (requests_.empty() || ++polls_ % polls_per_announcement == 0) poll_announcements();
     if (requests_.empty()) return false;
     indices_.resize(requests_.size());
     statuses_.resize(requests_.size());
@@ -181,10 +222,10 @@ bool NetLane::progress() {
         return true;
     }
     if (count == MPI_UNDEFINED || count == 0) return false;
-    std::vector<InFlight> completed;
-    completed.swap(completed_);
-    for (int i = 0; i < count; ++i)
-        completed.push_back(messages_[static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
+    for (int i = 0; i < count; ++i) {
+        completed_.push_back(messages_[static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
+        completed_.back().failed = code != MPI_SUCCESS;
+    }
     // From the back, so that what is moved into a gap has not completed itself.
     std::sort(indices_.begin(), indices_.begin() + count, std::greater<>());
     for (int i = 0; i < count; ++i) {
@@ -197,14 +238,26 @@ bool NetLane::progress() {
     in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
     activity_.busy_ns += now_ns() - begin;
     activity_.chunks += count;
-    lock.unlock();
-    std::exception_ptr error;
-    if (code != MPI_SUCCESS) error = std::make_exception_ptr(LinkError("a message failed"));
-    for (const InFlight& message : completed) { message.done->finished(message.chunk, error); }
-    completed.clear();
-    lock.lock();
-    if (completed_.capacity() < completed.capacity()) completed_.swap(completed);
+    tell_completed(lock);
     return true;
+}
+
+/// Without the lock, and from memory of this thread alone: others may come here meanwhile.
+void NetLane::tell_completed(std::unique_lock<std::mutex>& lock) {
+    std::array<InFlight, 16> batch;
+    while (!completed_.empty()) {
+        const std::size_t count = std::min(batch.size(), completed_.size());
+        std::copy_n(completed_.end() - static_cast<std::ptrdiff_t>(count), count, batch.begin());
+        completed_.resize(completed_.size() - count);
+        lock.unlock();
+        for (std::size_t i = 0; i < count; ++i) {
+            const InFlight& message = batch[i];
+            message.done->finished(message.chunk, message.failed
+                                                      ? std::make_exception_ptr(LinkError("a message failed"))
+                                                      : std::exception_ptr());
+        }
+        lock.lock();
+    }
 }
 
 void NetLane::cancel() { give_up(std::make_exception_ptr(RemoteFailure("given up after a failure"))); }

@@ -3,6 +3,7 @@
 
 #include <mpi.h>
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -42,7 +43,7 @@ public:
     int in_flight() const override { return in_flight_.load(std::memory_order_relaxed); }
     void cancel() override;
     /// Busy is the time inside MPI that completed something: waiting for a peer is not work.
-    Activity activity() const override { return activity_; }
+    Activity activity() const override;
 
     /// Tells every other rank that this one has failed; they give up their runs. Only the first call counts. Never
     /// blocks, never throws.
@@ -56,23 +57,28 @@ private:
         ChunkId chunk;
         Completion* done = nullptr;
         bool receives = false;
+        bool failed = false;  ///< of one that has ended
     };
+    void reserve(std::size_t messages);
     void start(MPI_Request request, const InFlight& message);
+    void tell_completed(std::unique_lock<std::mutex>& lock);
     void give_up(const std::exception_ptr& error);
     void poll_announcements();
 
     const World& world_;
     Arena* arena_;                       ///< null: it carries bytes alone
-    std::mutex mutex_;                   ///< guards the four below; held for MPI_Testsome, never for a callback
+    std::mutex mutex_;                   ///< guards the five below; held for MPI_Testsome, never for a callback
     std::vector<MPI_Request> requests_;  ///< active ones; persistent, owned by their program
     std::vector<InFlight> messages_;     ///< by request
     std::vector<int> indices_;           ///< scratch of progress()
     std::vector<MPI_Status> statuses_;
-    std::vector<InFlight> completed_;  ///< scratch of progress()
-    std::atomic<int> in_flight_{0};    ///< relaxed: a copy of requests_.size()
+    std::vector<InFlight> completed_;         ///< and their runs not told yet
+    std::atomic<std::int64_t> immediate_{0};  ///< sends that had left when they were started
+    std::atomic<int> in_flight_{0};           ///< relaxed: a copy of requests_.size()
     std::atomic<std::int32_t> failed_rank_{-1};
     std::atomic<bool> announced_{false};
     MPI_Request announcement_ = MPI_REQUEST_NULL;
+    unsigned polls_ = 0;     ///< guarded by mutex_
     int announced_by_ = -1;  ///< the receive buffer of the announcement
     Activity activity_;
 };

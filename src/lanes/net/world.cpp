@@ -29,6 +29,17 @@ MpiSession::MpiSession(int* argc, char*** argv) {
 
 MpiSession::~MpiSession() { MPI_Finalize(); }
 
+void require_threaded_mpi() {
+    int initialised = 0, finalised = 0, provided = MPI_THREAD_SINGLE;
+    MPI_Initialized(&initialised);
+    MPI_Finalized(&finalised);
+    if (initialised == 0) throw UnavailableError("MPI is not initialised: call MPI_Init_thread before");
+    if (finalised != 0) throw UnavailableError("MPI is finalised already");
+    check_mpi(MPI_Query_thread(&provided), "MPI_Query_thread");
+    if (provided >= MPI_THREAD_MULTIPLE) return;
+    throw UnavailableError("MPI is initialised without MPI_THREAD_MULTIPLE: ask MPI_Init_thread for it");
+}
+
 World::World(MPI_Comm communicator) {
     for (MPI_Comm* copy : {&own_, &data_, &files_, &watch_}) {
         check_mpi(MPI_Comm_dup(communicator, copy), "MPI_Comm_dup");

@@ -26,6 +26,10 @@ public:
     MpiSession& operator=(const MpiSession&) = delete;
 };
 
+/// For those whose program initialises MPI itself. Errors: UnavailableError if it is not initialised, already
+/// finalised, or does not provide MPI_THREAD_MULTIPLE.
+void require_threaded_mpi();
+
 /// Owns one duplicate of a communicator for each user, so that their messages never meet: the net lane, the file
 /// lane, this class's own collectives, and the watch over lost ranks. Errors are returned, not fatal.
 /// Threads: collectives on the main thread only.
@@ -71,6 +75,16 @@ private:
     int rank_ = 0;
     int size_ = 1;
 };
+
+/// Runs `stage` on this rank; then all ranks agree that it went well, or throw the same error. Collective; blocks.
+template <class Stage>
+void together(const World& world, Stage&& stage) {
+    std::exception_ptr error;
+    try {
+        stage();
+    } catch (...) { error = std::current_exception(); }
+    world.agree(error);
+}
 
 /// A failure on another rank, learnt from its notice; agree() prefers the failure itself.
 class RemoteFailure : public LinkError {

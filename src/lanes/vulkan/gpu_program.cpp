@@ -1,5 +1,7 @@
 #include "lanes/vulkan/gpu_program.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
 
 namespace maniple {
@@ -31,6 +33,12 @@ GpuProgram::GpuProgram(GpuLane::Device& device, const Program& program)
         // Calls and windows are in the command buffer now.
         chunk->recorded.layers.clear();
         chunks_[chunk->recorded.chunk.index()] = std::move(chunk);
+    }
+    for (std::size_t i = 0; i < chunks_.size(); ++i) {
+        if (!chunks_[i]) continue;
+        for (const ChunkId dependent : program.chunks[i].dependents) {
+            if (chunks_[dependent.index()]) chunks_[dependent.index()]->before.push_back(chunks_[i].get());
+        }
     }
     device.handles_made += writer_->handles() + count + 1;
     device.waiter.expect(count);
@@ -81,7 +89,9 @@ void GpuProgram::submit(ChunkId id, const Execution&, Completion& done) {
         return;
     }
     chunk.submitted_ns = now_ns();
-    device_.waiter.submit(chunk.commands, chunk);
+    std::uint64_t after = 0;
+    for (const Chunk* before : chunk.before) after = std::max(after, before->value);
+    chunk.value = device_.waiter.submit(chunk.commands, chunk, after);
 }
 
 /// On the waiter's thread; on the submitting one where the submit failed, and `error` is set.

@@ -29,6 +29,8 @@ private:
         vk::CommandBuffer commands;
         std::uint32_t first_query = 0;
         std::int64_t submitted_ns = 0;
+        std::vector<const Chunk*> before;  ///< of this gpu: it waits for them on the device
+        std::uint64_t value = 0;           ///< on the timeline; 0: not submitted
         Completion* done = nullptr;
     };
     void record(Chunk& chunk, const vk::raii::CommandBuffer& commands);

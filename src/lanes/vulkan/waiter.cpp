@@ -44,8 +44,9 @@ std::exception_ptr Waiter::refusal() const {
     return nullptr;
 }
 
-void Waiter::submit(vk::CommandBuffer commands, Submission& submission) {
+std::uint64_t Waiter::submit(vk::CommandBuffer commands, Submission& submission, std::uint64_t after) {
     std::exception_ptr error;
+    std::uint64_t value = 0;
     {
         const std::lock_guard queue_lock(device_.queue_mutex());
         {
@@ -53,12 +54,18 @@ void Waiter::submit(vk::CommandBuffer commands, Submission& submission) {
             error = refusal();
         }
         if (!error) {
-            const std::uint64_t value = last_value_ + 1;
+            value = last_value_ + 1;
+            MANIPLE_CHECK(after < value, "a submission that waits for a later one");
+            constexpr vk::PipelineStageFlags everything = vk::PipelineStageFlagBits::eAllCommands;
             const vk::Semaphore semaphore = *semaphore_;
             vk::TimelineSemaphoreSubmitInfo values;
             values.setSignalSemaphoreValues(value);
             vk::SubmitInfo info;
             info.setCommandBuffers(commands).setSignalSemaphores(semaphore).setPNext(&values);
+            if (after > 0) {
+                values.setWaitSemaphoreValues(after);
+                info.setWaitSemaphores(semaphore).setWaitDstStageMask(everything);
+            }
             try {
                 device_.queue().submit(info);
                 last_value_ = value;
@@ -69,9 +76,10 @@ void Waiter::submit(vk::CommandBuffer commands, Submission& submission) {
     }
     if (error) {
         submission.ended(error);
-    } else {
-        wake_.notify_one();
+        return 0;
     }
+    wake_.notify_one();
+    return value;
 }
 
 void Waiter::cancel() {

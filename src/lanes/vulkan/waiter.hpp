@@ -31,8 +31,9 @@ public:
     /// Room for so many more submissions at a time, so that submit() allocates nothing.
     void expect(std::size_t submissions);
 
-    /// Submits `commands`; `submission` hears of the end, also if this fails. Does not wait for the device.
-    void submit(vk::CommandBuffer commands, Submission& submission);
+    /// Submits `commands`; `submission` hears of the end, also if this fails. Does not wait for the device, which begins
+    /// when the submission with the value `after` has ended; 0: at once. Gives this one's value; 0: it failed.
+    std::uint64_t submit(vk::CommandBuffer commands, Submission& submission, std::uint64_t after = 0);
 
     /// From now on nothing is submitted, and what is in flight has ten seconds to end.
     void cancel();

@@ -1,0 +1,179 @@
+// bench_stencil: steps of the heat equation against MPI and OpenMP by hand. README.md says what is timed.
+#include <algorithm>
+#include <bit>
+#include <stdexcept>
+#include <vector>
+
+#include "embed/graph_run.hpp"
+#include "mpi_bench.hpp"
+#include "stencil/hand.hpp"
+
+namespace maniple::bench {
+namespace {
+
+constexpr double alpha = 0.2;
+
+struct Problem {
+    std::int64_t size = 4096;
+    int steps = 200;
+};
+
+Problem problem_of(const MpiBench& bench) {
+    if (bench.tiny) return {203, 37};
+    return {4096, bench.options.quick ? 40 : 200};
+}
+
+float start(std::int64_t y, std::int64_t x) { return static_cast<float>((y * 31 + x * 17) % 1009) / 8; }
+
+GraphSpec heat(const Problem& problem) {
+    GraphSpec spec("heat");
+    spec.input<float>("u", {problem.size, problem.size});
+    spec.call("v", "heat_step", {"u"}, {{"alpha", alpha}});
+    spec.steps(problem.steps);
+    spec.carry("u", "v");
+    spec.output("v");
+    return spec;
+}
+
+/// `plain`: no tiling in time. The library has none yet: here is where that is to be turned off, and until then both
+/// cases run the same.
+GraphRunOptions options_of(int threads, [[maybe_unused]] bool plain) {
+    GraphRunOptions options;
+    options.threads = threads;
+    return options;
+}
+
+/// A sum over elements and their places that does not depend on who has which.
+class Sum {
+public:
+    void add(float value, std::int64_t y, std::int64_t x) {
+        const std::uint64_t place = static_cast<std::uint64_t>(y) << 32 | static_cast<std::uint64_t>(x);
+        sum_ += (place * 0x9e3779b97f4a7c15 + 1) * (std::bit_cast<std::uint32_t>(value) | std::uint64_t{1} << 32);
+    }
+    std::uint64_t over(const Ranks& ranks) const { return ranks.sum(sum_); }
+
+private:
+    std::uint64_t sum_ = 0;
+};
+
+class Ours {
+public:
+    Ours(const MpiBench& bench, const Problem& problem, const KernelRegistry& kernels, bool plain)
+        : bench_(bench),
+          run_(heat(problem), bench.ranks.communicator(), kernels, options_of(bench.options.threads, plain)) {
+        const TensorPart<float> u = run_.input<float>("u");
+        for_each_coordinate(u.box, [&](const Extents& at) { u[at] = start(at[0], at[1]); });
+    }
+
+    double run_ms() {
+        return bench_.time_ms([&] { run_.execute(); });
+    }
+
+    std::uint64_t sum() {
+        const TensorPart<const float> v = run_.output<float>("v");
+        Sum sum;
+        std::size_t next = 0;
+        for_each_coordinate(v.box, [&](const Extents& at) { sum.add(v.elements[next++], at[0], at[1]); });
+        return sum.over(bench_.ranks);
+    }
+
+private:
+    const MpiBench& bench_;
+    GraphRun run_;
+};
+
+class Hand {
+public:
+    Hand(const MpiBench& bench, const Problem& problem)
+        : bench_(bench), steps_(problem.steps),
+          stencil_(problem.size, static_cast<float>(alpha), bench.options.threads, bench.ranks.communicator()) {}
+
+    double run_ms() {
+        for (std::int64_t y = 0; y < stencil_.rows(); ++y) {
+            const std::span<float> row = stencil_.row(y);
+            for (std::size_t x = 0; x < row.size(); ++x)
+                row[x] = start(stencil_.first_row() + y, static_cast<std::int64_t>(x));
+        }
+        return bench_.time_ms([&] { stencil_.run(steps_); });
+    }
+
+    std::uint64_t sum() {
+        Sum sum;
+        for (std::int64_t y = 0; y < stencil_.rows(); ++y) {
+            const std::span<float> row = stencil_.row(y);
+            for (std::size_t x = 0; x < row.size(); ++x)
+                sum.add(row[x], stencil_.first_row() + y, static_cast<std::int64_t>(x));
+        }
+        return sum.over(bench_.ranks);
+    }
+
+private:
+    const MpiBench& bench_;
+    int steps_;
+    HandStencil stencil_;
+};
+
+/// The sum after the problem's steps in the plainest loop.
+std::uint64_t plain_sum(const Problem& problem) {
+    const std::int64_t n = problem.size;
+    const auto a = static_cast<float>(alpha);
+    std::vector<float> u(static_cast<std::size_t>(n * n)), v(u.size());
+    const auto at = [&](std::int64_t y, std::int64_t x) -> float& {
+        return u[static_cast<std::size_t>(std::clamp<std::int64_t>(y, 0, n - 1) * n +
+                                          std::clamp<std::int64_t>(x, 0, n - 1))];
+    };
+    for (std::int64_t i = 0; i < n * n; ++i) u[static_cast<std::size_t>(i)] = start(i / n, i % n);
+    for (int step = 0; step < problem.steps; ++step) {
+        for (std::int64_t y = 0; y < n; ++y) {
+            for (std::int64_t x = 0; x < n; ++x) {
+                const float around = ((at(y - 1, x) + at(y + 1, x)) + at(y, x - 1)) + at(y, x + 1);
+                v[static_cast<std::size_t>(y * n + x)] = at(y, x) + a * (around - 4 * at(y, x));
+            }
+        }
+        std::swap(u, v);
+    }
+    Sum sum;
+    for (std::int64_t i = 0; i < n * n; ++i) sum.add(u[static_cast<std::size_t>(i)], i / n, i % n);
+    return sum.over({});
+}
+
+/// The plain loop would take minutes at full size: there the two systems are held to each other.
+std::uint64_t expected_sum(const MpiBench& bench, const Problem& problem, Hand& hand) {
+    hand.run_ms();
+    const std::uint64_t sum = hand.sum();
+    if (bench.tiny && sum != plain_sum(problem))
+        throw std::runtime_error("hand_mpi_openmp computed something else than the plain loop");
+    return sum;
+}
+
+void run_case(const MpiBench& bench, const std::string& name, bool plain) {
+    if (!bench.options.wants(name)) return;
+    const Problem problem = problem_of(bench);
+    const KernelRegistry kernels(standard_kernels());
+    Ours ours(bench, problem, kernels, plain);
+    Hand hand(bench, problem);
+    const std::uint64_t expected = expected_sum(bench, problem, hand);
+    const auto checked = [&](auto& system, const char* whose) {
+        return [&system, expected, whose] {
+            const double ms = system.run_ms();
+            if (system.sum() != expected) throw std::runtime_error(std::string(whose) + " computed something else");
+            return ms;
+        };
+    };
+    const std::vector<Contender> contenders = {{"ours", checked(ours, "ours")},
+                                               {"hand_mpi_openmp", checked(hand, "hand_mpi_openmp")}};
+    bench.report.add(row_of(name, "ms", contenders, bench.options.samples));
+}
+
+void run_cases(const MpiBench& bench) {
+    bench.report.note("nothing is tiled in time yet: heat/blocked runs what heat/plain does");
+    run_case(bench, "heat/plain" + bench.suffix, true);
+    run_case(bench, "heat/blocked" + bench.suffix, false);
+}
+
+}  // namespace
+}  // namespace maniple::bench
+
+int main(int argc, char** argv) {
+    return maniple::bench::run_mpi_bench(argc, argv, "stencil", maniple::bench::run_cases);
+}

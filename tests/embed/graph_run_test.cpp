@@ -1,0 +1,248 @@
+// Graphs run from code on a communicator of the program, held to plain loops.
+#include "embed/graph_run.hpp"
+
+#include <gtest/gtest.h>
+#include <mpi.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "base/error.hpp"
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+}  // namespace
+
+// Every allocation of C++ code in this program is counted.
+void* operator new(std::size_t bytes) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    void* const memory = std::malloc(bytes == 0 ? 1 : bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    void* memory = nullptr;
+    if (posix_memalign(&memory, static_cast<std::size_t>(alignment), bytes) != 0) throw std::bad_alloc();
+    return memory;
+}
+// gcc takes the pairs of these for a mismatch where it sees through one of them alone.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace maniple {
+namespace {
+
+constexpr std::int64_t ny = 37, nx = 23;
+
+const KernelRegistry& registry() {
+    static const KernelRegistry all(standard_kernels());
+    return all;
+}
+
+float start_value(std::int64_t y, std::int64_t x, int seed) {
+    return static_cast<float>((y * 31 + x * 17 + seed * 13) % 101) / 8;
+}
+
+void fill(const TensorPart<float>& part, int seed) {
+    for_each_coordinate(part.box, [&](const Extents& at) { part[at] = start_value(at[0], at[1], seed); });
+}
+
+/// The same steps with edges repeated, as heat_step says them.
+std::vector<float> heat(int steps, float alpha, int seed) {
+    std::vector<float> u(ny * nx), v(u.size());
+    const auto at = [](std::int64_t y, std::int64_t x) {
+        return static_cast<std::size_t>(std::clamp<std::int64_t>(y, 0, ny - 1) * nx +
+                                        std::clamp<std::int64_t>(x, 0, nx - 1));
+    };
+    for (std::int64_t y = 0; y < ny; ++y) {
+        for (std::int64_t x = 0; x < nx; ++x) u[at(y, x)] = start_value(y, x, seed);
+    }
+    for (int step = 0; step < steps; ++step) {
+        for (std::int64_t y = 0; y < ny; ++y) {
+            for (std::int64_t x = 0; x < nx; ++x) {
+                const float around = ((u[at(y - 1, x)] + u[at(y + 1, x)]) + u[at(y, x - 1)]) + u[at(y, x + 1)];
+                v[at(y, x)] = u[at(y, x)] + alpha * (around - 4 * u[at(y, x)]);
+            }
+        }
+        std::swap(u, v);
+    }
+    return u;
+}
+
+GraphSpec heat_spec(int steps) {
+    GraphSpec spec("heat");
+    spec.input<float>("u", {ny, nx});
+    spec.call("v", "heat_step", {"u"}, {{"alpha", 0.2}});
+    spec.steps(steps);
+    spec.carry("u", "v");
+    spec.output("v");
+    return spec;
+}
+
+void expect_equal(const TensorPart<const float>& part, const std::vector<float>& want) {
+    ASSERT_EQ(part.elements.size(), static_cast<std::size_t>(part.box.volume()));
+    for_each_coordinate(part.box, [&](const Extents& at) {
+        EXPECT_EQ(part[at], want[static_cast<std::size_t>(at[0] * nx + at[1])]) << to_string(at);
+    });
+}
+
+bool is_root() {
+    int rank = 0;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    return rank == 0;
+}
+
+TEST(GraphRun, HeatStepsAsThePlainLoop) {
+    for (const int steps : {1, 7, 40}) {
+        GraphRun run(heat_spec(steps), MPI_COMM_WORLD, registry(), {2});
+        fill(run.input<float>("u"), 0);
+        EXPECT_EQ(run.execute(), steps);
+        const std::vector<float> want = heat(steps, 0.2f, 0);
+        expect_equal(run.output<float>("v"), want);
+        const std::vector<float> whole = run.whole_output<float>("v");
+        EXPECT_EQ(whole, is_root() ? want : std::vector<float>{});
+    }
+}
+
+TEST(GraphRun, ExecutedAgainWithOtherInputsAllocatesNothing) {
+    GraphRun run(heat_spec(40), MPI_COMM_WORLD, registry(), {2});
+    const TensorPart<float> u = run.input<float>("u");
+    for (int seed = 0; seed < 9; ++seed) {
+        fill(u, seed);
+        if (seed > 0) allocations = 0;
+        run.execute();
+        const TensorPart<const float> v = run.output<float>("v");
+        if (seed > 0) { EXPECT_EQ(allocations.load(), 0); }
+        expect_equal(v, heat(40, 0.2f, seed));
+    }
+    // Without new data, the same again.
+    run.execute();
+    expect_equal(run.output<float>("v"), heat(40, 0.2f, 8));
+}
+
+TEST(GraphRun, BorrowsWhatTheProgramHas) {
+    GraphRun run(heat_spec(5), MPI_COMM_WORLD, registry(), {2});
+    const Box box = run.input_box("u");
+    std::vector<float> mine(static_cast<std::size_t>(box.volume()));
+    run.give<float>("u", mine);
+    for (int seed = 3; seed < 5; ++seed) {
+        fill({box, mine}, seed);
+        run.execute();
+        expect_equal(run.output<float>("v"), heat(5, 0.2f, seed));
+    }
+    EXPECT_THROW(run.give<float>("u", std::span<const float>(mine.data(), mine.size() + 1)), UsageError);
+}
+
+TEST(GraphRun, ElementwiseWorkIsDoneInPlace) {
+    GraphSpec spec("chain");
+    spec.constant("a", 3);
+    spec.input<float>("x", {ny, nx});
+    spec.define("y", "a*x + 1");
+    spec.define("total", "sum(where(y > 10, 1, 0))");
+    spec.output("y");
+    spec.output("total");
+    GraphRun run(spec, MPI_COMM_WORLD, registry(), {2});
+    const TensorPart<float> x = run.input<float>("x");
+    for (int seed = 0; seed < 2; ++seed) {
+        fill(x, seed);
+        run.execute();
+        const TensorPart<const float> y = run.output<float>("y");
+        for_each_coordinate(y.box,
+                            [&](const Extents& at) { EXPECT_EQ(y[at], 3 * start_value(at[0], at[1], seed) + 1); });
+        EXPECT_EQ(run.input<float>("x").elements.data(), x.elements.data());
+        std::int64_t want = 0;
+        for (std::int64_t i = 0; i < ny * nx; ++i) want += 3 * start_value(i / nx, i % nx, seed) + 1 > 10;
+        const std::vector<std::int64_t> total = run.whole_output<std::int64_t>("total");
+        if (is_root()) { EXPECT_EQ(total, std::vector<std::int64_t>{want}); }
+    }
+}
+
+TEST(GraphRun, SeriesAndAnEarlyEnd) {
+    GraphSpec spec("count");
+    spec.generated("n", {}, DType::i64, 0);
+    spec.define("m", "n + 1");
+    spec.steps(100);
+    spec.carry("n", "m");
+    spec.until("m >= 12");
+    spec.output("m");
+    spec.output("n", 5);
+    GraphRun run(spec, MPI_COMM_WORLD, registry(), {2});
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(run.execute(), 12);
+        EXPECT_EQ(run.output_shape("n"), Shape{2});
+        const std::vector<std::int64_t> m = run.whole_output<std::int64_t>("m");
+        const std::vector<std::int64_t> n = run.whole_output<std::int64_t>("n");
+        if (!is_root()) continue;
+        EXPECT_EQ(m, std::vector<std::int64_t>{12});
+        EXPECT_EQ(n, (std::vector<std::int64_t>{4, 9}));
+    }
+}
+
+TEST(GraphRun, OnAPartOfTheRanks) {
+    int rank = 0;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm half = MPI_COMM_NULL;
+    MPI_Comm_split(MPI_COMM_WORLD, rank % 2, rank, &half);
+    {
+        GraphRun run(heat_spec(6), half, registry(), {1});
+        fill(run.input<float>("u"), rank % 2);
+        run.execute();
+        expect_equal(run.output<float>("v"), heat(6, 0.2f, rank % 2));
+    }
+    MPI_Comm_free(&half);
+}
+
+TEST(GraphRun, WrongGraphsHaveTheErrorsOfAJobFile) {
+    GraphSpec spec("wrong");
+    spec.input<float>("u", {ny, nx});
+    spec.call("v", "heat_stp", {"u"}, {{"alpha", 0.2}});
+    spec.output("v");
+    try {
+        const GraphRun run(spec, MPI_COMM_WORLD, registry());
+        FAIL() << "no error";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::job);
+        EXPECT_EQ(error.diagnostics().front().suggestion, "heat_step");
+        EXPECT_EQ(error.diagnostics().front().place.file, "graph 'wrong'");
+    }
+}
+
+TEST(GraphRun, WrongUseIsRefused) {
+    GraphRun run(heat_spec(2), MPI_COMM_WORLD, registry(), {1});
+    EXPECT_THROW(run.input<double>("u"), UsageError);
+    EXPECT_THROW(run.input<float>("v"), UsageError);
+    EXPECT_THROW(run.output<float>("u"), UsageError);
+    EXPECT_THROW(run.output<float>("v"), UsageError);  // not computed yet
+}
+
+TEST(GraphRun, WhatFailsOnOneRankFailsOnAll) {
+    int size = 0;
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    if (size > 1) GTEST_SKIP() << "several ranks have to end after it";
+    GraphSpec spec("lookup");
+    spec.input<float>("table", {4, 3});
+    spec.input<std::int64_t>("ids", {5});
+    spec.define("rows", "embedding(table, ids)");
+    spec.output("rows");
+    GraphRun run(spec, MPI_COMM_WORLD, registry(), {2});
+    EXPECT_THROW(run.execute(), Error);  // nothing given
+    run.input<float>("table");
+    const TensorPart<std::int64_t> ids = run.input<std::int64_t>("ids");
+    run.execute();
+    ids[{2}] = 4;
+    try {
+        run.execute();
+        FAIL() << "no error";
+    } catch (const Error& error) { EXPECT_EQ(error.code(), ExitCode::internal); }
+    EXPECT_THROW(run.execute(), Error);
+}
+
+}  // namespace
+}  // namespace maniple
