@@ -98,11 +98,11 @@ TEST_F(Inputs, BooleansAsH5pyWritesThem) {
 TEST_F(Inputs, ConversionsThatDoNotFit) {
     on_rank_0([&] {
         const hdf5::Handle file = make_file(path("in.h5"));
-        make_dataset<double>(file, "/x", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, {2, 2}, {-1, 2, 1.5, std::nan("")});
+        make_dataset<double>(file, "/x", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, {2, 2}, {1.5, 2, 1e30, std::nan("")});
     });
     const Job job = job_reading({{path("in.h5"), "/x"}});
     const Catalogue catalogue = read_catalogue(job);
-    expect_error(ExitCode::data, "i32 cannot hold 1.5, the element at [1, 0] of '/x' of",
+    expect_error(ExitCode::data, "i32 cannot hold the element at [1, 0]",
                  [&] { read_whole(job, catalogue, DType::i32); });
     EXPECT_NO_THROW(read_whole(job, catalogue, DType::f32));
 }
