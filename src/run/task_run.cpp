@@ -49,7 +49,7 @@ private:
 struct TaskRun::State {
     State(const TaskProgram& program, const TaskRunOptions& options, NetLane* net)
         : chunks(options.chunks_of_many ? TaskChunks::by_depth(program, options.threads) : TaskChunks::each(program)),
-          graph(chunks.graph(program)), scheduler(options.threads, net) {
+          graph(chunks.graph(program)), net_lane(net), scheduler(options.threads, net) {
         if (options.may_be_static) schedule = find_static_schedule(graph, options.threads);
         run = std::make_unique<Run>(graph, lanes_of(program, net), scheduler, schedule ? &*schedule : nullptr);
     }
@@ -76,11 +76,25 @@ struct TaskRun::State {
         return lanes;
     }
 
+    /// Another rank's failure is this one's, too, and what it will not send is given up; this one's is told to the others.
+    void check_failure() {
+        if (net_lane == nullptr) return;
+        const Rank announcer = net_lane->failed_rank();
+        if (announcer.valid() && !run->has_failed()) {
+            run->fail(
+                std::make_exception_ptr(RemoteFailure("rank " + std::to_string(announcer.value) + " has failed")));
+        }
+        if (!run->has_failed()) return;
+        if (!announcer.valid()) net_lane->announce_failure();
+        net_lane->cancel();
+    }
+
     void work(int number) {
         scheduler.adopt(number);
         Worker& worker = scheduler.worker(number);
         Idleness idleness;
         while (!run->is_done()) {
+            if (number == 0) check_failure();
             if (scheduler.work(worker) || scheduler.poll_now()) {
                 idleness.reset();
             } else {
@@ -91,6 +105,7 @@ struct TaskRun::State {
 
     TaskChunks chunks;
     ChunkGraph graph;
+    NetLane* net_lane;  ///< null: no messages
     Scheduler scheduler;
     std::optional<StaticSchedule> schedule;
     std::unique_ptr<Run> run;
@@ -104,6 +119,7 @@ TaskRun::~TaskRun() = default;
 void TaskRun::execute() {
     state_->run->start({});
     run_team(state_->scheduler.threads(), [this](int worker) { state_->work(worker); });
+    state_->check_failure();  // it may have ended before anybody looked
     if (state_->run->has_failed()) std::rethrow_exception(state_->run->error());
 }
 

@@ -29,7 +29,8 @@ public:
 
     /// Runs every task once, on the calling thread and others; returns when all have ended. Aborts if it is under way.
     /// Allocates nothing after the first time but what the threads' library does.
-    /// Errors: the first that a task threw; those that waited for it have not run. The TaskRun is of no use afterwards.
+    /// Errors: the first that a task threw; those that waited for it have not run. RemoteFailure if that was on another
+    /// rank. The TaskRun is of no use afterwards.
     void execute();
 
     std::int64_t chunks() const;
