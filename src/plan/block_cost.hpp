@@ -33,6 +33,12 @@ struct Cost {
     Cost& operator+=(const Cost& other);
 };
 
+/// What computing so many points of `operation` once takes one rank, in nanoseconds.
+double work_ns(const Graph& graph, const Operation& operation, double points);
+
+/// What `bytes` from another rank take, in nanoseconds; 0 for none.
+double message_ns(double bytes);
+
 /// The cost of `operation` as it is placed in `plan`. O(accesses), whatever the number of ranks.
 Cost cost_of(const Graph& graph, const Plan& plan, const Expectation& expectation, OperationId operation);
 

@@ -126,9 +126,10 @@ Box results_of(const Graph& graph, const Plan& plan, OperationId id, Rank rank) 
     const Operation& operation = graph[id];
     const OperationPlacement& placement = plan[id];
     if (!placement.combines) return kept_of(operation, points_of(graph, plan, id, rank));
+    const Box nothing = Box::nothing(static_cast<int>(operation.bound.kept().size()));
+    if (!placement.points.holds(rank)) return nothing;
     const int member = member_of(operation, placement, rank);
-    if (rank.value >= placement.points.count() || member >= placement.finishers)
-        return Box::nothing(static_cast<int>(operation.bound.kept().size()));
+    if (member >= placement.finishers) return nothing;
     // Not by way of kept_of: where nothing is folded there are results none the less.
     const Box kept = kept_part(operation, placement.points.block(operation.bound.index_space(), rank));
     if (placement.finishers == 1) return kept;

@@ -1,10 +1,11 @@
+#include "plan/data_plan.hpp"
+
 #include <algorithm>
 #include <numeric>
 
 #include "base/error.hpp"
 #include "plan/block_cost.hpp"
 #include "plan/grid_shapes.hpp"
-#include "plan/plan.hpp"
 
 namespace maniple {
 
@@ -137,21 +138,7 @@ private:
         return grid;
     }
 
-    void put(OperationId id, const BlockGrid& grid) {
-        const Operation& operation = graph_[id];
-        OperationPlacement& placement = plan_.operations[id.index()];
-        placement = {grid, false, 1};
-        for (const Cut& cut : grid.cuts)
-            placement.combines =
-                placement.combines || operation.bound.indices[static_cast<std::size_t>(cut.index)].contracted;
-        if (!placement.combines) return;
-        // Results large enough to be worth it are finished by several ranks.
-        constexpr std::int64_t worth_splitting = 4096;
-        const std::int64_t results = results_of(graph_, plan_, id, Rank(std::int32_t{0})).volume();
-        const auto group = combining_ranks(graph_, plan_, id, Rank(std::int32_t{0})).size();
-        placement.finishers =
-            static_cast<int>(std::clamp<std::int64_t>(results / worth_splitting, 1, static_cast<std::int64_t>(group)));
-    }
+    void put(OperationId id, const BlockGrid& grid) { place_operation(graph_, plan_, id, grid); }
 
     void place(OperationId id) {
         const Operation& operation = graph_[id];
@@ -162,8 +149,6 @@ private:
         }
         if (operation.bound.index_space().empty()) {
             put(id, {});
-            // Nothing to accumulate, yet there may be results: neutral states on rank 0.
-            plan_.operations[id.index()].combines = operation.kernel->is_fold();
         } else if (id.index() >= asked_.size() && ranks_ > 1) {
             choose(id);
         }
@@ -224,16 +209,29 @@ private:
 
 }  // namespace
 
-Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
-    int ranks = machine.size();
-    if (request.max_ranks > 0) ranks = std::min(ranks, request.max_ranks);
-    Plan plan = DataPlanner(graph, ranks, request.grids).plan();
-    plan.ranks = machine.size();
-    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-        const OperationId original = graph.operations[i].twin_of;
-        if (original.valid()) plan.operations[i] = plan.operations[original.index()];
+Plan data_plan(const Graph& graph, int ranks, const std::vector<BlockGrid>& asked) {
+    return DataPlanner(graph, ranks, asked).plan();
+}
+
+void place_operation(const Graph& graph, Plan& plan, OperationId id, const BlockGrid& grid) {
+    const Operation& operation = graph[id];
+    OperationPlacement& placement = plan.operations[id.index()];
+    placement = {grid, false, 1};
+    if (operation.bound.index_space().empty()) {
+        // Nothing to accumulate, yet there may be results: neutral states on the first rank.
+        placement = {{{}, grid.first}, operation.kernel->is_fold(), 1};
+        return;
     }
-    return plan;
+    for (const Cut& cut : grid.cuts)
+        placement.combines =
+            placement.combines || operation.bound.indices[static_cast<std::size_t>(cut.index)].contracted;
+    if (!placement.combines) return;
+    // Results large enough to be worth it are finished by several ranks.
+    constexpr std::int64_t worth_splitting = 4096;
+    const std::int64_t results = results_of(graph, plan, id, grid.first).volume();
+    const auto group = combining_ranks(graph, plan, id, grid.first).size();
+    placement.finishers =
+        static_cast<int>(std::clamp<std::int64_t>(results / worth_splitting, 1, static_cast<std::int64_t>(group)));
 }
 
 }  // namespace maniple
