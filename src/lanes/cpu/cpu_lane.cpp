@@ -146,11 +146,15 @@ public:
         const std::int64_t begin = now_ns();
         const std::vector<InstructionId>& instructions = program_.chunks[chunk.index()].instructions;
         for (const Section& section : sections_[chunk.index()]) {
-            if (section.end == section.first + 1) {
-                carry_out(work_[instructions[section.first].index()]);
-            } else {
-                run_chain(instructions, section);
-            }
+            try {
+                if (section.end == section.first + 1) {
+                    carry_out(work_[instructions[section.first].index()]);
+                } else {
+                    run_chain(instructions, section);
+                }
+            } catch (const Error&) {
+                throw;  // says itself what and where
+            } catch (const std::exception& error) { throw named(instructions[section.end - 1], error.what()); }
         }
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         const std::int64_t duration = now_ns() - begin;
@@ -171,6 +175,15 @@ private:
             }
         }
         return sections;
+    }
+
+    /// What a kernel's code threw, as an error that says where.
+    KernelError named(InstructionId id, const std::string& what) const {
+        const Instruction& instruction = program_.instructions[id.index()];
+        const std::string box = " over box " + to_string(instruction.box) + " on the cpu lane: " + what;
+        if (!instruction.operation.valid()) return KernelError(std::string(name_of(instruction.kind)) + box);
+        const Operation& operation = operation_of(instruction);
+        return KernelError(operation.place, operation.kernel->name + " for '" + operation.name + "'" + box);
     }
 
     /// Piece by piece, and each piece through all operations.
