@@ -85,7 +85,7 @@ struct CheckWork {
 
 /// A part of a chunk: one instruction, or those of a chain over a tile.
 struct Section {
-    InstructionId instruction;
+    InstructionId last;
     std::optional<ChainTile> chain;
 };
 
@@ -117,11 +117,15 @@ public:
     void run(ChunkId chunk, const Execution&) override {
         const std::int64_t begin = now_ns();
         for (const Section& section : sections_[chunk.index()]) {
-            if (section.chain) {
-                section.chain->run(pieces_[static_cast<std::size_t>(this_worker)].data());
-            } else {
-                carry_out(work_[section.instruction.index()]);
-            }
+            try {
+                if (section.chain) {
+                    section.chain->run(pieces_[static_cast<std::size_t>(this_worker)].data());
+                } else {
+                    carry_out(work_[section.last.index()]);
+                }
+            } catch (const Error&) {
+                throw;  // says itself what and where
+            } catch (const std::exception& error) { throw named(section.last, error.what()); }
         }
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         const std::int64_t duration = now_ns() - begin;
@@ -138,10 +142,19 @@ private:
             while (end < chunk.instructions.size() && program_.instructions[chunk.instructions[end].index()].chained)
                 ++end;
             const std::span<const InstructionId> part = std::span(chunk.instructions).subspan(i, end - i);
-            sections.push_back({part.front(), part.size() > 1 ? std::optional(chain_of(part)) : std::nullopt});
+            sections.push_back({part.back(), part.size() > 1 ? std::optional(chain_of(part)) : std::nullopt});
             i = end;
         }
         return sections;
+    }
+
+    /// What a kernel's code threw, as an error that says where.
+    KernelError named(InstructionId id, const std::string& what) const {
+        const Instruction& instruction = program_.instructions[id.index()];
+        const std::string box = " over box " + to_string(instruction.box) + " on the cpu lane: " + what;
+        if (!instruction.operation.valid()) return KernelError(std::string(name_of(instruction.kind)) + box);
+        const Operation& operation = operation_of(instruction);
+        return KernelError(operation.place, operation.kernel->name + " for '" + operation.name + "'" + box);
     }
 
     ChainTile chain_of(std::span<const InstructionId> instructions) {
