@@ -97,6 +97,7 @@ Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& re
     }
     plan.ranks = machine.size();
     copy_to_twins(graph, plan);
+    find_readings(graph, plan);
     return plan;
 }
 
