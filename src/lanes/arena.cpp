@@ -9,6 +9,11 @@ namespace maniple {
 Arena::Arena(const Layout& layout, const Mapped& mapped) : layout_(layout) {
     for (std::size_t i = 0; i < layout.buffers.size(); ++i) {
         const BufferSpec& buffer = layout.buffers[i];
+        if (buffer.storage.valid()) {
+            bytes_.emplace_back(0);
+            data_.push_back(data_[buffer.storage.index()]);
+            continue;
+        }
         const bool own = buffer.memory.gpu < 0 && buffer.memory.kind != Memory::Kind::piece;
         try {
             bytes_.emplace_back(own ? static_cast<std::size_t>(buffer.bytes()) : 0);

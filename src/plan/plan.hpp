@@ -25,6 +25,7 @@ struct Plan {
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
+    std::vector<std::string> timeline;           ///< of a pipeline: what each group of ranks does when, for people
 
     const OperationPlacement& operator[](OperationId id) const { return operations[id.index()]; }
 };
@@ -81,6 +82,16 @@ PlanRequest plan_request(const PlanSpec& spec);
 /// Requires: grids asked for cut only what may_cut allows, into no more blocks than there are ranks.
 /// Errors: UnavailableError for a hybrid of more ranks than there are.
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request);
+
+/// A graph as it will be run, with its plan.
+struct PlannedGraph {
+    Graph graph;
+    Plan plan;
+};
+
+/// The same, and where the plan is a pipeline the graph in microbatches (graph/microbatches.hpp); else as it is.
+/// make_plan() alone places whole batches.
+PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& request);
 
 /// The plan as text: each operation with its blocks and the boxes of the first ranks.
 std::string print_plan(const Graph& graph, const Plan& plan);

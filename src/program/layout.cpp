@@ -225,7 +225,15 @@ private:
                 if (!takes_over(output)) continue;
                 const auto family = [&](TensorId id) { return static_cast<std::size_t>(layout_.versions[id].family); };
                 const BufferId shared = layout_.instances[family(sharing_[output.index()])][0].first;
-                layout_.instances[family(output)][0].first = shared;
+                Instance& instance = layout_.instances[family(output)][0];
+                instance.first = shared;
+                if (instance.box != layout_[shared].box) {
+                    // The same bytes under the coordinates of other rows.
+                    const BufferId storage = layout_[shared].storage.valid() ? layout_[shared].storage : shared;
+                    instance.first = add_buffer(graph_[output].name, instance.box, layout_[shared].element_bytes);
+                    layout_.buffers.back().storage = storage;
+                    continue;
+                }
                 std::string& name = layout_.buffers[shared.index()].name;
                 if (name.size() < longest_shared_name) name += ", " + graph_[output].name;
             }
@@ -352,7 +360,7 @@ std::int64_t Layout::host_bytes() const {
     std::int64_t bytes = 0;
     for (const BufferSpec& buffer : buffers) {
         const bool on_host = buffer.memory.kind != Memory::Kind::device && buffer.memory.kind != Memory::Kind::piece;
-        bytes += on_host ? buffer.bytes() : 0;
+        bytes += on_host && !buffer.storage.valid() ? buffer.bytes() : 0;
     }
     return bytes + piece_bytes * lanes.threads;
 }

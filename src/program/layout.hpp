@@ -31,6 +31,7 @@ struct BufferSpec {
     Box box;
     std::int64_t element_bytes = 0;
     Memory memory;
+    BufferId storage = {};  ///< an earlier buffer whose bytes it has, from the first on; invalid: it has its own
 
     std::int64_t bytes() const { return box.volume() * element_bytes; }
 };
