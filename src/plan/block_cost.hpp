@@ -30,6 +30,7 @@ struct Cost {
 
     double total() const { return work + bytes + messages + files; }
     Cost shared_by(int ranks) const { return {work / ranks, bytes / ranks, messages / ranks, files / ranks}; }
+    Cost times(double count) const { return {work * count, bytes * count, messages * count, files * count}; }
     Cost& operator+=(const Cost& other);
 };
 

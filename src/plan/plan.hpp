@@ -17,6 +17,12 @@ struct OperationPlacement {
     int finishers = 1;      ///< of the ranks that combine their states: how many finish a part of the results each
 };
 
+/// One access of an operation to a loaded tensor.
+struct Reading {
+    OperationId operation;
+    std::size_t access = 0;  ///< number in BoundSignature::reads
+};
+
 /// A placement of every operation. Its cost in memory does not depend on the number of ranks: boxes are computed
 /// when asked for.
 struct Plan {
@@ -26,9 +32,15 @@ struct Plan {
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
     std::vector<std::string> timeline;           ///< of a pipeline: what each group of ranks does when, for people
+    /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
+    /// time: while it is empty all readers are looked at.
+    std::vector<std::vector<Reading>> readings = {};
 
     const OperationPlacement& operator[](OperationId id) const { return operations[id.index()]; }
 };
+
+/// Fills `readings` of a plan whose operations are all placed.
+void find_readings(const Graph& graph, Plan& plan);
 
 /// Whether a contracted index of a fold may be cut without the order of its elements being lost: always of sum, max and
 /// min; of a fold that is written out only the outermost that has more than one point in `box`.

@@ -125,13 +125,20 @@ PlanRequest plan_request(const PlanSpec& spec) {
 }
 
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
-    return Choice(graph, machine, request).plan();
+    Plan plan = Choice(graph, machine, request).plan();
+    find_readings(graph, plan);
+    return plan;
 }
 
 PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& request) {
     Choice choice(graph, machine, request);
-    if (choice.is_pipeline()) return choice.pipeline();
+    if (choice.is_pipeline()) {
+        PlannedGraph planned = choice.pipeline();
+        find_readings(planned.graph, planned.plan);
+        return planned;
+    }
     Plan plan = choice.plan();
+    find_readings(graph, plan);
     return {std::move(graph), std::move(plan)};
 }
 

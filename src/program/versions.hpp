@@ -1,6 +1,7 @@
 // program/versions.hpp: which tensors of successive steps share storage.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "graph/graph.hpp"
@@ -29,11 +30,18 @@ struct Versions {
         int delay = 0;
     };
     std::vector<Family> families;
-    std::vector<Member> members;  ///< by TensorId
+    std::vector<Member> members;               ///< by TensorId
+    std::vector<TensorId> by_family;           ///< all tensors, family by family, ascending in each
+    std::vector<std::size_t> first_of_family;  ///< in by_family; one more than there are families
     std::vector<CarryCopy> copies;
     int period = 1;  ///< after so many steps every slot holds what it held: lcm of the slots
 
     const Member& operator[](TensorId id) const { return members[id.index()]; }
+    std::span<const TensorId> members_of(int family) const {
+        const auto number = static_cast<std::size_t>(family);
+        return std::span(by_family).subspan(first_of_family[number],
+                                            first_of_family[number + 1] - first_of_family[number]);
+    }
     /// The slot of `tensor` in step `step` (any number congruent modulo the period).
     int slot(TensorId tensor, std::int64_t step) const;
     /// The slot that carry copy `input` writes in step `step`: the tensor's slot in the next one.

@@ -20,7 +20,8 @@ constexpr std::size_t narrow_chunks_per_worker = 32;
 
 Run::Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, const StaticSchedule* schedule)
     : graph_(graph), lanes_(std::move(lanes)), scheduler_(scheduler), schedule_(schedule),
-      narrow_(graph.size() < graph.levels() * narrow_chunks_per_worker * static_cast<std::size_t>(scheduler.threads())),
+      narrow_(graph.is_on_cpu() &&
+              graph.size() < graph.levels() * narrow_chunks_per_worker * static_cast<std::size_t>(scheduler.threads())),
       remaining_(graph.size()), elsewhere_(graph.size()), roots_(static_cast<std::size_t>(scheduler.threads())),
       progress_(static_cast<std::size_t>(scheduler.threads())) {
     scheduler.reserve(graph.size());
@@ -38,8 +39,9 @@ void Run::start(const Execution& execution) {
     MANIPLE_CHECK(idle, "a run was started while in flight");
     execution_ = execution;
     if (audit_) audit_->begin();
-    // Relaxed: the stores of the roots below, or the lanes' own hand-over, show these to whoever gets a chunk.
-    for (std::size_t i = 0; i < graph_.size(); ++i) {
+    // Relaxed: the stores of the roots below, or the lanes' own hand-over, show these to whoever gets a chunk. A schedule
+    // does without.
+    for (std::size_t i = 0; schedule_ == nullptr && i < graph_.size(); ++i) {
         remaining_[i].store(graph_.all_predecessors()[i], std::memory_order_relaxed);
     }
     scheduler_.begin(*this);
@@ -97,8 +99,8 @@ void Run::run_here(ChunkId chunk, Worker& worker) {
 
 void Run::run_here(std::span<const ChunkId> chunks, Worker& worker) {
     if (chunks.empty()) return;
-    for (const ChunkId chunk : chunks) {
-        if (audit_) audit_->starts(chunk);
+    if (audit_) {
+        for (const ChunkId chunk : chunks) audit_->starts(chunk);
     }
     worker.current.store(chunks.front().value, std::memory_order_relaxed);
     if (!has_failed()) {

@@ -1,15 +1,26 @@
 // Loaded before a run's own libraries (LD_PRELOAD): lets one thing go wrong on one rank.
 //
-//   FAULT_RANK=R FAULT=message   the 100th message that rank R starts is never sent
+//   FAULT_RANK=R FAULT=message   the 100th message that rank R sends never leaves
 //   FAULT_RANK=R FAULT=read      rank R's reads of 16 KiB or more fail with EIO
+//   FAULT_RANK=R FAULT=throw     rank R's kernel tanh (f32) throws
+//   FAULT_RANK=R FAULT=crash     rank R's kernel tanh (f32) ends the process with SIGSEGV
+//   FAULT_RANK=R FAULT=wakeups   every other wait of rank R on a futex or a condition variable returns at once, for no
+//                                reason; how many did so is printed at the end
 #include <dlfcn.h>
+#include <linux/futex.h>
 #include <mpi.h>
+#include <pthread.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <stdexcept>
 
 namespace {
 
@@ -31,15 +42,55 @@ ssize_t read_or_fail(const char* function, int file, void* to, size_t bytes, off
     return reinterpret_cast<Read>(dlsym(RTLD_NEXT, function))(file, to, bytes, offset);
 }
 
+/// Whether this wait returns at once.
+bool wakes_for_nothing() {
+    static const bool wakes = wanted("wakeups");
+    static std::atomic<long> waits{0};
+    if (!wakes) return false;
+    const long before = waits.fetch_add(1);
+    if (before == 0) std::atexit([] { std::fprintf(stderr, "wakeups %ld\n", (waits.load() + 1) / 2); });
+    return before % 2 == 0;
+}
+
 }  // namespace
 
 extern "C" {
 
-int MPI_Start(MPI_Request* request) {
+// Under another name here, since the library's declaration says that it does not throw.
+float tanh_or_fail(float x) asm("tanhf");
+float tanh_or_fail(float x) {
+    static const bool throws = wanted("throw"), crashes = wanted("crash");
+    if (throws) throw std::runtime_error("FAULT=throw");
+    if (crashes) std::raise(SIGSEGV);
+    static const auto real = reinterpret_cast<float (*)(float)>(dlsym(RTLD_NEXT, "tanhf"));
+    return real(x);
+}
+
+long syscall(long number, ...) {
+    va_list list;
+    va_start(list, number);
+    long words[6];
+    for (long& word : words) word = va_arg(list, long);
+    va_end(list);
+    const bool waits = number == SYS_futex && (words[1] & FUTEX_CMD_MASK) == FUTEX_WAIT;
+    if (waits && wakes_for_nothing()) return 0;
+    static const auto real = reinterpret_cast<long (*)(long, ...)>(dlsym(RTLD_NEXT, "syscall"));
+    return real(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+}
+
+int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
+    if (wakes_for_nothing()) return 0;
+    static const auto real = reinterpret_cast<int (*)(pthread_cond_t*, pthread_mutex_t*)>(
+        dlvsym(RTLD_NEXT, "pthread_cond_wait", "GLIBC_2.3.2"));
+    return real(condition, mutex);
+}
+
+int MPI_Isend(const void* bytes, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm, MPI_Request* request) {
     static const bool loses = wanted("message");
     static std::atomic<int> started{0};
-    if (loses && started.fetch_add(1) == 100) return MPI_SUCCESS;
-    return PMPI_Start(request);
+    if (!loses || started.fetch_add(1) != 100) return PMPI_Isend(bytes, count, type, to, tag, comm, request);
+    *request = MPI_REQUEST_NULL;  // as if it had left
+    return MPI_SUCCESS;
 }
 
 ssize_t pread(int file, void* to, size_t bytes, off_t offset) { return read_or_fail("pread", file, to, bytes, offset); }

@@ -70,7 +70,8 @@ TEST(Strategies, LayersWaitForNoneForEver) { prove_all(Example(layers_job(7, 11,
 TEST(Strategies, LayersWithSkipsWaitForNoneForEver) { prove_all(Example(layers_job(8, 12, 16, true))); }
 
 TEST(Strategies, LoopsHandBackWhatIsCarried) {
-    prove_all(Example(layers_job(4, 10, 8, false, "  top: max(h4)\nloop: {steps: 5, until: top > 1e9, carry: {h0: h4}}\n")));
+    prove_all(
+        Example(layers_job(4, 10, 8, false, "  top: max(h4)\nloop: {steps: 5, until: top > 1e9, carry: {h0: h4}}\n")));
 }
 
 /// The bytes of the rank that holds most.
