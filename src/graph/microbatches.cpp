@@ -52,7 +52,16 @@ public:
 
     MicrobatchedGraph rewrite() {
         for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
-            if (graph_.tensors[i].kind != Tensor::Kind::computed) whole_[i] = add_tensor(graph_.tensors[i]);
+            if (graph_.tensors[i].kind == Tensor::Kind::computed) continue;
+            if (order_.splits_inputs && is_read_by_rows(TensorId(i))) {
+                for (int number = 0; number < order_.microbatches; ++number) {
+                    Tensor piece = graph_.tensors[i];
+                    piece.microbatch = number;
+                    pieces_[i].push_back(add_tensor(std::move(piece)));
+                }
+            } else {
+                whole_[i] = add_tensor(graph_.tensors[i]);
+            }
         }
         for (int phase = 0; phase < batch_.phases; ++phase) add_phase(phase);
         for (const GraphOutput& output : graph_.outputs) {
@@ -107,6 +116,25 @@ private:
                 }
             }
         }
+    }
+
+    /// Whether an input is nothing but rows for the batch's operations.
+    bool is_read_by_rows(TensorId id) const {
+        const auto is_it = [&](TensorId other) { return other == id; };
+        for (const GraphOutput& output : graph_.outputs) {
+            if (is_it(output.tensor) || is_it(output.after_carry)) return false;
+        }
+        for (const Carry& carry : graph_.carries) {
+            if (is_it(carry.input) || is_it(carry.value)) return false;
+        }
+        const std::vector<OperationId>& readers = graph_[id].readers;
+        return !is_it(graph_.until) && std::all_of(readers.begin(), readers.end(), [&](OperationId reader) {
+            const std::vector<TensorId>& inputs = graph_[reader].inputs;
+            for (std::size_t argument = 0; argument < inputs.size(); ++argument) {
+                if (is_it(inputs[argument]) && !batch_.by_rows[reader.index()][argument]) return false;
+            }
+            return true;
+        });
     }
 
     /// The copies of what an operation comes `after`.
@@ -229,7 +257,7 @@ private:
     void link_pieces(TensorId id) {
         const std::vector<TensorId>& pieces = pieces_[id.index()];
         const Tensor& tensor = graph_[id];
-        if (pieces.empty() || batch_.is_joined[id.index()]) return;
+        if (pieces.empty() || tensor.kind != Tensor::Kind::computed || batch_.is_joined[id.index()]) return;
         const int stage = order_.stage_of[tensor.producer.index()];
         const bool stays = std::all_of(tensor.readers.begin(), tensor.readers.end(), [&](OperationId reader) {
             return order_.stage_of[reader.index()] == stage &&

@@ -21,6 +21,8 @@ struct MicrobatchOrder {
     std::vector<int> column_of;                      ///< by stage: the ranks that compute it; they take tasks in turn
     std::vector<std::vector<MicrobatchTask>> tasks;  ///< by phase: all of them, in an order in which they can be done
     int depth = 1;                                   ///< microbatches of what a stage hands on that have memory
+    bool splits_inputs = false;  ///< inputs that are read by rows are pieces, too: ranks that share a stage's rows load
+                                 ///< theirs alone, not all between the first and the last of them
 };
 
 /// The result of in_microbatches().

@@ -18,7 +18,7 @@ constexpr int microbatches_per_column = 4;
 class PipelinePlanner {
 public:
     PipelinePlanner(const Graph& graph, StagedPlan staged, const GroupShape& shape, const PlanRequest& request)
-        : graph_(graph), staged_(std::move(staged)), request_(request), batch_(find_batch(graph)) {
+        : graph_(graph), staged_(std::move(staged)), request_(request), batch_(find_batch(graph)), data_(shape.data) {
         const int wanted = request.microbatches > 0 ? request.microbatches : microbatches_per_column * shape.columns;
         microbatches_ = static_cast<int>(std::min<std::int64_t>(wanted, batch_.rows));
         for (const int column : staged_.column_of) columns_ = std::max(columns_, column + 1);
@@ -38,6 +38,7 @@ public:
         order.stage_of = staged_.stage_of;
         order.column_of = staged_.column_of;
         order.depth = depth();
+        order.splits_inputs = data_ > 1;
         std::vector<std::string> lines;
         for (int phase = 0; phase < batch_.phases; ++phase) order.tasks.push_back(tasks_of(phase, lines));
         MicrobatchedGraph pieces = in_microbatches(graph_, batch_, order);
@@ -167,6 +168,7 @@ private:
     StagedPlan staged_;
     const PlanRequest& request_;
     Batch batch_;
+    int data_;  ///< ranks that share the rows of a microbatch
     int microbatches_ = 1;
     int columns_ = 1;
 };

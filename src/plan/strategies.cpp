@@ -36,7 +36,8 @@ GroupShape group_shape(const PlanRequest& request, int ranks) {
         shape.model = hybrid.model;
         shape.data = hybrid.data;
     }
-    shape.stages = request.stages > 0 ? request.stages : shape.columns;
+    const bool pipeline = request.strategy == "pipeline" || request.hybrid.pipeline > 1;
+    shape.stages = pipeline && request.stages > 0 ? request.stages : shape.columns;
     shape.columns = std::min(shape.columns, shape.stages);
     return shape;
 }
@@ -77,8 +78,12 @@ public:
     PlannedGraph pipeline() { return pipeline_plan(graph_, std::move(staged_), shape_, request_); }
 
     Plan plan() {
-        if (applies_) return std::move(staged_.plan);
+        if (applies_) {
+            note_unused(staged_.plan);
+            return std::move(staged_.plan);
+        }
         Plan plan = data_plan(graph_, ranks_, request_.grids);
+        note_unused(plan);
         if (groups()) plan.notes.push_back(request_.strategy + " leaves all to one rank here: planned as data");
         plan.ranks = machine_.size();
         copy_to_twins(graph_, plan);
@@ -86,6 +91,18 @@ public:
     }
 
 private:
+    /// Keys of pipelines where there is none.
+    void note_unused(Plan& plan) const {
+        if (in_stages()) return;
+        std::vector<std::string> keys;
+        for (const auto& [key, given] :
+             {std::pair("stages", request_.stages > 0), std::pair("microbatches", request_.microbatches > 0),
+              std::pair("buffer_depth", request_.buffer_depth > 0), std::pair("schedule", request_.alternates)}) {
+            if (given) keys.emplace_back(key);
+        }
+        if (!keys.empty()) plan.notes.push_back(fmt::format("not a pipeline: {} not used", fmt::join(keys, ", ")));
+    }
+
     bool groups() const { return in_stages() || request_.strategy == "model" || request_.strategy == "hybrid"; }
     bool in_stages() const {
         return request_.strategy == "pipeline" || (request_.strategy == "hybrid" && request_.hybrid.pipeline > 1);

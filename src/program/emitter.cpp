@@ -81,7 +81,8 @@ void Emitter::order(Instruction& instruction, InstructionId id) {
             if (!buffer.storage.valid()) continue;
             const Box& storage = layout_[buffer.storage].box;
             for (int axis = 0; axis < use.box.rank(); ++axis) {
-                const std::int64_t shift = storage.lo[axis] - buffer.box.lo[axis];
+                const std::int64_t row = axis == 0 ? buffer.storage_row : 0;
+                const std::int64_t shift = storage.lo[axis] + row - buffer.box.lo[axis];
                 use.box.lo[axis] += shift;
                 use.box.hi[axis] += shift;
             }

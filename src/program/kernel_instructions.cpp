@@ -51,13 +51,15 @@ void KernelInstructions::add_join(OperationId id) {
     for (const Tile& tile : layout_.tiles[id.index()]) {
         for (const BoundAccess& access : operation.bound.reads) {
             const Box rows = touched_box(access, tile.box, graph_[whole].shape);
-            if (rows.empty()) continue;
+            const BufferId from = argument_for(operation, static_cast<std::size_t>(access.argument), 0).buffer;
+            const BufferId to = emitter_.buffer_of(whole, 0);
+            if (rows.empty() || layout_[from].storage == to) continue;  // the piece lies where it belongs
             Instruction copy;
             copy.kind = InstructionKind::copy;
             copy.tensor = whole;
             copy.box = rows;
-            copy.reads.push_back({argument_for(operation, static_cast<std::size_t>(access.argument), 0).buffer, rows});
-            copy.writes.push_back({emitter_.buffer_of(whole, 0), rows});
+            copy.reads.push_back({from, rows});
+            copy.writes.push_back({to, rows});
             emitter_.emit_on(LaneChoice::cpu_lane, std::move(copy));
         }
     }

@@ -24,6 +24,7 @@ public:
         exclude(graph.until);
         for (const Operation& operation : graph.operations) {
             if (operation.twin_of.valid()) exclude_compared(operation);
+            if (operation.joins) exclude(operation.outputs[0]);  // there from its first piece on
         }
         for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
             if (!stands_alone(TensorId(i))) may_share_[i] = false;

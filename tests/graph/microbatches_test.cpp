@@ -125,6 +125,24 @@ TEST(Microbatches, PiecesFollowThoseThatHaveBeenRead) {
     EXPECT_EQ(follow, 8);  // of a and b, all but the first microbatch
 }
 
+TEST(Microbatches, InputsMayBePiecesToo) {
+    const Example example("  a: matmul(x, w)\n", "outputs: {a: out.h5:/a}\n");
+    MicrobatchOrder order;
+    order.microbatches = 2;
+    order.stage_of = {0};
+    order.column_of = {0};
+    order.tasks = {{{0, 0}, {0, 1}}, {}};
+    order.splits_inputs = true;
+    const Graph graph = in_microbatches(example.graph, example.batch, order).graph;
+    int rows = 0, weights = 0;
+    for (const Tensor& tensor : graph.tensors) {
+        if (tensor.name == "x") rows += tensor.readers.size() == 1 ? 1 : 0;
+        if (tensor.name == "w") weights += tensor.readers.size() == 2 ? 1 : 0;
+    }
+    EXPECT_EQ(rows, 2);
+    EXPECT_EQ(weights, 1);
+}
+
 TEST(Microbatches, RowsAreAsEvenAsCanBe) {
     std::int64_t at = 0;
     for (int number = 0; number < 4; ++number) {

@@ -99,6 +99,27 @@ TEST(Strategies, WhatStaysInAStageNeedsOneMicrobatch) {
     EXPECT_LE(build_layout(planned.graph, planned.plan, Rank(1)).host_bytes(), weights + 7 * piece);
 }
 
+TEST(Strategies, ResultsAreMadeWhereTheyAreJoined) {
+    const Example example(layers_job(6, 1024, 32));
+    const PlannedGraph planned = example.plan(2, pipeline(8, false, 2, 2));
+    const Layout last = build_layout(planned.graph, planned.plan, Rank(1));
+    const Program program = build_program(planned.graph, planned.plan, last, {0, 1, true, {0}});
+    for (const Instruction& instruction : program.instructions)
+        EXPECT_NE(instruction.kind, InstructionKind::copy) << planned.graph[instruction.tensor].name;
+    const std::int64_t whole = 1024 * 32 * 4, weights = 3 * 32 * 32 * 4;
+    EXPECT_LE(last.host_bytes(), whole + weights + 5 * whole / 8);
+}
+
+TEST(Strategies, RanksThatShareRowsLoadTheirs) {
+    const Example example(layers_job(4, 1024, 32));
+    PlanRequest request = hybrid(2, 2, 1);
+    request.microbatches = 8;
+    request.buffer_depth = 2;
+    const PlannedGraph planned = example.plan(4, request);
+    const std::int64_t half = 1024 * 32 * 4 / 2, weights = 2 * 32 * 32 * 4;
+    EXPECT_LE(build_layout(planned.graph, planned.plan, Rank(0)).host_bytes(), half + weights + 5 * half / 8);
+}
+
 TEST(Strategies, LateLayersThatReadEarlyOnesShareTheirRanks) {
     const Example example(layers_job(8, 64, 64, true));
     const PlannedGraph planned = example.plan(2, pipeline(4, true));
