@@ -117,7 +117,9 @@ private:
                               gpus_.facts()};
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
-        plan_ = make_plan(graph_, machine_, plan_request(job_.plan));
+        PlannedGraph planned = plan_graph(std::move(graph_), machine_, plan_request(job_.plan));
+        graph_ = std::move(planned.graph);
+        plan_ = std::move(planned.plan);
         plan_text_ = print_plan(graph_, plan_);
         world_.require_equal(plan_text_, "the plan");
         if (!options_.no_history) history_ = read_history(world_, cache_folder());
@@ -223,8 +225,8 @@ private:
         });
         if (options_.check) executor.audit();
         if (options_.host_complete) executor.complete_on_host();
-        watch_.observe({[&] { return executor.progress(); },
-                        [&] { return file.is_busy(); }, [&] { return executor.in_flight_text(); }});
+        watch_.observe({[&] { return executor.progress(); }, [&] { return file.is_busy(); },
+                        [&] { return executor.in_flight_text(); }});
         std::exception_ptr error;
         try {
             totals_ = executor.run([&](std::int64_t done) { progress.update(done); });
