@@ -11,6 +11,7 @@
 #include "program/sharing.hpp"
 #include "program/tails.hpp"
 #include "program/tiles.hpp"
+#include "program/wholes.hpp"
 
 namespace maniple {
 
@@ -58,7 +59,7 @@ public:
             add_family(static_cast<int>(family));
         const DeviceBoxes boxes = layout_.lanes.gpus.empty() ? DeviceBoxes{} : find_device_boxes(graph_, layout_);
         if (layout_.lanes.gpus.empty()) {
-            find_wholes();
+            whole_of_ = find_wholes(graph_, plan_, layout_);
             sharing_ = find_sharing(graph_, layout_);
         }
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
@@ -219,31 +220,6 @@ private:
     }
 
     bool lies_in_whole(TensorId id) const { return !whole_of_.empty() && whole_of_[id.index()].valid(); }
-
-    /// Pieces of a batch that this rank joins and makes itself are made where they belong.
-    void find_wholes() {
-        whole_of_.resize(graph_.tensors.size());
-        for (const Operation& operation : graph_.operations) {
-            if (!operation.joins) continue;
-            const TensorId whole = operation.outputs[0];
-            for (const TensorId piece : operation.inputs) {
-                if (fits_into(piece, whole)) whole_of_[piece.index()] = whole;
-            }
-        }
-    }
-
-    bool fits_into(TensorId piece, TensorId whole) const {
-        const std::vector<Instance>& pieces = layout_.instances_of(piece);
-        const Box& target = layout_.instances_of(whole)[0].box;
-        if (pieces.size() != 1 || pieces[0].box.empty() || layout_.chained[graph_[piece].producer.index()])
-            return false;
-        const Box owned = owned_box(graph_, plan_, whole, layout_.rank);
-        if (!owned.contains(pieces[0].box) || !target.contains(owned)) return false;
-        for (int axis = 1; axis < target.rank(); ++axis) {
-            if (pieces[0].box.extent(axis) != target.extent(axis)) return false;
-        }
-        return true;
-    }
 
     void put_in_wholes() {
         for (std::size_t i = 0; i < whole_of_.size(); ++i) {
