@@ -42,9 +42,8 @@ double measured_flops() {
         multiply_add(numbers.data(), 0.999F, rounds);
         best = std::max(best, 2.0 * lanes * static_cast<double>(rounds) / ns_since(begin));
     }
-    static volatile float sink = 0;  // the numbers are wanted by someone
-    sink = numbers[7];
-    return best;
+    // They stay above 0; that they are looked at keeps the loop.
+    return std::all_of(numbers.begin(), numbers.end(), [](float number) { return number > 0; }) ? best : 0;
 }
 
 /// a[i] = b[i] + 3 c[i]: bytes read and written in a nanosecond, of `threads` that begin together.
