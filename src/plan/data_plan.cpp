@@ -125,6 +125,12 @@ private:
     /// What the decision on a class follows from.
     std::vector<int> class_key(int number, const std::vector<Users>& users) const {
         std::vector<int> key;
+        const Shape& shape = shape_of(number);  // all that a class without users is decided by
+        for (int axis = 0; axis < shape.rank(); ++axis) {
+            key.push_back(static_cast<int>(shape[axis] >> 32));
+            key.push_back(static_cast<int>(shape[axis] & 0xffffffff));
+        }
+        key.push_back(-1);
         for (const Users& alike : users) {
             const std::vector<int> one = alike_.key(alike.one, number);
             key.push_back(alike.count);

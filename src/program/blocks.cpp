@@ -4,11 +4,6 @@
 
 namespace maniple {
 
-namespace {
-/// Bounds the size of a program.
-constexpr std::int64_t most_steps = 16;
-}  // namespace
-
 StepBlock block_at(const Graph& graph, const Versions& versions, std::int64_t first) {
     StepBlock block;
     set_block_at(graph, versions, first, block);
@@ -16,7 +11,7 @@ StepBlock block_at(const Graph& graph, const Versions& versions, std::int64_t fi
 }
 
 void set_block_at(const Graph& graph, const Versions& versions, std::int64_t first, StepBlock& block) {
-    std::int64_t end = std::min(graph.steps, first + most_steps);
+    std::int64_t end = std::min(graph.steps, first + versions.block_steps);
     for (const GraphOutput& output : graph.outputs) {
         if (output.every > 0) end = std::min(end, (first / output.every + 1) * output.every);
     }

@@ -34,7 +34,8 @@ struct Versions {
     std::vector<TensorId> by_family;           ///< all tensors, family by family, ascending in each
     std::vector<std::size_t> first_of_family;  ///< in by_family; one more than there are families
     std::vector<CarryCopy> copies;
-    int period = 1;  ///< after so many steps every slot holds what it held: lcm of the slots
+    int block_steps = 16;  ///< at most so many steps in a program: bounds its size
+    int period = 1;        ///< after so many steps every slot holds what it held: lcm of the slots
 
     const Member& operator[](TensorId id) const { return members[id.index()]; }
     std::span<const TensorId> members_of(int family) const {
