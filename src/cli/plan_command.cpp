@@ -127,9 +127,9 @@ int plan_command(const std::vector<std::string>& arguments) {
     } else {
         if (!options.json) text = print_plan(graph, plan);
         if (options.dump.empty()) {
-            const std::vector<PlanCandidate> all =
-                weigh_plans(graph, plan_request(planned.job.plan), prediction_for(planned.job, machine, planning),
-                            planning.memory_limit_of(planned.job, options.ranks));
+            const std::vector<PlanCandidate> all = weigh_plans(planned.whole, plan_request(planned.job.plan),
+                                                               prediction_for(planned.job, machine, planning),
+                                                               planning.memory_limit_of(planned.job, options.ranks));
             text += options.json ? candidates_json(planned, all, machine)
                                  : memory_text(graph, plan) + candidates_text(all, machine);
         }

@@ -122,7 +122,10 @@ private:
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
         if (!options_.no_history) history_ = read_history(world_, cache_folder());
-        plan_ = make_plan(graph_, machine_, chosen_request());
+        const PlanRequest request = chosen_request();
+        PlannedGraph planned = plan_graph(std::move(graph_), machine_, request);
+        graph_ = std::move(planned.graph);
+        plan_ = std::move(planned.plan);
         plan_text_ = print_plan(graph_, plan_);
         world_.require_equal(plan_text_, "the plan");
         first_core_ = machine_.first_core(world_.rank());

@@ -43,10 +43,10 @@ std::vector<Row> rows_of(const SimulateOptions& options, const PlanningMachine& 
         Row row;
         row.ranks = ranks;
         row.limit = machine.memory_limit_of(planned.job, ranks);
-        const PlanRequest wanted = choose_plan(planned.graph, plan_request(planned.job.plan), request, row.limit);
-        const Plan plan = make_plan(planned.graph, those, wanted);
-        row.strategy = plan.strategy;
-        row.prediction = predict(planned.graph, plan, request);
+        const PlanRequest wanted = choose_plan(planned.whole, plan_request(planned.job.plan), request, row.limit);
+        const PlannedGraph made = plan_graph(planned.whole, those, wanted);
+        row.strategy = made.plan.strategy;
+        row.prediction = predict(made.graph, made.plan, request);
         rows.push_back(row);
         const Row& first = rows.front();
         rows.back().efficiency =

@@ -29,7 +29,10 @@ PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, cons
     const PlanRequest request =
         choose_plan(planned.graph, plan_request(planned.job.plan), prediction_for(planned.job, machine, planning),
                     planning.memory_limit_of(planned.job, ranks));
-    planned.plan = make_plan(planned.graph, machine, request);
+    PlannedGraph made = plan_graph(planned.graph, machine, request);
+    planned.whole = std::move(planned.graph);
+    planned.graph = std::move(made.graph);
+    planned.plan = std::move(made.plan);
     return planned;
 }
 

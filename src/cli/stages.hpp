@@ -18,7 +18,8 @@ namespace maniple {
 struct PlannedJob {
     Job job;
     Catalogue catalogue;
-    Graph graph;
+    Graph whole;  ///< as the job says it
+    Graph graph;  ///< as it is run: where the plan is a pipeline, in microbatches
     Plan plan;
 };
 

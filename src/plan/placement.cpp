@@ -85,11 +85,25 @@ std::vector<Reading> readings_of(const Graph& graph, TensorId id) {
     return readings;
 }
 
-/// Whether every rank reads the same in both.
+/// Whether every rank reads the same in both. Other points along an index that the access does not follow are all one: of
+/// a batch in pieces every piece reads the same weights.
 bool reads_alike(const Graph& graph, const Plan& plan, const Reading& a, const Reading& b) {
-    return plan[a.operation].points == plan[b.operation].points &&
-           graph[a.operation].bound.reads[a.access].axes == graph[b.operation].bound.reads[b.access].axes &&
-           graph[a.operation].bound.index_space() == graph[b.operation].bound.index_space();
+    const BoundSignature& first = graph[a.operation].bound;
+    const BoundSignature& second = graph[b.operation].bound;
+    const std::vector<AxisMap>& axes = first.reads[a.access].axes;
+    if (plan[a.operation].points != plan[b.operation].points || axes != second.reads[b.access].axes ||
+        first.indices.size() != second.indices.size())
+        return false;
+    for (std::size_t i = 0; i < first.indices.size(); ++i) {
+        const BoundSignature::Index &x = first.indices[i], &y = second.indices[i];
+        if (x.from == y.from && x.end() == y.end()) continue;
+        const bool follows = std::any_of(axes.begin(), axes.end(), [&](const AxisMap& map) {
+            return std::any_of(map.terms.begin(), map.terms.end(),
+                               [&](const AxisMap::Term& term) { return term.index == static_cast<int>(i); });
+        });
+        if (follows || x.points() == 0 || y.points() == 0) return false;
+    }
+    return true;
 }
 
 /// The bounding box of what `rank` reads of a loaded tensor inside of it, and of what it writes of it to files.
@@ -137,7 +151,7 @@ bool keeps_order(const Operation& operation, const Box& box, int index) {
 
 bool may_cut(const Operation& operation, int index) {
     const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
-    if (loop.whole || loop.extent < 2) return false;
+    if (loop.whole || loop.points() < 2) return false;
     return !loop.contracted ||
            (operation.kernel->is_fold() && keeps_order(operation, operation.bound.index_space(), index));
 }

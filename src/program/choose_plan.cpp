@@ -21,8 +21,9 @@ bool fits(const PlanCandidate& candidate, const MemoryLimit& limit) {
 PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request) {
     PlanCandidate candidate;
     candidate.request = wanted;
-    candidate.plan = make_plan(graph, request.machine, wanted);
-    candidate.prediction = predict(graph, candidate.plan, request);
+    PlannedGraph made = plan_graph(graph, request.machine, wanted);
+    candidate.prediction = predict(made.graph, made.plan, request);
+    candidate.plan = std::move(made.plan);
     return candidate;
 }
 
@@ -70,6 +71,7 @@ std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks) {
     };
     if (all[0].strategy != "data") add("data", most);
     if (most > 1 && all[0].strategy != "model") add("model", most);
+    if (most > 1 && all[0].strategy != "pipeline") add("pipeline", most);
     for (int data = 2; data < most && most == ranks; data *= 2) {
         if (most % data != 0) continue;
         PlanRequest::Hybrid& hybrid = add("hybrid", most).hybrid;

@@ -28,6 +28,14 @@ public:
         for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
             if (versions_.members[i].family < 0) start_family(TensorId(i), 1, true, 0);
         }
+        // Pieces have as many slots as what they are pieces of, so that they may lie in there.
+        for (const Operation& operation : graph_.operations) {
+            if (!operation.joins || !operation.in_loop) continue;
+            const auto slots_of = [&](TensorId id) -> int& {
+                return versions_.families[static_cast<std::size_t>(versions_[id].family)].slots;
+            };
+            for (const TensorId piece : operation.inputs) slots_of(piece) = slots_of(operation.outputs[0]);
+        }
         for (const Family& family : versions_.families) versions_.period = std::lcm(versions_.period, family.slots);
         group_by_family();
         return std::move(versions_);
