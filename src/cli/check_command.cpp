@@ -8,8 +8,8 @@
 #include "cli/commands.hpp"
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
+#include "cli/planning_machine.hpp"
 #include "cli/stages.hpp"
-#include "lanes/cpu/topology.hpp"
 
 namespace maniple {
 
@@ -35,9 +35,10 @@ std::string good_text(const PlannedJob& planned, const Proof& proof, const Memor
 
 std::string check_job(const PlanOptions& options, bool warn) {
     const KernelRegistry registry(standard_kernels());
-    const PlannedJob planned = plan_job(options.job, options.overrides, registry, options.ranks);
+    const PlanningMachine machine(options.cluster, false);
+    const PlannedJob planned = plan_job(options.job, options.overrides, registry, machine, options.ranks);
     if (warn) print_messages(planned.graph.warnings);
-    const MemoryLimit limit = memory_limit(planned.job, Topology().memory_bytes(), options.ranks);
+    const MemoryLimit limit = machine.memory_limit_of(planned.job, options.ranks);
     const Proof proof = check_planned(planned, options.overwrite, limit);
     return good_text(planned, proof, limit);
 }

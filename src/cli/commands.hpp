@@ -20,8 +20,11 @@ std::string check_job(const PlanOptions& options, bool warn);
 /// `maniple plan`: no MPI.
 int plan_command(const std::vector<std::string>& arguments);
 
-/// `maniple devices`: no MPI.
-int devices_command(const std::vector<std::string>& arguments);
+/// `maniple simulate`: no MPI.
+int simulate_command(const std::vector<std::string>& arguments);
+
+/// `maniple devices`: no MPI, but under a launcher with `--measure`.
+int devices_command(int* argc, char*** argv, const std::vector<std::string>& arguments);
 
 /// `maniple inspect FILE`.
 int inspect_command(const std::vector<std::string>& arguments);

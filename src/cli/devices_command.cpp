@@ -5,7 +5,13 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/launch.hpp"
+#include "cli/measure.hpp"
+#include "cli/messages.hpp"
+#include "cli/options.hpp"
+#include "cli/rates_file.hpp"
 #include "lanes/cpu/topology.hpp"
+#include "lanes/vulkan/cache_file.hpp"
 #include "lanes/vulkan/instance.hpp"
 
 namespace maniple {
@@ -45,12 +51,63 @@ std::string device_text(const DeviceDescription& device) {
 
 }  // namespace
 
-int devices_command(const std::vector<std::string>& arguments) {
+namespace {
+
+std::string rates_text(const Rates& rates, bool kept) {
+    std::string text = fmt::format(
+        "measured: a core {:.3g} GFLOP/s (f32) and {:.3g} GB/s, all cores together {:.3g} GB/s\n"
+        "          files in this folder {:.3g} GB/s, {:.3g} us for each write\n"
+        "          messages within a node {:.3g} us and {:.3g} GB/s, between nodes {:.3g} us and {:.3g} GB/s\n",
+        rates.core.flops, rates.core.bytes, rates.node_bytes, rates.files.bytes, rates.files.latency_ns / 1000,
+        rates.within.latency_ns / 1000, rates.within.bytes, rates.between.latency_ns / 1000, rates.between.bytes);
+    text += "          (what no two ranks could measure, and gpus, are those of an ordinary node)\n";
+    return text +
+           (kept ? "          kept in " + rates_path(cache_folder()) + "\n" : "          not kept: no cache folder\n");
+}
+
+Json rates_json(const Rates& rates, bool kept) {
+    const auto lane = [](const LaneRates& one) { return Json{{"gflops", one.flops}, {"gb_per_s", one.bytes}}; };
+    const auto link = [](const LinkRates& one) {
+        return Json{{"alpha_us", one.latency_ns / 1000}, {"beta_gb_per_s", one.bytes}};
+    };
+    return {{"core", lane(rates.core)},     {"memory_gb_per_s", rates.node_bytes},
+            {"within", link(rates.within)}, {"between", link(rates.between)},
+            {"files", link(rates.files)},   {"kept", kept ? Json(rates_path(cache_folder())) : Json(nullptr)}};
+}
+
+/// Prints what was measured, and keeps it: on rank 0 of the ranks that were launched.
+int measure(int* argc, char*** argv, bool json) {
+    const auto show = [&](const Rates& rates) {
+        const bool kept = write_rates(cache_folder(), rates);
+        std::fputs((json ? rates_json(rates, kept).dump(2) + "\n" : rates_text(rates, kept)).c_str(), stdout);
+    };
+    const int threads = Topology().cores();
+    if (launched_ranks() == 1) {
+        show(measure_rates(nullptr, threads));
+        return 0;
+    }
+    const MpiSession session(argc, argv);
+    const World world(MPI_COMM_WORLD);
+    try {
+        const Rates rates = measure_rates(&world, threads);
+        if (world.is_root()) show(rates);
+        return 0;
+    } catch (const Error& error) {
+        if (world.is_root()) print_messages(error.diagnostics());
+        return static_cast<int>(error.code());
+    }
+}
+
+}  // namespace
+
+int devices_command(int* argc, char*** argv, const std::vector<std::string>& arguments) {
     if (wants_help(arguments)) {
         std::fputs(devices_usage().c_str(), stdout);
         return 0;
     }
-    const bool json = parse_devices_options(arguments).json;
+    const DevicesOptions options = parse_devices_options(arguments);
+    if (options.measure) return measure(argc, argv, options.json);
+    const bool json = options.json;
     const Topology topology;
     const VulkanInstance instance(InstanceOptions::from_environment());
     if (json) {

@@ -8,10 +8,12 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/gpu_choice.hpp"
+#include "cli/history_file.hpp"
 #include "cli/kernels_text.hpp"
 #include "cli/messages.hpp"
 #include "job/composite.hpp"
 #include "kernel/pack_file.hpp"
+#include "lanes/vulkan/cache_file.hpp"
 #include "lanes/vulkan/gpu_runner.hpp"
 
 namespace maniple {
@@ -95,8 +97,9 @@ int show(const std::vector<std::string>& arguments) {
     if (arguments.size() != 1) throw UsageError("maniple kernels show takes one kernel: maniple kernels show NAME");
     const KernelRegistry registry(standard_kernels());
     const CompositeText* composite = registry.find_composite(arguments[0]);
-    std::fputs((composite != nullptr ? show_text(*composite) : show_text(find_kernel(registry, arguments[0]))).c_str(),
-               stdout);
+    std::string text = composite != nullptr ? show_text(*composite) : show_text(find_kernel(registry, arguments[0]));
+    if (composite == nullptr) text += measured_text(read_history(cache_folder()).history.of_kernel(arguments[0]));
+    std::fputs(text.c_str(), stdout);
     return 0;
 }
 

@@ -224,6 +224,16 @@ std::string show_text(const Kernel& kernel) {
     return text + fmt::format("  operations: {:g} a point{}\n", kernel.flops_per_point, origin);
 }
 
+std::string measured_text(const std::vector<ThroughputHistory::Entry>& entries) {
+    if (entries.empty()) return "  measured: nothing yet on this machine\n";
+    std::string text = "  measured, medians of runs:\n";
+    for (const ThroughputHistory::Entry& entry : entries)
+        text +=
+            fmt::format("    {}, {}, about 2^{} points: {:.3g} ns a point ({} {})\n", entry.key.kernel, entry.key.lane,
+                        entry.key.size_class, entry.ns_per_point, entry.runs, entry.runs == 1 ? "run" : "runs");
+    return text;
+}
+
 std::string check_text(const KernelCheck& check) {
     std::string text = fmt::format("{}  {}  {}, {}, {}\n", check.failures.empty() ? "ok  " : "FAIL", check.kernel,
                                    counted(check.types, "type", "types"), counted(check.lanes.size(), "lane", "lanes"),

@@ -5,6 +5,7 @@
 
 #include "kernel/kernel.hpp"
 #include "lanes/check/check_kernel.hpp"
+#include "program/throughput.hpp"
 
 namespace maniple {
 
@@ -14,6 +15,9 @@ std::string list_text(const KernelRegistry& registry);
 /// Everything that the description of `kernel` says.
 std::string show_text(const Kernel& kernel);
 std::string show_text(const CompositeText& composite);
+
+/// A line for each of what earlier runs measured of a kernel.
+std::string measured_text(const std::vector<ThroughputHistory::Entry>& entries);
 
 /// "ok    heat_step  3 types, 4 lanes, 1,234 cases"; the failures below it.
 std::string check_text(const KernelCheck& check);

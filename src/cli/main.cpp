@@ -28,14 +28,15 @@ int dispatch(int argc, char** argv) {
     if (command == "run") return run_command(&argc, &argv, rest);
     if (command == "plan") return plan_command(rest);
     if (command == "check") return check_command(rest);
-    if (command == "devices") return devices_command(rest);
+    if (command == "simulate") return simulate_command(rest);
+    if (command == "devices") return devices_command(&argc, &argv, rest);
     if (command == "inspect") return inspect_command(rest);
     if (command == "kernels") return kernels_command(rest);
-    const std::vector<std::string> later = {"simulate", "launch"};
+    const std::vector<std::string> later = {"launch"};
     for (const std::string& word : later) {
         if (command == word) throw UnavailableError("maniple " + command + " is not built in yet");
     }
-    const std::vector<std::string> known = {"run",     "check",   "plan",      "devices",
+    const std::vector<std::string> known = {"run",     "check",   "plan",      "simulate", "devices",
                                             "kernels", "inspect", "--version", "--help"};
     throw UsageError(Place{}, "unknown command '" + command + "', expected one of " + join(known, ", "),
                      nearest_word(command, known));

@@ -29,7 +29,9 @@ Option set_option() { return {"set", "NAME=VALUE", "override a constant of the j
 Option plan_option() { return value("plan", "PLAN", "a strategy (data, auto), or any YAML value of plan:"); }
 Option help_option() { return local(flag("help", "print this")); }
 Option ranks_option(const std::string& what) { return local(value("ranks", "N", what)); }
-Option cluster_option() { return later(value("cluster", "FILE", "the machine to plan for")); }
+Option cluster_option() { return value("cluster", "FILE", "the machine to plan for (default: this one)"); }
+
+Option no_history_option() { return flag("no-history", "predict without what earlier runs measured"); }
 
 std::string one_job(const Settings& settings, const std::string& command) {
     const std::vector<std::string>& jobs = settings.positional();
@@ -66,6 +68,9 @@ PlanOptions parse_planning(const std::string& command, const std::vector<Option>
     options.overrides = overrides_of(settings);
     options.ranks = settings.count("ranks", 1, 1'000'000).value_or(1);
     options.overwrite = settings.has("overwrite");
+    options.json = settings.has("json");
+    options.no_history = settings.has("no-history");
+    if (const Setting* cluster = settings.find("cluster")) options.cluster = cluster->value;
     if (settings.has("dump")) options.dump = *settings.one_of("dump", {"graph", "plan", "program"});
     return options;
 }
@@ -113,7 +118,8 @@ const std::vector<Option>& plan_options() {
                                                 local(value("dump", "graph|plan|program", "print a stage instead")),
                                                 help_option(),
                                                 cluster_option(),
-                                                later(local(flag("json", "")))};
+                                                no_history_option(),
+                                                local(flag("json", "print JSON"))};
     return options;
 }
 
@@ -151,16 +157,53 @@ PlanOptions parse_plan_options(const std::vector<std::string>& arguments) {
     return parse_planning("plan", plan_options(), arguments);
 }
 
+const std::vector<Option>& simulate_options() {
+    static const std::vector<Option> options = {ranks_option("numbers of ranks: 1,8,64 (default: 1)"),
+                                                cluster_option(),
+                                                local(flag("json", "print JSON")),
+                                                no_history_option(),
+                                                set_option(),
+                                                plan_option(),
+                                                help_option()};
+    return options;
+}
+
+SimulateOptions parse_simulate_options(const std::vector<std::string>& arguments) {
+    const Settings settings("simulate", simulate_options(), arguments);
+    SimulateOptions options;
+    options.job = one_job(settings, "simulate");
+    options.overrides = overrides_of(settings);
+    options.json = settings.has("json");
+    options.no_history = settings.has("no-history");
+    if (const Setting* cluster = settings.find("cluster")) options.cluster = cluster->value;
+    const Setting* ranks = settings.find("ranks");
+    std::string rest = ranks == nullptr ? "1" : ranks->value;
+    while (!rest.empty() || options.ranks.empty()) {
+        const std::size_t comma = rest.find(',');
+        const auto count = parse_count(rest.substr(0, comma));
+        if (!count || *count < 1 || *count > 1'000'000 || comma + 1 == rest.size())
+            throw UsageError("--ranks takes whole numbers from 1 to 1000000 with commas between, found '" +
+                             ranks->value + "'");
+        options.ranks.push_back(static_cast<int>(*count));
+        rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
+    }
+    std::sort(options.ranks.begin(), options.ranks.end());
+    options.ranks.erase(std::unique(options.ranks.begin(), options.ranks.end()), options.ranks.end());
+    return options;
+}
+
+std::string simulate_usage() { return help_text("maniple simulate JOB.yaml [options]", simulate_options()); }
+
 const std::vector<Option>& devices_options() {
     static const std::vector<Option> options = {local(flag("json", "print JSON")), help_option(),
-                                                later(local(flag("measure", "")))};
+                                                local(flag("measure", "measure how fast it is, and keep that"))};
     return options;
 }
 
 DevicesOptions parse_devices_options(const std::vector<std::string>& arguments) {
     const Settings settings("devices", devices_options(), arguments);
     if (!settings.positional().empty()) throw UsageError("maniple devices takes no argument");
-    return {settings.has("json")};
+    return {settings.has("json"), settings.has("measure")};
 }
 
 std::string devices_usage() { return help_text("maniple devices [options]", devices_options()); }
@@ -175,6 +218,7 @@ std::string usage() {
            "  mpirun -n N maniple run JOB.yaml     run a job on N ranks (or under srun, or alone)\n"
            "  maniple check JOB.yaml --ranks N     every error at once, and whether it fits; no MPI needed\n"
            "  maniple plan JOB.yaml --ranks N      what each rank would compute; no MPI needed\n"
+           "  maniple simulate JOB.yaml --ranks 1,8,64 --cluster FILE   how long it would take there\n"
            "  maniple devices                      what this machine has\n"
            "  maniple kernels [list|show|check]    the kernels, and whether they keep to what they declare\n"
            "  maniple inspect FILE.h5              what a result holds and where it came from\n"

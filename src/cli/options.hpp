@@ -26,8 +26,8 @@ struct RunOptions {
     bool verbose = false;
     bool dry_run = false;
     bool validate = false;
-    bool check = false;          ///< the scheduler's own assertions
-    bool host_complete = false;  ///< gpus do not order their own chunks
+    bool check = false;                                  ///< the scheduler's own assertions
+    bool host_complete = false;                          ///< gpus do not order their own chunks
     std::vector<std::pair<std::string, Setting>> given;  ///< for --verbose: what was set, in the order of the help
 };
 
@@ -35,14 +35,28 @@ struct RunOptions {
 struct PlanOptions {
     std::string job;
     JobOverrides overrides;
-    std::string dump;  ///< "", "graph", "plan" or "program"
+    std::string dump;     ///< "", "graph", "plan" or "program"
+    std::string cluster;  ///< a cluster file; empty: this machine
     int ranks = 1;
     bool overwrite = false;
+    bool json = false;
+    bool no_history = false;
+};
+
+/// Options of `maniple simulate`.
+struct SimulateOptions {
+    std::string job;
+    JobOverrides overrides;
+    std::string cluster;     ///< as above
+    std::vector<int> ranks;  ///< ascending, each once
+    bool json = false;
+    bool no_history = false;
 };
 
 /// Options of `maniple devices`.
 struct DevicesOptions {
     bool json = false;
+    bool measure = false;
 };
 
 /// The options of each command. `threads` has no variable here: MANIPLE_THREADS is a limit, not a setting.
@@ -55,6 +69,10 @@ const std::vector<Option>& plan_options();
 RunOptions parse_run_options(const std::vector<std::string>& arguments);
 PlanOptions parse_check_options(const std::vector<std::string>& arguments);
 PlanOptions parse_plan_options(const std::vector<std::string>& arguments);
+
+const std::vector<Option>& simulate_options();
+SimulateOptions parse_simulate_options(const std::vector<std::string>& arguments);
+std::string simulate_usage();
 
 const std::vector<Option>& devices_options();
 DevicesOptions parse_devices_options(const std::vector<std::string>& arguments);

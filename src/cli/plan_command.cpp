@@ -1,13 +1,18 @@
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
+#include "cli/planning_machine.hpp"
+#include "cli/prediction_text.hpp"
 #include "cli/stages.hpp"
 #include "program/blocks.hpp"
+#include "program/choose_plan.hpp"
 
 namespace maniple {
 
@@ -42,6 +47,61 @@ std::string memory_text(const Graph& graph, const Plan& plan) {
     return text;
 }
 
+/// Of the work that one rank does alone, rank for rank.
+double efficiency_of(const std::vector<PlanCandidate>& all, const PlanCandidate& one) {
+    const auto alone =
+        std::find_if(all.begin(), all.end(), [](const PlanCandidate& other) { return other.ranks() == 1; });
+    return alone->prediction.seconds / (one.prediction.seconds * one.ranks());
+}
+
+const PlanCandidate& taken_of(const std::vector<PlanCandidate>& all) {
+    return *std::find_if(all.begin(), all.end(), [](const PlanCandidate& one) { return one.taken(); });
+}
+
+/// The one that is taken first, then the others, the fastest first.
+std::vector<const PlanCandidate*> ranked(const std::vector<PlanCandidate>& all) {
+    std::vector<const PlanCandidate*> order;
+    for (const PlanCandidate& one : all) order.push_back(&one);
+    std::stable_sort(order.begin(), order.end(), [](const PlanCandidate* a, const PlanCandidate* b) {
+        if (a->taken() != b->taken()) return a->taken();
+        return a->prediction.seconds < b->prediction.seconds;
+    });
+    return order;
+}
+
+std::string candidates_text(const std::vector<PlanCandidate>& all, const Machine& machine) {
+    std::string text = fmt::format("  predicted for {}:\n    {:<24} {:>10} {:>11} {:>7} {:>11} {:>12}\n",
+                                   machine.rates.origin, "plan", "time", "efficiency", "idle", "sent", "memory/rank");
+    for (const PlanCandidate* one : ranked(all)) {
+        const Prediction& found = one->prediction;
+        text += fmt::format("    {:<24} {:>10} {:>9.0f} % {:>5.0f} % {:>11} {:>12}  {}\n", name_of(one->request),
+                            duration_text(found.seconds), 100 * efficiency_of(all, *one), 100 * found.idle_share,
+                            format_bytes(found.message_bytes), format_bytes(found.peak_bytes),
+                            one->taken() ? "taken; most of it is " + limit_text(found.way) : one->why_not);
+    }
+    return text;
+}
+
+std::string candidates_json(const PlannedJob& planned, const std::vector<PlanCandidate>& all, const Machine& machine) {
+    nlohmann::ordered_json json = {{"job", planned.job.name},
+                                   {"ranks", machine.size()},
+                                   {"strategy", planned.plan.strategy},
+                                   {"machine", machine.rates.origin}};
+    json.update(prediction_json(taken_of(all).prediction));
+    json["efficiency"] = efficiency_of(all, taken_of(all));
+    json["notes"] = planned.plan.notes;
+    json["alternatives"] = nlohmann::ordered_json::array();
+    for (const PlanCandidate* one : ranked(all)) {
+        nlohmann::ordered_json entry = {
+            {"plan", name_of(one->request)}, {"ranks", one->ranks()}, {"chosen", one->taken()}};
+        entry["why_not"] = one->taken() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(one->why_not);
+        entry.update(prediction_json(one->prediction));
+        entry["efficiency"] = efficiency_of(all, *one);
+        json["alternatives"].push_back(std::move(entry));
+    }
+    return json.dump(2) + "\n";
+}
+
 }  // namespace
 
 int plan_command(const std::vector<std::string>& arguments) {
@@ -50,9 +110,12 @@ int plan_command(const std::vector<std::string>& arguments) {
         return 0;
     }
     const PlanOptions options = parse_plan_options(arguments);
+    if (options.json && !options.dump.empty()) throw UsageError("--json and --dump exclude each other");
     print_messages(unknown_variables());
     const KernelRegistry registry(standard_kernels());
-    const PlannedJob planned = plan_job(options.job, options.overrides, registry, options.ranks);
+    const PlanningMachine planning(options.cluster, !options.no_history);
+    const Machine machine = planning.with(options.ranks);
+    const PlannedJob planned = plan_job(options.job, options.overrides, registry, planning, options.ranks);
     print_messages(planned.graph.warnings);
     const Graph& graph = planned.graph;
     const Plan& plan = planned.plan;
@@ -62,8 +125,14 @@ int plan_command(const std::vector<std::string>& arguments) {
     } else if (options.dump == "program") {
         for (int rank = 0; rank < options.ranks; ++rank) text += program_text(graph, plan, Rank(rank));
     } else {
-        text = print_plan(graph, plan);
-        if (options.dump.empty()) text += memory_text(graph, plan);
+        if (!options.json) text = print_plan(graph, plan);
+        if (options.dump.empty()) {
+            const std::vector<PlanCandidate> all = weigh_plans(planned.whole, plan_request(planned.job.plan),
+                                                               prediction_for(planned.job, machine, planning),
+                                                               planning.memory_limit_of(planned.job, options.ranks));
+            text += options.json ? candidates_json(planned, all, machine)
+                                 : memory_text(graph, plan) + candidates_text(all, machine);
+        }
     }
     std::fputs(text.c_str(), stdout);
     return 0;

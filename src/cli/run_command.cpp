@@ -13,9 +13,11 @@
 #include "cli/gpu_choice.hpp"
 #include "cli/history_file.hpp"
 #include "cli/job_loading.hpp"
+#include "cli/launch.hpp"
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
 #include "cli/print_options.hpp"
+#include "cli/rates_file.hpp"
 #include "cli/stages.hpp"
 #include "graph/twins.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
@@ -27,6 +29,8 @@
 #include "lanes/net/watch.hpp"
 #include "lanes/vulkan/cache_file.hpp"
 #include "lanes/vulkan/gpu_lane.hpp"
+#include "program/choose_plan.hpp"
+#include "program/predict.hpp"
 #include "report/progress.hpp"
 #include "report/summary.hpp"
 #include "run/executor.hpp"
@@ -117,18 +121,36 @@ private:
                               gpus_.facts()};
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
-        PlannedGraph planned = plan_graph(std::move(graph_), machine_, plan_request(job_.plan));
+        if (!options_.no_history) history_ = read_history(world_, cache_folder());
+        const PlanRequest request = chosen_request();
+        PlannedGraph planned = plan_graph(std::move(graph_), machine_, request);
         graph_ = std::move(planned.graph);
         plan_ = std::move(planned.plan);
         plan_text_ = print_plan(graph_, plan_);
         world_.require_equal(plan_text_, "the plan");
-        if (!options_.no_history) history_ = read_history(world_, cache_folder());
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] {
             make_layout(facts);
             require_memory(layout_,
                            memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank())));
         });
+    }
+
+    /// What the job asks for; instead of `auto`, what rank 0 finds best.
+    PlanRequest chosen_request() {
+        const PlanRequest asked = plan_request(job_.plan);
+        if (asked.strategy != "auto" || world_.size() == 1) return asked;
+        std::string chosen;
+        together(world_, [&] {
+            if (!world_.is_root()) return;
+            machine_.rates = read_rates(cache_folder()).value_or(Rates{});
+            const MemoryLimit limit =
+                memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank()));
+            chosen = name_of(choose_plan(graph_, asked, {machine_, history_.history, lane_use_}, limit));
+        });
+        chosen = world_.broadcast(chosen);
+        const std::vector<PlanRequest> all = plan_candidates(asked, world_.size());
+        return *std::find_if(all.begin(), all.end(), [&](const PlanRequest& one) { return name_of(one) == chosen; });
     }
 
     /// The devices that this rank's gpu lanes will be on.
@@ -228,22 +250,22 @@ private:
         watch_.observe({[&] { return executor.progress(); }, [&] { return file.is_busy(); },
                         [&] { return executor.in_flight_text(); }});
         std::exception_ptr error;
+        const std::int64_t steps_begin_ns = now_ns();
         try {
             totals_ = executor.run([&](std::int64_t done) { progress.update(done); });
         } catch (...) { error = std::current_exception(); }
+        steps_seconds_ = static_cast<double>(now_ns() - steps_begin_ns) / 1e9;
         watch_.observe({});
         agree_or_end(error);
         summarise(cpu, net, file, inputs);
-        if (!options_.no_history) keep_history(cpu);
+        if (!options_.no_history) measure_lanes(cpu);
     }
 
-    void keep_history(const CpuLane& cpu) {
-        ThroughputHistory measured;
+    void measure_lanes(const CpuLane& cpu) {
         std::vector<WorkTimes> gpus;
         for (const auto& lane : gpu_lanes_) gpus.push_back(lane->work_times());
         const RankFacts& facts = machine_.ranks[world_.rank().index()];
-        add_measured(graph_, plan_, world_.rank(), facts, cpu.work_times(), gpus, measured);
-        add_to_history(world_, cache_folder(), measured);
+        add_measured(graph_, plan_, world_.rank(), facts, cpu.work_times(), gpus, measured_);
     }
 
     /// What is not as the user may expect, one line each.
@@ -326,6 +348,7 @@ private:
         outputs_->finish(rows);
         summary_.written_bytes = outputs_->bytes_written();
         summary_.wall_seconds = static_cast<double>(now_ns() - begin_ns_) / 1e9;
+        if (!options_.no_history) keep_history();
         Summary summary;
         summary.job = job_.name;
         summary.version = version_number();
@@ -338,6 +361,8 @@ private:
             if (std::find(names.begin(), names.end(), output.to.path) == names.end()) names.push_back(output.to.path);
         }
         if (!world_.is_root()) return;
+        summary.predicted_seconds = predicted_seconds();
+        summary.previous_wall_seconds = read_previous_wall_seconds(summary, report_folder(options_, job_));
         if (!options_.quiet) std::fputs(summary_table(summary).c_str(), stderr);
         if (options_.no_report) return;
         const std::string folder = report_folder(options_, job_);
@@ -348,6 +373,29 @@ private:
             // The results are complete: their run has not failed.
             print_messages({{{}, error.what(), {}, {}, true}});
         }
+    }
+
+    /// What a run takes beside its blocks of steps: reading the job, making and closing files.
+    ThroughputKey overhead_key() const { return {"a run beside its steps", fmt::format("x{}", world_.size()), 0}; }
+
+    void keep_history() {
+        measured_.add(overhead_key(), std::max(0.0, summary_.wall_seconds - steps_seconds_) * 1e9);
+        add_to_history(world_, cache_folder(), measured_);
+    }
+
+    /// From what was known before the run; nothing where finding it out would take long.
+    std::optional<double> predicted_seconds() const {
+        constexpr std::size_t most_operations = 20'000;
+        if (graph_.operations.size() * static_cast<std::size_t>(world_.size()) > most_operations) return std::nullopt;
+        Machine machine = machine_;
+        machine.rates = read_rates(cache_folder()).value_or(Rates{});
+        const double overhead_ns = history_.history.median(overhead_key()).value_or(5e7);
+        const PredictionRequest request{machine, history_.history, lane_use_};
+        if (!graph_.until.valid()) return predict(graph_, plan_, request).seconds + overhead_ns / 1e9;
+        // How soon the loop would end was not to be known: it is predicted for the steps that there were.
+        Graph performed = graph_;
+        performed.steps = std::max<std::int64_t>(1, totals_.steps);
+        return predict(performed, plan_, request).seconds + overhead_ns / 1e9;
     }
 
     const World& world_;
@@ -374,25 +422,14 @@ private:
     std::unique_ptr<Arena> arena_;
     std::unique_ptr<OutputFiles> outputs_;
     RunTotals totals_;
+    double steps_seconds_ = 0;    ///< that the executor took
+    ThroughputHistory measured_;  ///< in this run
     RankSummary summary_;
 };
 
 }  // namespace
 
 namespace {
-
-/// What the launcher tells each process before MPI does; nothing where there is none.
-std::optional<int> launched(std::initializer_list<const char*> variables) {
-    for (const char* variable : variables) {
-        const char* text = std::getenv(variable);
-        const std::optional<std::int64_t> value = text == nullptr ? std::nullopt : parse_count(text);
-        if (value) return static_cast<int>(*value);
-    }
-    return std::nullopt;
-}
-
-int launched_ranks() { return launched({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}).value_or(1); }
-int launched_rank() { return launched({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}).value_or(0); }
 
 /// Checks everything as one of the ranks of `world`; null: as the only one. What it has to say, for rank 0.
 std::string check_without_running(const RunOptions& options, const World* world) {

@@ -1,8 +1,8 @@
 #include "cli/stages.hpp"
 
 #include "cli/job_loading.hpp"
-#include "lanes/cpu/topology.hpp"
 #include "lanes/file/output_datasets.hpp"
+#include "program/choose_plan.hpp"
 
 namespace maniple {
 
@@ -17,20 +17,27 @@ void refuse_job(JobReading reading, const KernelRegistry& registry) {
     throw JobError(by_place(std::move(reading.errors)));
 }
 
-PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, const KernelRegistry& registry, int ranks) {
+PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, const KernelRegistry& registry,
+                    const PlanningMachine& planning, int ranks) {
     PlannedJob planned;
     JobReading reading = read_job(read_job_text(path), path, overrides);
     if (!reading.errors.empty()) refuse_job(std::move(reading), registry);
     planned.job = std::move(reading.job);
     planned.catalogue = read_catalogue(planned.job);
     planned.graph = build_graph(planned.job, planned.catalogue, registry);
-    RankFacts facts;
-    facts.memory_bytes = Topology().memory_bytes();
-    PlannedGraph made =
-        plan_graph(std::move(planned.graph), Machine::uniform(ranks, facts), plan_request(planned.job.plan));
+    const Machine machine = planning.with(ranks);
+    const PlanRequest request =
+        choose_plan(planned.graph, plan_request(planned.job.plan), prediction_for(planned.job, machine, planning),
+                    planning.memory_limit_of(planned.job, ranks));
+    PlannedGraph made = plan_graph(planned.graph, machine, request);
+    planned.whole = std::move(planned.graph);
     planned.graph = std::move(made.graph);
     planned.plan = std::move(made.plan);
     return planned;
+}
+
+PredictionRequest prediction_for(const Job& job, const Machine& machine, const PlanningMachine& planning) {
+    return {machine, planning.history(), parse_lane_use(job.plan.lanes.empty() ? "auto" : job.plan.lanes)};
 }
 
 Proof check_planned(const PlannedJob& planned, bool overwrite, const MemoryLimit& limit) {

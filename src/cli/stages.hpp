@@ -4,10 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "cli/planning_machine.hpp"
 #include "graph/graph.hpp"
 #include "job/job.hpp"
 #include "lanes/file/files.hpp"
 #include "plan/plan.hpp"
+#include "program/predict.hpp"
 #include "program/proof.hpp"
 
 namespace maniple {
@@ -16,7 +18,8 @@ namespace maniple {
 struct PlannedJob {
     Job job;
     Catalogue catalogue;
-    Graph graph;
+    Graph whole;  ///< as the job says it
+    Graph graph;  ///< as it is run: where the plan is a pipeline, in microbatches
     Plan plan;
 };
 
@@ -24,8 +27,12 @@ struct PlannedJob {
 /// can be told beside it.
 [[noreturn]] void refuse_job(JobReading reading, const KernelRegistry& registry);
 
-/// Parses, reads the shapes of the inputs, builds the graph and the plan. Borrows `registry`.
-PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, const KernelRegistry& registry, int ranks);
+/// Parses, reads the shapes of the inputs, builds the graph and the plan for so many ranks. Borrows `registry`.
+PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, const KernelRegistry& registry,
+                    const PlanningMachine& machine, int ranks);
+
+/// What a plan is predicted for, with the lanes that the job asks for. Borrows both.
+PredictionRequest prediction_for(const Job& job, const Machine& machine, const PlanningMachine& planning);
 
 /// Holds the outputs and the programs of all ranks to what a run would refuse. Creates nothing.
 /// Errors: CreateError, JobError, UnavailableError.

@@ -18,7 +18,9 @@ bool share_a_core(const RankFacts& a, const RankFacts& b) {
 }  // namespace
 
 Machine Machine::uniform(int count, const RankFacts& facts) {
-    return {std::vector<RankFacts>(static_cast<std::size_t>(count), facts)};
+    Machine machine;
+    machine.ranks.assign(static_cast<std::size_t>(count), facts);
+    return machine;
 }
 
 int Machine::ranks_on_node_of(Rank rank) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "cluster/rates.hpp"
 
 namespace maniple {
 
@@ -32,6 +33,7 @@ struct RankFacts {
 /// The machine that a plan is made for: one entry for each rank.
 struct Machine {
     std::vector<RankFacts> ranks;
+    Rates rates;
 
     int size() const { return static_cast<int>(ranks.size()); }
     int ranks_on_node_of(Rank rank) const;

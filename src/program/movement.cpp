@@ -274,8 +274,9 @@ void Movement::gather_copy(const CarryCopy& copy) {
 
 void Movement::gather_everywhere(TensorId tensor) {
     const std::vector<Box> whole = {Box::whole(graph_[tensor].shape)};
-    std::vector<Rank> all;
-    for (int rank = 0; rank < plan_.ranks; ++rank) all.emplace_back(rank);
+    std::vector<Rank> all;  // nobody asks a rank that has nothing
+    const bool owns = !owned_box(graph_, plan_, tensor, me_).empty();
+    for (int rank = 0; owns && rank < plan_.ranks; ++rank) all.emplace_back(rank);
     gather(tensor, {}, {[&](Rank) { return whole; }, all}, {{LaneChoice::cpu_lane, whole}});
 }
 

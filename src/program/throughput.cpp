@@ -16,18 +16,12 @@ namespace {
 
 constexpr std::string_view first_line = "maniple throughput 1";
 
-/// What a lane can do in a nanosecond.
-struct Rates {
-    double bytes = 0;
-    double flops = 0;
-};
-
-/// A core of an ordinary node; a device of this decade; and one that a processor imitates, which is slower than it.
-Rates rates_of(const RankFacts& facts, int lane) {
+/// Of a whole lane of a rank.
+LaneRates rates_of(const Rates& rates, const RankFacts& facts, int lane) {
     const auto threads = static_cast<double>(std::max(1, facts.threads));
-    if (lane == LaneChoice::cpu_lane) return {std::min(10 * threads, 100.0), 4 * threads};
-    if (facts.gpus[static_cast<std::size_t>(lane)].software) return {2, 1};
-    return {400, 4000};
+    if (lane == LaneChoice::cpu_lane)
+        return {rates.core.flops * threads, std::min(rates.core.bytes * threads, rates.node_bytes)};
+    return facts.gpus[static_cast<std::size_t>(lane)].software ? rates.software_gpu : rates.gpu;
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -88,6 +82,17 @@ std::optional<double> ThroughputHistory::median(const ThroughputKey& key) const 
     return median_of(*nearest);
 }
 
+std::vector<ThroughputHistory::Entry> ThroughputHistory::of_kernel(const std::string& kernel) const {
+    std::vector<Entry> entries;
+    for (auto at = samples_.lower_bound({kernel, "", 0}); at != samples_.end(); ++at) {
+        const std::string& name = at->first.kernel;
+        if (!name.starts_with(kernel)) break;
+        if (name.size() == kernel.size() || name[kernel.size()] == ' ')
+            entries.push_back({at->first, median_of(at->second), at->second.size()});
+    }
+    return entries;
+}
+
 std::string ThroughputHistory::text() const {
     std::string text = std::string(first_line) + "\n";
     for (const auto& [key, samples] : samples_)
@@ -131,12 +136,13 @@ ThroughputKey throughput_key(const Graph& graph, OperationId id, const RankFacts
     return key;
 }
 
-double guessed_ns_per_point(const Graph& graph, OperationId id, const RankFacts& facts, int lane) {
+double guessed_ns_per_point(const Graph& graph, OperationId id, const RankFacts& facts, int lane,
+                            const Rates& machine_rates) {
     const Operation& operation = graph[id];
     double bytes = 0;
     for (const TensorId input : operation.inputs) bytes += static_cast<double>(size_of(graph[input].dtype));
     for (const TensorId output : operation.outputs) bytes += static_cast<double>(size_of(graph[output].dtype));
-    const Rates rates = rates_of(facts, lane);
+    const LaneRates rates = rates_of(machine_rates, facts, lane);
     return std::max({bytes / rates.bytes, operation.kernel->flops_per_point / rates.flops, 1e-3});
 }
 
@@ -198,9 +204,7 @@ std::vector<ChunkWork> work_of(const Graph& graph, const Program& program, const
 void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns, WorkTimes& times) {
     for (const ChunkWork& part : work) {
         if (part.operation.index() >= times.size()) times.resize(part.operation.index() + 1);
-        WorkTime& time = times[part.operation.index()];
-        time.points += part.points;
-        time.ns += part.share * static_cast<double>(duration_ns);
+        times[part.operation.index()].add(part.points, part.share * static_cast<double>(duration_ns));
     }
 }
 
@@ -211,8 +215,7 @@ void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFac
         for (std::size_t i = 0; i < times.size(); ++i) {
             if (times[i].points == 0 || times[i].ns < least_ns || graph.operations[i].twin_of.valid()) continue;
             const std::int64_t points = points_of(graph, plan, OperationId(i), rank).volume();
-            history.add(throughput_key(graph, OperationId(i), facts, lane, points),
-                        times[i].ns / static_cast<double>(times[i].points) / threads);
+            history.add(throughput_key(graph, OperationId(i), facts, lane, points), times[i].ns_per_point() / threads);
         }
     };
     add(cpu, LaneChoice::cpu_lane, std::max(1, facts.threads));

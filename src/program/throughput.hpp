@@ -43,6 +43,14 @@ public:
     void add_run(const ThroughputHistory& run);
     bool empty() const { return samples_.empty(); }
 
+    struct Entry {
+        ThroughputKey key;
+        double ns_per_point = 0;  ///< the median
+        std::size_t runs = 0;
+    };
+    /// What is known of a kernel, for whatever types, lanes and sizes, in their order.
+    std::vector<Entry> of_kernel(const std::string& kernel) const;
+
     /// A line for each key: text, so that a person can read it.
     std::string text() const;
     /// Nothing where `text` is not what text() makes.
@@ -57,7 +65,8 @@ ThroughputKey throughput_key(const Graph& graph, OperationId operation, const Ra
                              std::int64_t points);
 
 /// From the signature: bytes and floating-point operations against rates of ordinary cores and devices.
-double guessed_ns_per_point(const Graph& graph, OperationId operation, const RankFacts& facts, int lane);
+double guessed_ns_per_point(const Graph& graph, OperationId operation, const RankFacts& facts, int lane,
+                            const Rates& rates = {});
 
 /// By OperationId, for each of its lanes in `choice` how much of the work it should get, relative to the others. Where
 /// one of an operation's lanes has not been measured, guesses are compared with guesses only. Pure.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -118,6 +119,8 @@ std::string summary_json(const Summary& summary) {
         {"ranks", summary.ranks.size()},
         {"strategy", summary.strategy},
         {"wall_seconds", wall},
+        {"predicted_seconds", summary.predicted_seconds ? Json(*summary.predicted_seconds) : Json(nullptr)},
+        {"previous_wall_seconds", summary.previous_wall_seconds ? Json(*summary.previous_wall_seconds) : Json(nullptr)},
         {"steps", summary.steps},
         {"chunks", sum_of(summary, &RankSummary::chunks)},
         {"flops", summary.flops()},
@@ -140,6 +143,30 @@ std::string summary_json(const Summary& summary) {
     return json.dump(2) + "\n";
 }
 
+namespace {
+
+/// "12 % more than", "as much as".
+std::string compared(double now, double then) {
+    const double percent = 100 * (now / then - 1);
+    if (std::abs(percent) < 0.5) return "as long as";
+    return fmt::format("{:.0f} % {} than", std::abs(percent), percent > 0 ? "longer" : "shorter");
+}
+
+/// The wall time beside the predicted one and that of the run before.
+std::string comparison_text(const Summary& summary) {
+    const double wall = summary.wall_seconds();
+    std::string text;
+    if (summary.predicted_seconds && *summary.predicted_seconds > 0)
+        text += fmt::format("  {} predicted ({:.3f} s)\n", compared(wall, *summary.predicted_seconds),
+                            *summary.predicted_seconds);
+    if (summary.previous_wall_seconds && *summary.previous_wall_seconds > 0)
+        text += fmt::format("  {} the run before ({:.3f} s)\n", compared(wall, *summary.previous_wall_seconds),
+                            *summary.previous_wall_seconds);
+    return text;
+}
+
+}  // namespace
+
 std::string summary_table(const Summary& summary) {
     std::string text = fmt::format("{}: {} {} on {} {} ({}) in {:.3f} s, {:.2f} GFLOP/s\n", summary.job, summary.steps,
                                    summary.steps == 1 ? "step" : "steps", summary.ranks.size(),
@@ -160,8 +187,20 @@ std::string summary_table(const Summary& summary) {
                     sum_of(summary, &RankSummary::messages), format_bytes(sum_of(summary, &RankSummary::message_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::read_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)));
+    text += comparison_text(summary);
     for (const std::string& output : summary.outputs) text += "  wrote " + output + "\n";
     return text;
+}
+
+std::optional<double> read_previous_wall_seconds(const Summary& summary, const std::string& folder) {
+    std::ifstream file(folder + "/summary.json");
+    const Json json = Json::parse(file, nullptr, false);
+    const auto is = [&](const char* key, const Json& value) { return json.contains(key) && json[key] == value; };
+    const bool same = json.is_object() && is("job", summary.job) && is("version", summary.version) &&
+                      is("ranks", summary.ranks.size()) && is("strategy", summary.strategy) &&
+                      is("steps", summary.steps);
+    if (!same || !json.contains("wall_seconds") || !json["wall_seconds"].is_number()) return std::nullopt;
+    return json["wall_seconds"].get<double>();
 }
 
 void require_report_folder(const std::string& folder) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,9 @@ struct Summary {
     std::string strategy;
     std::int64_t steps = 0;
     std::vector<RankSummary> ranks;
-    std::vector<std::string> outputs;  ///< files written
+    std::vector<std::string> outputs;             ///< files written
+    std::optional<double> predicted_seconds;      ///< of wall time, from what was known before the run
+    std::optional<double> previous_wall_seconds;  ///< of the run before, if that was the same on as many ranks
 
     double wall_seconds() const;  ///< of the slowest rank
     double flops() const;
@@ -55,6 +58,10 @@ std::string summary_json(const Summary& summary);
 
 /// A few lines for the end of a run.
 std::string summary_table(const Summary& summary);
+
+/// The wall time of the run whose summary.json lies in `folder`, if it did the same as `summary`: its job, version, ranks,
+/// strategy and steps are. Never fails.
+std::optional<double> read_previous_wall_seconds(const Summary& summary, const std::string& folder);
 
 /// Looks whether write_report() could make `folder`; makes nothing. Errors: CreateError.
 void require_report_folder(const std::string& folder);

@@ -463,10 +463,7 @@ Activity CpuLane::activity() const { return total(activity_); }
 WorkTimes CpuLane::work_times() const {
     WorkTimes sum(graph_.operations.size());
     for (const WorkTimes& times : times_) {
-        for (std::size_t i = 0; i < sum.size(); ++i) {
-            sum[i].points += times[i].points;
-            sum[i].ns += times[i].ns;
-        }
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i].add(times[i]);
     }
     return sum;
 }

@@ -1,0 +1,35 @@
+// cli/planning_machine.hpp: the machine that `check`, `plan` and `simulate` look at: a cluster file's, or this one.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "program/cluster_file.hpp"
+#include "program/proof.hpp"
+#include "program/throughput.hpp"
+
+namespace maniple {
+
+/// What plans are made for without MPI.
+class PlanningMachine {
+public:
+    /// With a `cluster_file` the machine in it; if that is empty this one, whose ranks share its cores, with the rates that
+    /// `maniple devices --measure` has kept and, with `use_history`, what
+    /// earlier runs measured. Errors: DataError, JobError.
+    PlanningMachine(const std::string& cluster_file, bool use_history);
+
+    /// Errors: UnavailableError where there are not so many.
+    Machine with(int ranks) const;
+    /// What each of so many ranks may need: as the job says, else its part of a node.
+    MemoryLimit memory_limit_of(const Job& job, int ranks) const;
+    /// Empty for a cluster: what this machine measured says nothing of it.
+    const ThroughputHistory& history() const { return history_; }
+
+private:
+    std::optional<Cluster> cluster_;
+    RankFacts facts_;  ///< of this machine, its threads all cores
+    Rates rates_;
+    ThroughputHistory history_;
+};
+
+}  // namespace maniple

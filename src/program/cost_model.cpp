@@ -1,0 +1,70 @@
+#include "program/cost_model.hpp"
+
+#include <algorithm>
+
+namespace maniple {
+
+namespace {
+
+/// Random numbers of a generated input, a nanosecond each or so.
+constexpr double filled_bytes = 1;
+
+bool runs_kernel(InstructionKind kind) {
+    return kind == InstructionKind::compute || kind == InstructionKind::accumulate;
+}
+
+}  // namespace
+
+CostModel::CostModel(const Graph& graph, const Rates& rates, const ThroughputHistory& history, const RankFacts& facts,
+                     int ranks_on_node, int ranks)
+    : graph_(graph), rates_(rates), history_(history), facts_(facts), core_(rates.core),
+      file_bytes_(rates.files.bytes / std::max(1, ranks)) {
+    const int busy = std::max(1, facts.threads) * std::max(1, ranks_on_node);
+    core_.bytes = std::min(core_.bytes, rates.node_bytes / busy);
+}
+
+double CostModel::roofline_ns(const Instruction& instruction, const LaneRates& rates) const {
+    double flops = 0;
+    if (instruction.operation.valid())
+        flops = graph_[instruction.operation].kernel->flops_per_point * static_cast<double>(instruction.box.volume());
+    return std::max(static_cast<double>(instruction.bytes) / rates.bytes, flops / rates.flops);
+}
+
+double CostModel::cpu_ns(const Instruction& instruction, std::int64_t points) const {
+    if (instruction.kind == InstructionKind::fill) return static_cast<double>(instruction.bytes) / filled_bytes;
+    if (!runs_kernel(instruction.kind)) return static_cast<double>(instruction.bytes) / core_.bytes;
+    const auto measured =
+        history_.median(throughput_key(graph_, instruction.operation, facts_, LaneChoice::cpu_lane, points));
+    if (!measured) return roofline_ns(instruction, core_);
+    // A lane's figure is that of all its threads together.
+    return *measured * std::max(1, facts_.threads) * static_cast<double>(instruction.box.volume());
+}
+
+double CostModel::gpu_ns(const Instruction& instruction, std::int64_t points) const {
+    const bool moves = instruction.kind == InstructionKind::upload || instruction.kind == InstructionKind::download;
+    if (moves) return static_cast<double>(instruction.bytes) / 2 / rates_.gpu_copy_bytes;
+    const bool software = facts_.gpus[static_cast<std::size_t>(instruction.gpu)].software;
+    if (runs_kernel(instruction.kind)) {
+        const auto measured =
+            history_.median(throughput_key(graph_, instruction.operation, facts_, instruction.gpu, points));
+        if (measured) return *measured * static_cast<double>(instruction.box.volume());
+    }
+    return roofline_ns(instruction, software ? rates_.software_gpu : rates_.gpu);
+}
+
+double CostModel::instruction_ns(const Instruction& instruction, std::int64_t points) const {
+    switch (instruction.lane) {
+        case LaneKind::cpu: return cpu_ns(instruction, points);
+        case LaneKind::gpu: return gpu_ns(instruction, points);
+        case LaneKind::file: return rates_.files.latency_ns + static_cast<double>(instruction.bytes) / file_bytes_;
+        case LaneKind::net: break;
+    }
+    return 0;
+}
+
+double CostModel::chunk_ns(LaneKind lane) const {
+    if (lane == LaneKind::gpu) return rates_.gpu_chunk_ns;
+    return lane == LaneKind::cpu ? rates_.chunk_ns : 0;
+}
+
+}  // namespace maniple

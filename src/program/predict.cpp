@@ -1,0 +1,142 @@
+#include "program/predict.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "program/blocks.hpp"
+
+namespace maniple {
+
+namespace {
+
+/// A run of more blocks is taken to go on as it began.
+constexpr std::int64_t most_blocks = 100'000;
+
+struct CountedBlock {
+    BlockShape shape;
+    double count = 0;
+};
+
+void add_block(std::vector<CountedBlock>& blocks, const BlockShape& shape) {
+    const auto known =
+        std::find_if(blocks.begin(), blocks.end(), [&](const CountedBlock& block) { return block.shape == shape; });
+    if (known == blocks.end()) {
+        blocks.push_back({shape, 1});
+    } else {
+        known->count += 1;
+    }
+}
+
+/// The blocks of a run whose `until` does not end it, each different one with how often it comes.
+std::vector<CountedBlock> blocks_of(const Graph& graph, const Versions& versions) {
+    std::vector<CountedBlock> blocks;
+    std::int64_t step = 0;
+    std::int64_t number = 0;
+    for (; number < most_blocks && step < graph.steps; ++number) {
+        const StepBlock block = block_at(graph, versions, step);
+        add_block(blocks, block.shape);
+        step = block.end();
+    }
+    if (step < graph.steps) {
+        for (CountedBlock& block : blocks) {
+            if (!block.shape.loads) block.count *= static_cast<double>(graph.steps) / static_cast<double>(step);
+        }
+        add_block(blocks, block_at(graph, versions, std::max<std::int64_t>(step, graph.steps - 1)).shape);
+    }
+    if (graph.until.valid()) add_block(blocks, closing_block(graph, versions, graph.steps, false).shape);
+    return blocks;
+}
+
+class Predictor {
+public:
+    Predictor(const Graph& graph, const Plan& plan, const PredictionRequest& request)
+        : graph_(graph), plan_(plan), request_(request) {
+        std::map<std::string, int> nodes;
+        machine_.rates = request.machine.rates;
+        for (const RankFacts& facts : request.machine.ranks) {
+            machine_.threads.push_back(std::max(1, facts.threads));
+            const int next = static_cast<int>(nodes.size());
+            machine_.node.push_back(nodes.emplace(facts.host, next).first->second);
+            ranks_on_.resize(nodes.size(), 0);
+            ++ranks_on_[static_cast<std::size_t>(machine_.node.back())];
+            machine_.gpus = std::max(machine_.gpus, static_cast<int>(facts.gpus.size()));
+        }
+    }
+
+    Prediction find() {
+        lay_out();
+        for (const CountedBlock& block : blocks_of(graph_, layouts_.front().versions)) add(block);
+        double servers = 0;
+        for (const RankFacts& facts : request_.machine.ranks) servers += std::max(1, facts.threads);
+        const double gpus = computing_gpus();
+        const double busy = gpus > 0 ? gpu_busy_seconds_ / gpus : prediction_.cpu_busy_seconds / servers;
+        if (prediction_.seconds > 0) prediction_.idle_share = std::max(0.0, 1 - busy / prediction_.seconds);
+        return prediction_;
+    }
+
+private:
+    const RankFacts& facts_of(std::size_t rank) const { return request_.machine.ranks[rank]; }
+
+    void lay_out() {
+        for (std::size_t rank = 0; rank < static_cast<std::size_t>(plan_.ranks); ++rank) {
+            LaneChoice lanes = choose_lanes(graph_, facts_of(rank), request_.lanes);
+            if (!lanes.lanes.empty())
+                lanes.weights = lane_weights(graph_, plan_, Rank(rank), facts_of(rank), lanes, request_.history);
+            layouts_.push_back(build_layout(graph_, plan_, Rank(rank), lanes));
+            const std::int64_t bytes = layouts_.back().host_bytes();
+            if (prediction_.fullest.valid() && bytes <= prediction_.peak_bytes) continue;
+            prediction_.fullest = Rank(rank);
+            prediction_.peak_bytes = bytes;
+        }
+    }
+
+    void add(const CountedBlock& block) {
+        std::vector<SimulatedProgram> programs;
+        programs.reserve(layouts_.size());
+        for (std::size_t rank = 0; rank < layouts_.size(); ++rank) {
+            const CostModel costs(graph_, machine_.rates, request_.history, facts_of(rank),
+                                  ranks_on_[static_cast<std::size_t>(machine_.node[rank])], plan_.ranks);
+            std::vector<std::int64_t> points;
+            for (std::size_t i = 0; i < graph_.operations.size(); ++i)
+                points.push_back(points_of(graph_, plan_, OperationId(i), Rank(rank)).volume());
+            programs.push_back(simulated(build_program(graph_, plan_, layouts_[rank], block.shape), costs, points));
+        }
+        const BlockTimes times = simulate_block(programs, machine_);
+        prediction_.seconds += block.count * times.ns / 1e9;
+        for (const double ns : times.cpu_busy_ns) prediction_.cpu_busy_seconds += block.count * ns / 1e9;
+        for (const double ns : times.gpu_busy_ns) gpu_busy_seconds_ += block.count * ns / 1e9;
+        prediction_.messages += static_cast<std::int64_t>(block.count * static_cast<double>(times.messages));
+        prediction_.message_bytes += static_cast<std::int64_t>(block.count * static_cast<double>(times.message_bytes));
+        prediction_.way.compute += block.count * times.way.compute / 1e9;
+        prediction_.way.moves += block.count * times.way.moves / 1e9;
+        prediction_.way.messages += block.count * times.way.messages / 1e9;
+        prediction_.way.files += block.count * times.way.files / 1e9;
+    }
+
+    /// Gpu lanes that compute anything, if the gpus do most of the work.
+    double computing_gpus() const {
+        double gpus = 0;
+        for (const Layout& layout : layouts_) {
+            const bool used = !layout.lanes.lanes.empty();
+            gpus += used ? static_cast<double>(layout.lanes.gpus.size()) : 0;
+        }
+        return gpu_busy_seconds_ > prediction_.cpu_busy_seconds ? gpus : 0;
+    }
+
+    const Graph& graph_;
+    const Plan& plan_;
+    const PredictionRequest& request_;
+    SimulatedMachine machine_;
+    std::vector<int> ranks_on_;  ///< by node
+    std::vector<Layout> layouts_;
+    Prediction prediction_;
+    double gpu_busy_seconds_ = 0;
+};
+
+}  // namespace
+
+Prediction predict(const Graph& graph, const Plan& plan, const PredictionRequest& request) {
+    return Predictor(graph, plan, request).find();
+}
+
+}  // namespace maniple

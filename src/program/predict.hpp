@@ -1,0 +1,36 @@
+// program/predict.hpp: how long a plan takes on a machine, what it sends and needs, found by simulating its programs.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "program/lane_choice.hpp"
+#include "program/simulate.hpp"
+
+namespace maniple {
+
+/// What a plan is predicted for. Borrows the history.
+struct PredictionRequest {
+    const Machine& machine;  ///< with its rates
+    const ThroughputHistory& history;
+    LaneUse lanes = LaneUse::automatic;
+};
+
+/// Of a whole run; where `until` may end it before, of all its steps.
+struct Prediction {
+    double seconds = 0;
+    double cpu_busy_seconds = 0;  ///< of all threads of all ranks
+    double idle_share = 0;        ///< of the lanes that compute: the part of the time in which they do not
+    std::int64_t messages = 0;
+    std::int64_t message_bytes = 0;
+    std::int64_t peak_bytes = 0;  ///< of the host's buffers, on the fullest rank
+    Rank fullest;
+    CriticalWay way;  ///< of all blocks together
+};
+
+/// Simulates each different block of steps once, from a common beginning of all ranks, and adds them up as often as they
+/// come: what one block's stragglers hide in the next is not counted. Pure; costs the programs of all ranks.
+/// Errors: UnavailableError where `lanes` ask for a gpu that a rank does not have.
+Prediction predict(const Graph& graph, const Plan& plan, const PredictionRequest& request);
+
+}  // namespace maniple

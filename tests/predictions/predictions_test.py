@@ -1,0 +1,167 @@
+"""Predictions as users see them: maniple simulate, plan --json, devices --measure, and the end of a run."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+maniple, mpiexec, source = sys.argv[1:4]
+folder = tempfile.mkdtemp(prefix="maniple-predictions-")
+environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                   MANIPLE_CACHE_DIR=os.path.join(folder, "cache"))
+failures = []
+checks = 0
+
+
+def expect(condition, what):
+    global checks
+    checks += 1
+    if not condition:
+        print("BAD   " + what, flush=True)
+        failures.append(what)
+
+
+def run(*words, ranks=0):
+    command = [maniple, *words]
+    if ranks:
+        command = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "100", "-n", str(ranks), *command]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
+
+
+def file(name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w") as out:
+        out.write(text)
+    return path
+
+
+def heat(n, steps, name="heat"):
+    return file(name + ".yaml", """maniple: 1
+name: %s
+inputs: {u: {shape: [%d, %d], fill: "uniform(seed=1)"}}
+graph: {v: "heat_step(u, alpha=0.2)"}
+loop: {steps: %d, carry: {u: v}}
+outputs: {v: %s.h5:/v}
+""" % (name, n, n, steps, name))
+
+
+def cluster(**changes):
+    keys = dict(nodes="64", cores="16", memory="64 GiB", links="{between: {alpha_us: 2, beta_gb_per_s: 10}}",
+                files="{alpha_us: 100, beta_gb_per_s: 50}")
+    keys.update(changes)
+    return file("cluster.yaml", "cluster: 1\nname: test\n" + "".join("%s: %s\n" % item for item in keys.items() if item[1]))
+
+
+def simulated(job, ranks, cluster_file, *options):
+    result = run("simulate", job, "--ranks", ranks, "--cluster", cluster_file, "--json", *options)
+    expect(result.returncode == 0, "simulate ends with 0: " + result.stderr)
+    return json.loads(result.stdout)
+
+
+def rows_scale_with_the_work():
+    large = simulated(heat(8192, 100), "1,4,16", cluster())["rows"]
+    expect([row["ranks"] for row in large] == [1, 4, 16], "a row for each number of ranks")
+    expect(large[0]["efficiency"] == 1 and large[0]["messages"]["count"] == 0, "one rank is its own measure")
+    expect(large[2]["predicted_seconds"] < large[0]["predicted_seconds"] / 8, "a large grid scales")
+    expect(large[2]["memory_per_rank_bytes"] < large[0]["memory_per_rank_bytes"] / 10, "so does its memory")
+    small = simulated(heat(32, 100), "1,16", cluster())
+    expect(small["rows"][1]["efficiency"] < 0.2, "a small one does not: %g" % small["rows"][1]["efficiency"])
+    expect("messages" in small["scaling"], "and messages are why: " + small["scaling"])
+    text = run("simulate", heat(32, 100), "--ranks", "16,1", "--cluster", cluster())
+    expect(text.returncode == 0 and "scales to 1 rank" in text.stdout and "test" in text.stdout, "a table: " + text.stdout)
+
+
+def rates_of_the_cluster_count():
+    job = heat(4096, 100)
+    plain = simulated(job, "8", cluster())["rows"][0]["predicted_seconds"]
+    slow = simulated(job, "8", cluster(core="{gflops: 1, gb_per_s: 1}"))["rows"][0]["predicted_seconds"]
+    expect(slow > 3 * plain, "slow cores take longer")
+    slow_link = cluster(links="{between: {alpha_us: 5000, beta_gb_per_s: 10}}")
+    far = simulated(job, "8", slow_link, "--plan", "data")["rows"][0]
+    expect(far["predicted_seconds"] > 0.4 and far["critical_seconds"]["messages"] > 0.3, "100 steps over a slow link")
+    expect(far == simulated(job, "8", slow_link, "--plan", "data")["rows"][0], "twice the same")
+    chosen = json.loads(run("plan", job, "--ranks", "8", "--cluster", slow_link, "--json").stdout)
+    best = min(one["predicted_seconds"] for one in chosen["alternatives"])
+    expect(chosen["predicted_seconds"] == best < 0.5 * far["predicted_seconds"], "auto takes another way there")
+    gpus = cluster(gpus="{count: 2, name: g, gflops: 20000, gb_per_s: 2000, copy_gb_per_s: 50}", ranks_per_node="2")
+    on_gpus = simulated(job, "2", gpus, "--plan", "{lanes: gpu}")["rows"][0]["predicted_seconds"]
+    on_cpus = simulated(job, "2", gpus, "--plan", "{lanes: cpu}")["rows"][0]["predicted_seconds"]
+    expect(on_gpus < on_cpus, "gpus are faster: %g, %g" % (on_gpus, on_cpus))
+
+
+def wrong_clusters_are_refused():
+    job = heat(32, 10)
+    for text, line, word in (("cluster: 1\nnodes: 4\ncores: 0\nmemory: 1 GiB\n", 3, "1"),
+                             ("cluster: 1\nnodes: 4\nkores: 2\ncores: 2\nmemory: 1 GiB\n", 3, "cores"),
+                             ("cluster: 1\nnodes: 4\ncores: 2\nmemory: 12\n", 4, "GiB"),
+                             ("cluster: 1\nnodes: 4\ncores: 2\nmemory: 1 GiB\ncore: {gflops: -1}\n", 5, "above 0"),
+                             ("cluster: 2\nnodes: 4\ncores: 2\nmemory: 1 GiB\n", 1, "format 1"),
+                             ("cluster: 1\nnodes: 4\n", 1, "missing")):
+        result = run("simulate", job, "--cluster", file("wrong.yaml", text))
+        expect(result.returncode == 65 and "wrong.yaml:%d:" % line in result.stderr and word in result.stderr,
+               "%d, not 65 with line %d and '%s': %s" % (result.returncode, line, word, result.stderr))
+    expect(run("simulate", job, "--cluster", "nowhere.yaml").returncode == 66, "a cluster file that is not there")
+    result = run("simulate", job, "--ranks", "65", "--cluster", cluster())
+    expect(result.returncode == 69 and "64 nodes" in result.stderr, "more ranks than nodes: " + result.stderr)
+    for ranks in ("0", "1,,2", "2,", "x", "1.5"):
+        expect(run("simulate", job, "--ranks", ranks).returncode == 64, "--ranks " + ranks)
+
+
+def plans_are_compared():
+    result = run("plan", heat(8192, 100), "--ranks", "8", "--cluster", cluster(), "--json")
+    plan = json.loads(result.stdout)
+    chosen = [one for one in plan["alternatives"] if one["chosen"]]
+    expect(len(chosen) == 1 and chosen[0]["ranks"] == 8 and chosen[0]["why_not"] is None, "one is chosen")
+    expect(plan["predicted_seconds"] == chosen[0]["predicted_seconds"] and 0.5 < plan["efficiency"] <= 1.05,
+           "efficiency %g" % plan["efficiency"])
+    expect(all(one["why_not"] for one in plan["alternatives"] if not one["chosen"]), "the others say why not")
+    text = run("plan", heat(8192, 100), "--ranks", "8", "--cluster", cluster())
+    expect("predicted for test" in text.stdout and "taken; most of it is" in text.stdout, "as text: " + text.stdout)
+    expect(run("plan", heat(32, 1), "--json", "--dump", "plan").returncode == 64, "--json and --dump")
+    little = run("check", heat(8192, 1), "--cluster", cluster(memory="100 MiB"))
+    expect(little.returncode == 69 and "node of 'test'" in little.stderr, "a node's memory: " + little.stderr)
+
+
+def machines_are_measured():
+    result = run("devices", "--measure", "--json", ranks=2)
+    expect(result.returncode == 0, "devices --measure: " + result.stderr)
+    rates = json.loads(result.stdout)
+    expect(rates["core"]["gflops"] > 0.1 and 0.1 < rates["core"]["gb_per_s"] < 1000, "a core: %s" % rates["core"])
+    expect(0 < rates["within"]["alpha_us"] < 10000 and rates["within"]["beta_gb_per_s"] > 0.01, "%s" % rates["within"])
+    expect(rates["kept"] and os.path.exists(rates["kept"]), "kept in a file")
+    planned = json.loads(run("plan", heat(512, 10), "--json").stdout)
+    expect("measured" in planned["machine"], "and used: " + planned["machine"])
+    with open(rates["kept"], "w") as damaged:
+        damaged.write("nonsense")
+    planned = json.loads(run("plan", heat(512, 10), "--json").stdout)
+    expect(planned["machine"] == "an ordinary node", "a damaged file is not used")
+
+
+def runs_are_predicted():
+    job = heat(512, 50, "again")
+    summaries = []
+    for number in range(4):
+        result = run("run", job, "--lanes", "cpu", ranks=2)
+        expect(result.returncode == 0 and "predicted" in result.stderr, "a run says what was predicted: " + result.stderr)
+        expect(("the run before" in result.stderr) == (number > 0), "run %d and the one before: %s" % (number, result.stderr))
+        with open(os.path.join(folder, "again.report", "summary.json")) as text:
+            summaries.append(json.load(text))
+    last = summaries[-1]
+    expect(last["predicted_seconds"] > 0 and last["previous_wall_seconds"] == summaries[-2]["wall_seconds"], "in summary.json")
+    expect(summaries[0]["previous_wall_seconds"] is None, "the first run has none before it")
+    ratio = last["predicted_seconds"] / last["wall_seconds"]
+    expect(0.1 < ratio < 10, "with a history the prediction is of the right size: %g" % ratio)
+    shown = run("kernels", "show", "heat_step").stdout
+    expect("measured, medians of runs" in shown and "cpu x" in shown, "what was measured is shown: " + shown)
+    expect("nothing yet" in run("kernels", "show", "blur").stdout, "and of others that nothing was")
+
+
+try:
+    for test in (rows_scale_with_the_work, rates_of_the_cluster_count, wrong_clusters_are_refused, plans_are_compared,
+                 machines_are_measured, runs_are_predicted):
+        test()
+finally:
+    shutil.rmtree(folder)
+print("%d checks, %d failures" % (checks, len(failures)))
+sys.exit(1 if failures or checks == 0 else 0)

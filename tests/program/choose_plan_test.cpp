@@ -1,0 +1,85 @@
+#include "program/choose_plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "example.hpp"
+
+namespace maniple {
+namespace {
+
+Machine nodes(int ranks, const Rates& rates) {
+    RankFacts facts;
+    facts.threads = 4;
+    Machine machine = Machine::uniform(ranks, facts);
+    for (int rank = 0; rank < ranks; ++rank) machine.ranks[static_cast<std::size_t>(rank)].host = std::to_string(rank);
+    machine.rates = rates;
+    return machine;
+}
+
+std::vector<PlanCandidate> weighed(const Example& example, int ranks, const Rates& rates = {},
+                                   std::int64_t memory = 0) {
+    const Machine machine = nodes(ranks, rates);
+    const ThroughputHistory nothing;
+    return weigh_plans(example.graph, {}, {machine, nothing, LaneUse::automatic}, {memory, "so many bytes"});
+}
+
+const PlanCandidate& taken(const std::vector<PlanCandidate>& all) {
+    return *std::find_if(all.begin(), all.end(), [](const PlanCandidate& one) { return one.taken(); });
+}
+
+TEST(ChoosePlan, TakesOneAndSaysWhyNotTheOthers) {
+    const std::vector<PlanCandidate> all = weighed(Example(terrain, {540, 1081}, 4), 4);
+    EXPECT_EQ(std::count_if(all.begin(), all.end(), [](const PlanCandidate& one) { return one.taken(); }), 1);
+    std::vector<std::string> names;
+    for (const PlanCandidate& one : all) names.push_back(name_of(one.request));
+    for (const char* name : {"data", "model", "{data: 2, model: 2}", "data on 2 ranks", "data on 1 rank"})
+        EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
+}
+
+TEST(ChoosePlan, LargeGridsAreCutOverAllRanks) {
+    EXPECT_EQ(name_of(taken(weighed(Example(terrain, {4096, 4096}, 4), 4)).request), "data");
+}
+
+TEST(ChoosePlan, OverASlowLinkOneRankDoesItAlone) {
+    Rates slow;
+    slow.between = {1e7, 0.001};
+    EXPECT_EQ(taken(weighed(Example(terrain, {540, 1081}, 4), 4, slow)).ranks(), 1);
+}
+
+TEST(ChoosePlan, WhatDoesNotFitIsNotTaken) {
+    const Example example(terrain, {540, 1081}, 4);
+    Rates slow;
+    slow.between = {1e7, 0.001};
+    const std::int64_t quarter = example.layouts[0].host_bytes() + (1 << 20);
+    const std::vector<PlanCandidate> all = weighed(example, 4, slow, quarter);
+    EXPECT_LE(taken(all).prediction.peak_bytes, quarter);
+    const auto alone =
+        std::find_if(all.begin(), all.end(), [](const PlanCandidate& one) { return one.request.max_ranks == 1; });
+    EXPECT_EQ(alone->why_not, "does not fit so many bytes");
+}
+
+TEST(ChoosePlan, WhatIsAskedForIsTaken) {
+    const Example example(terrain, {540, 1081}, 4);
+    const Machine machine = nodes(4, {});
+    const ThroughputHistory nothing;
+    PlanRequest asked;
+    asked.strategy = "model";
+    const auto all = weigh_plans(example.graph, asked, {machine, nothing, LaneUse::automatic}, {});
+    EXPECT_EQ(taken(all).request.strategy, "model");
+    EXPECT_EQ(choose_plan(example.graph, asked, {machine, nothing, LaneUse::automatic}, {}).strategy, "model");
+}
+
+/// What takes no time is not weighed: it stays with all ranks.
+TEST(ChoosePlan, LittleWorkStaysData) {
+    const Example example(terrain, {16, 16}, 4);
+    Rates rates;
+    const Machine machine = nodes(4, rates);
+    const ThroughputHistory nothing;
+    const PlanRequest chosen = choose_plan(example.graph, {}, {machine, nothing, LaneUse::automatic}, {});
+    EXPECT_EQ(name_of(chosen), "data");
+}
+
+}  // namespace
+}  // namespace maniple
