@@ -16,6 +16,8 @@ struct RunOptions {
     JobOverrides overrides;
     std::optional<std::string> lanes;  ///< absent: as the job says
     std::string gpus = "all";
+    std::string record;  ///< empty: no schedule is kept
+    std::string replay;  ///< empty: none is followed
     std::string report;  ///< empty: NAME.report beside the job file
     int threads = 0;     ///< 0: as many as there are cores
     double stall_seconds = 60;
@@ -26,8 +28,8 @@ struct RunOptions {
     bool verbose = false;
     bool dry_run = false;
     bool validate = false;
-    bool check = false;          ///< the scheduler's own assertions
-    bool host_complete = false;  ///< gpus do not order their own chunks
+    bool check = false;                                  ///< the scheduler's own assertions
+    bool host_complete = false;                          ///< gpus do not order their own chunks
     std::vector<std::pair<std::string, Setting>> given;  ///< for --verbose: what was set, in the order of the help
 };
 

@@ -197,7 +197,10 @@ private:
             world_.size(), world_.size() == 1 ? "rank" : "ranks", threads_, threads_ == 1 ? "thread" : "threads"));
         say_lanes(progress);
         say_libraries(progress);
-        together(world_, [&] { make_memory(); });
+        together(world_, [&] {
+            open_schedules();
+            make_memory();
+        });
         outputs_ =
             std::make_unique<OutputFiles>(world_.files(), job_, catalogue_, output_datasets(graph_, job_, catalogue_),
                                           provenance(), options_.overwrite);
@@ -223,14 +226,19 @@ private:
         });
         if (options_.check) executor.audit();
         if (options_.host_complete) executor.complete_on_host();
-        watch_.observe({[&] { return executor.progress(); },
-                        [&] { return file.is_busy(); }, [&] { return executor.in_flight_text(); }});
+        if (recorded_) executor.record(*recorded_);
+        if (replayed_) executor.replay(*replayed_);
+        watch_.observe({[&] { return executor.progress(); }, [&] { return file.is_busy(); },
+                        [&] { return executor.in_flight_text(); }});
         std::exception_ptr error;
         try {
             totals_ = executor.run([&](std::int64_t done) { progress.update(done); });
         } catch (...) { error = std::current_exception(); }
         watch_.observe({});
         agree_or_end(error);
+        together(world_, [&] {
+            if (recorded_) recorded_->finish();
+        });
         summarise(cpu, net, file, inputs);
         if (!options_.no_history) keep_history(cpu);
     }
@@ -242,6 +250,13 @@ private:
         const RankFacts& facts = machine_.ranks[world_.rank().index()];
         add_measured(graph_, plan_, world_.rank(), facts, cpu.work_times(), gpus, measured);
         add_to_history(world_, cache_folder(), measured);
+    }
+
+    void open_schedules() {
+        const ScheduleKey key{world_.rank().value, world_.size(), threads_,
+                              fingerprint(print_graph(graph_) + plan_text_)};
+        if (!options_.replay.empty()) replayed_.emplace(schedule_path(options_.replay, key.rank), key);
+        if (!options_.record.empty()) recorded_.emplace(schedule_path(options_.record, key.rank), key);
     }
 
     /// What is not as the user may expect, one line each.
@@ -370,6 +385,8 @@ private:
     std::vector<std::unique_ptr<GpuLane>> gpu_lanes_;
     std::unique_ptr<Arena> arena_;
     std::unique_ptr<OutputFiles> outputs_;
+    std::optional<ScheduleReader> replayed_;
+    std::optional<ScheduleWriter> recorded_;
     RunTotals totals_;
     RankSummary summary_;
 };

@@ -40,6 +40,10 @@ std::vector<std::int64_t> count_operations(const Program& program, std::size_t g
     return counts;
 }
 
+/// What Idleness waits for. A replay wakes all whenever it goes on.
+const Run* awaited(const Run& run) { return &run; }
+const Run* awaited(const Replay&) { return nullptr; }
+
 }  // namespace
 
 Executor::Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
@@ -88,7 +92,11 @@ void Executor::work(Worker& worker) {
     }
 }
 
-bool Executor::work_once(Worker& worker) { return scheduler_.work(worker) || scheduler_.poll_now(); }
+bool Executor::work_once(Worker& worker) {
+    if (reader_ == nullptr) return scheduler_.work(worker) || scheduler_.poll_now();
+    Replay* const replay = replaying_.load(std::memory_order_acquire);  // partner: replay_block()
+    return (replay != nullptr && replay->work(worker)) || scheduler_.poll_now();
+}
 
 void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
     bool stopped = false;
@@ -99,9 +107,11 @@ void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, Run
         totals.steps = block_.end();
         on_block(totals.steps);
     }
-    if (!graph_.until.valid()) return;
-    set_closing_block(graph_, layout_.versions, totals.steps, stopped, block_);
-    run_block(block_, totals);
+    if (graph_.until.valid()) {
+        set_closing_block(graph_, layout_.versions, totals.steps, stopped, block_);
+        run_block(block_, totals);
+    }
+    if (reader_ != nullptr) reader_->finish();
 }
 
 void Executor::run_block(const StepBlock& block, RunTotals& totals) {
@@ -110,8 +120,7 @@ void Executor::run_block(const StepBlock& block, RunTotals& totals) {
         const std::lock_guard lock(current_mutex_);
         current_ = &prepared;
     }
-    prepared.run->start({block.first});
-    finish_block(*prepared.run);
+    carry_out(prepared, block);
     totals.chunks += static_cast<std::int64_t>(prepared.program.chunks.size());
     totals.operations += prepared.operations[0];
     for (std::size_t gpu = 0; gpu < gpus_.size(); ++gpu) totals.gpu_operations[gpu] += prepared.operations[1 + gpu];
@@ -126,7 +135,29 @@ bool Executor::is_over(const StepBlock& block) {
     return *arena_.block(prepare(block.shape).program.verdict).data != std::byte{0};
 }
 
-void Executor::finish_block(Run& run) {
+void Executor::carry_out(Prepared& prepared, const StepBlock& block) {
+    if (writer_ != nullptr) log_.begin(prepared.chunks->size());
+    if (reader_ != nullptr) {
+        replay_block(prepared, block);
+    } else {
+        prepared.run->start({block.first});
+        finish_block(*prepared.run);
+    }
+    if (writer_ != nullptr) writer_->add(block.first, block.shape.steps, prepared.fingerprint, log_.starts());
+}
+
+void Executor::replay_block(Prepared& prepared, const StepBlock& block) {
+    std::vector<ChunkStart> order = reader_->next(block.first, block.shape.steps, prepared.fingerprint);
+    const std::string fault = Replay::fault_of(*prepared.chunks, order, threads_);
+    if (!fault.empty())
+        reader_->refuse("cannot be followed from step " + std::to_string(block.first) + " on: " + fault);
+    replaying_.store(prepared.replay.get(), std::memory_order_release);  // partner: work_once()
+    prepared.replay->start({block.first}, std::move(order));
+    finish_block(*prepared.replay);
+}
+
+template <class AnyRun>
+void Executor::finish_block(AnyRun& run) {
     Idleness idleness;
     Worker& worker = scheduler_.worker(0);
     while (!run.is_done()) {
@@ -134,7 +165,7 @@ void Executor::finish_block(Run& run) {
         if (work_once(worker)) {
             idleness.reset();
         } else {
-            idleness.wait(scheduler_, worker, &run);
+            idleness.wait(scheduler_, worker, awaited(run));
         }
     }
     check_failure(run);
@@ -143,7 +174,8 @@ void Executor::finish_block(Run& run) {
 
 /// Another rank's announcement fails this run; a failure of any kind gives up the messages in flight, since a peer
 /// that has failed too will not answer them.
-void Executor::check_failure(Run& run) {
+template <class AnyRun>
+void Executor::check_failure(AnyRun& run) {
     const Rank announcer = net_.failed_rank();
     if (announcer.valid() && !run.has_failed()) {
         run.fail(std::make_exception_ptr(RemoteFailure("rank " + std::to_string(announcer.value) + " has failed")));
@@ -162,11 +194,23 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     fresh->program = build_program(graph_, plan_, layout_, shape);
     fresh->operations = count_operations(fresh->program, gpus_.size());
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program));
-    fresh->run = std::make_unique<Run>(*fresh->chunks, prepare_lanes(fresh->program), scheduler_);
-    if (completes_on_host_) fresh->run->complete_on_host();
-    if (audits_) fresh->run->audit();
+    make_run(*fresh);
     prepared_.push_back(std::move(fresh));
     return *prepared_.back();
+}
+
+void Executor::make_run(Prepared& prepared) {
+    LanePrograms lanes = prepare_lanes(prepared.program);
+    if (writer_ != nullptr || reader_ != nullptr) prepared.fingerprint = fingerprint(prepared.program);
+    if (reader_ != nullptr) {
+        StartLog* const log = writer_ != nullptr ? &log_ : nullptr;
+        prepared.replay = std::make_unique<Replay>(*prepared.chunks, std::move(lanes), scheduler_, log);
+        return;
+    }
+    if (writer_ != nullptr) lanes.cpu = std::make_unique<LoggedProgram>(std::move(lanes.cpu), scheduler_, log_);
+    prepared.run = std::make_unique<Run>(*prepared.chunks, std::move(lanes), scheduler_);
+    if (completes_on_host_) prepared.run->complete_on_host();
+    if (audits_) prepared.run->audit();
 }
 
 LanePrograms Executor::prepare_lanes(const Program& program) {
@@ -188,8 +232,10 @@ std::string Executor::in_flight_text() const {
     const std::lock_guard lock(current_mutex_);
     if (current_ == nullptr) return "nothing in flight";
     std::vector<ChunkId> chunks = scheduler_.current_chunks();
-    const std::vector<ChunkId> elsewhere = current_->run->in_flight_elsewhere();
-    chunks.insert(chunks.end(), elsewhere.begin(), elsewhere.end());
+    if (current_->run) {
+        const std::vector<ChunkId> elsewhere = current_->run->in_flight_elsewhere();
+        chunks.insert(chunks.end(), elsewhere.begin(), elsewhere.end());
+    }
     return text_of(current_->program, chunks, 6);
 }
 
