@@ -14,6 +14,7 @@ ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes)
         place_.push_back(nodes[i].lane == LaneKind::cpu   ? cpu_place
                          : nodes[i].lane == LaneKind::gpu ? gpu_place + nodes[i].gpu
                                                           : other_place);
+        is_on_cpu_ = is_on_cpu_ && place_.back() == cpu_place;
         cost_ns_.push_back(nodes[i].cost_ns);
         dependents_.insert(dependents_.end(), nodes[i].dependents.begin(), nodes[i].dependents.end());
         first_dependent_[i + 1] = dependents_.size();

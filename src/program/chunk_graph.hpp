@@ -31,6 +31,7 @@ public:
         return {dependents_.data() + first, first_dependent_[chunk.index() + 1] - first};
     }
     bool runs_on_cpu(ChunkId chunk) const { return place_[chunk.index()] == cpu_place; }
+    bool is_on_cpu() const { return is_on_cpu_; }  ///< all of it
     bool on_device(ChunkId chunk) const { return place_[chunk.index()] >= gpu_place; }
     /// Whether both are of one gpu lane, which can order them itself.
     bool on_one_device(ChunkId first, ChunkId second) const {
@@ -63,6 +64,7 @@ private:
     std::vector<ChunkId> other_roots_;
     std::vector<ChunkId> order_;
     std::size_t levels_ = 0;
+    bool is_on_cpu_ = true;
     std::int64_t ends_ = 0;
 };
 

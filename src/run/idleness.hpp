@@ -13,8 +13,10 @@
 
 namespace maniple {
 
-/// First it looks again and again, since what it waits for is usually near and waking a sleeper takes tens of µs; then it
-/// sleeps for longer and longer stretches, so that messages are moved forward in between. One for each worker.
+/// First it looks again and again, since what it waits for is usually near and waking a sleeper takes tens of µs. Then it
+/// sleeps, so that messages are moved forward in between, for a quarter of the time that it has waited: nobody wakes who
+/// sleeps when a message comes, so a rank that was held up by its neighbour's sleep has to sleep less than that, or both
+/// would hold each other up for ever. One for each worker.
 class Idleness {
 public:
     void reset() { rounds_ = 0; }
@@ -26,26 +28,24 @@ public:
             relax();
             return;
         }
-        if (rounds_++ == eager_rounds) {
-            since_ns_ = now_ns();
-            sleep_us_ = shortest_sleep_us;
-        }
-        if (now_ns() - since_ns_ < spin_ns) {
+        if (rounds_++ == eager_rounds) since_ns_ = now_ns();
+        const std::int64_t waited_ns = now_ns() - since_ns_;
+        if (waited_ns < spin_ns) {
             sched_yield();
             return;
         }
-        scheduler.sleep(worker, awaits, std::chrono::microseconds(sleep_us_));
-        sleep_us_ = std::min<std::int64_t>(sleep_us_ * 2, longest_sleep_us);
+        const std::int64_t sleep_ns = std::min(waited_ns / share_of_wait, longest_sleep_ns);
+        scheduler.sleep(worker, awaits, std::chrono::nanoseconds(sleep_ns));
     }
 
 private:
     static constexpr std::int64_t eager_rounds = 64;
-    static constexpr std::int64_t spin_ns = 50'000;
-    static constexpr std::int64_t shortest_sleep_us = 20;
-    static constexpr std::int64_t longest_sleep_us = 5000;
+    /// Longer than the shortest sleep takes with the slack of the kernel's timers.
+    static constexpr std::int64_t spin_ns = 250'000;
+    static constexpr std::int64_t share_of_wait = 4;
+    static constexpr std::int64_t longest_sleep_ns = 5'000'000;
     std::int64_t rounds_ = 0;
     std::int64_t since_ns_ = 0;
-    std::int64_t sleep_us_ = shortest_sleep_us;
 };
 
 }  // namespace maniple

@@ -20,7 +20,8 @@ constexpr std::size_t narrow_chunks_per_worker = 32;
 
 Run::Run(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, const StaticSchedule* schedule)
     : graph_(graph), lanes_(std::move(lanes)), scheduler_(scheduler), schedule_(schedule),
-      narrow_(graph.size() < graph.levels() * narrow_chunks_per_worker * static_cast<std::size_t>(scheduler.threads())),
+      narrow_(graph.is_on_cpu() &&
+              graph.size() < graph.levels() * narrow_chunks_per_worker * static_cast<std::size_t>(scheduler.threads())),
       remaining_(graph.size()), elsewhere_(graph.size()), roots_(static_cast<std::size_t>(scheduler.threads())),
       progress_(static_cast<std::size_t>(scheduler.threads())) {
     scheduler.reserve(graph.size());

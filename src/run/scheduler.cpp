@@ -1,6 +1,7 @@
 #include "run/scheduler.hpp"
 
 #include "run/run.hpp"
+#include "trace/ticks.hpp"
 
 namespace maniple {
 
@@ -8,7 +9,7 @@ namespace {
 
 /// What does not fit goes the slower way of foreign chunks.
 constexpr std::size_t deque_capacity = 4096;
-constexpr std::int64_t poll_interval_ns = 1000;
+constexpr double poll_interval_ns = 1000;
 
 struct Membership {
     const Scheduler* scheduler = nullptr;
@@ -18,7 +19,8 @@ thread_local Membership membership;
 
 }  // namespace
 
-Scheduler::Scheduler(int threads, Lane* net) : net_(net) {
+Scheduler::Scheduler(int threads, Lane* net)
+    : net_(net), poll_interval_(static_cast<std::int64_t>(poll_interval_ns * ticks_per_ns())) {
     for (int i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(i, deque_capacity));
 }
 
@@ -121,9 +123,9 @@ void Scheduler::sleep(Worker& worker, const Run* awaits, std::chrono::nanosecond
 }
 
 void Scheduler::poll_net(Worker& worker) {
-    const std::int64_t now = now_ns();
-    if (now - worker.polled_ns < poll_interval_ns) return;
-    worker.polled_ns = now;
+    const std::int64_t now = ticks();
+    if (now - worker.polled < poll_interval_) return;
+    worker.polled = now;
     net_->progress();
 }
 

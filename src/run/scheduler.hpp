@@ -25,7 +25,7 @@ struct alignas(128) Worker {
     std::atomic<std::int32_t> current{-1};  ///< the chunk that it runs; likewise
     std::int64_t ends = 0;                  ///< chunks that nobody waits for, not yet told to the run
     std::uint32_t next_victim = 0;
-    std::int64_t polled_ns = 0;  ///< when it last moved messages forward
+    std::int64_t polled = 0;  ///< in ticks(): when it last moved messages forward
 };
 
 /// One for each team. Borrows the net lane. Threads: each worker calls with its own Worker; the rest any.
@@ -87,6 +87,7 @@ private:
     void poll_net(Worker& worker);
 
     Lane* net_;
+    std::int64_t poll_interval_;  ///< in ticks()
     std::atomic<Run*> current_{nullptr};
     std::vector<std::unique_ptr<Worker>> workers_;
     Parking<> parking_;

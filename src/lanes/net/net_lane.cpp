@@ -6,12 +6,16 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "trace/ticks.hpp"
 
 namespace maniple {
 
 namespace {
 
-/// Tags of messages between programs are their numbers; announcements of failure have one that no program reaches.
+/// The largest that MPI promises; those of a program are its messages' numbers.
+constexpr int largest_tag = 32767;
+/// On the communicator of the watch, whose tags are smaller: a receive from any rank among those of the data would have to
+/// be compared with each message that arrives.
 constexpr int announcement_tag = 32767;
 constexpr unsigned polls_per_announcement = 32;
 
@@ -73,50 +77,63 @@ private:
 
 }  // namespace
 
-/// The messages of one program as persistent requests.
+/// The messages of one program. Their requests are not persistent: MPI keeps half a kilobyte for each of those, which has
+/// left the cache when its turn comes again, and lets a short message leave without any only from MPI_Isend.
 class NetProgram final : public LaneProgram {
 public:
-    NetProgram(NetLane& lane, std::size_t chunks) : lane_(lane), messages_(chunks) {}
+    NetProgram(NetLane& lane, std::size_t chunks) : lane_(lane), number_(chunks, 0) {}
 
-    ~NetProgram() override {
-        for (Message& message : messages_) {
-            if (message.request != MPI_REQUEST_NULL) MPI_Request_free(&message.request);
-        }
-    }
-
-    void add(const ByteMessage& message, MPI_Datatype type, std::int64_t count) {
-        if (message.tag >= announcement_tag)
+    /// `type` null: bytes.
+    void add(const ByteMessage& message, std::unique_ptr<const BoxType> type, std::int64_t count) {
+        if (message.tag >= largest_tag)
             throw UnavailableError("a block of steps needs more than 32766 messages between two ranks");
-        Message& kept = messages_[message.chunk.index()];
-        kept.receives = message.receives;
-        const MPI_Comm data = lane_.world_.data();
-        const int length = static_cast<int>(count);
-        check_mpi(message.receives
-                      ? MPI_Recv_init(message.bytes, length, type, message.peer, message.tag, data, &kept.request)
-                      : MPI_Send_init(message.bytes, length, type, message.peer, message.tag, data, &kept.request),
-                  message.receives ? "MPI_Recv_init" : "MPI_Send_init");
-        lane_.reserve(++count_);
+        number_[message.chunk.index()] = static_cast<std::int32_t>(messages_.size());
+        messages_.push_back({message.bytes, type == nullptr ? MPI_BYTE : type->get(), static_cast<int>(count),
+                             message.peer, message.tag, message.receives});
+        if (type != nullptr) types_.push_back(std::move(type));
+        lane_.reserve(messages_.size());
     }
 
     void submit(ChunkId chunk, const Execution&, Completion& done) override {
-        Message& message = messages_[chunk.index()];
+        const Message& message = messages_[static_cast<std::size_t>(number_[chunk.index()])];
+        MPI_Request request = MPI_REQUEST_NULL;
         try {
-            check_mpi(MPI_Start(&message.request), "MPI_Start");
+            start(message, request);
         } catch (...) {
             done.finished(chunk, std::current_exception());
             return;
         }
-        if (!message.receives && has_left(message.request)) {
+        if (!message.receives && has_left(request)) {
             ++immediate_depth;
             lane_.immediate_.fetch_add(1, std::memory_order_relaxed);  // a count for reports
             done.finished(chunk, nullptr);
             --immediate_depth;
         } else {
-            lane_.start(message.request, {chunk, &done, message.receives});
+            lane_.look_after(request, {chunk, &done, message.receives});
         }
     }
 
 private:
+    struct Message {
+        void* bytes = nullptr;
+        MPI_Datatype type = MPI_DATATYPE_NULL;
+        int count = 0;
+        int peer = 0;
+        int tag = 0;
+        bool receives = false;
+    };
+
+    void start(const Message& message, MPI_Request& request) const {
+        const MPI_Comm data = lane_.world_.data();
+        if (message.receives) {
+            check_mpi(MPI_Irecv(message.bytes, message.count, message.type, message.peer, message.tag, data, &request),
+                      "MPI_Irecv");
+        } else {
+            check_mpi(MPI_Isend(message.bytes, message.count, message.type, message.peer, message.tag, data, &request),
+                      "MPI_Isend");
+        }
+    }
+
     /// A short message has often left as soon as it is started: it needs no place among those that are looked after. What
     /// waited for it may be another one, and so on: not without end.
     static bool has_left(MPI_Request& request) {
@@ -125,26 +142,24 @@ private:
                left != 0;
     }
 
-    struct Message {
-        MPI_Request request = MPI_REQUEST_NULL;
-        bool receives = false;
-    };
     NetLane& lane_;
-    std::size_t count_ = 0;
-    std::vector<Message> messages_;  ///< by ChunkId
+    std::vector<std::int32_t> number_;  ///< by ChunkId, of chunks that are messages
+    std::vector<Message> messages_;
+    std::vector<std::unique_ptr<const BoxType>> types_;
 };
 
 NetLane::NetLane(const World& world, Arena& arena) : NetLane(world) { arena_ = &arena; }
 
 NetLane::NetLane(const World& world) : world_(world), arena_(nullptr) {
     if (world.size() == 1) return;
-    check_mpi(MPI_Irecv(&announced_by_, 1, MPI_INT, MPI_ANY_SOURCE, announcement_tag, world.data(), &announcement_),
+    check_mpi(MPI_Irecv(&announced_by_, 1, MPI_INT, MPI_ANY_SOURCE, announcement_tag, world.watch(), &announcement_),
               "MPI_Irecv");
 }
 
 Activity NetLane::activity() const {
-    Activity sum = activity_;
-    sum.chunks += immediate_.load(std::memory_order_relaxed);
+    Activity sum;
+    sum.busy_ns = static_cast<std::int64_t>(static_cast<double>(busy_ticks_) / ticks_per_ns());
+    sum.chunks = completed_count_ + immediate_.load(std::memory_order_relaxed);
     return sum;
 }
 
@@ -162,8 +177,8 @@ std::unique_ptr<LaneProgram> NetLane::prepare(const Program& program) {
         const bool receives = message.kind == InstructionKind::receive;
         const Use& use = receives ? message.writes[0] : message.reads[0];
         const Block block = arena_->block(use.buffer);
-        const BoxType type(block, use.box);
-        prepared->add({ChunkId(i), block.at(use.box.lo), 0, message.peer.value, message.tag, receives}, type.get(), 1);
+        prepared->add({ChunkId(i), block.at(use.box.lo), 0, message.peer.value, message.tag, receives},
+                      std::make_unique<const BoxType>(block, use.box), 1);
     }
     return prepared;
 }
@@ -173,7 +188,7 @@ std::unique_ptr<LaneProgram> NetLane::prepare_messages(std::span<const ByteMessa
     for (const ByteMessage& message : messages) {
         if (message.count > static_cast<std::size_t>(std::numeric_limits<int>::max()))
             throw UnavailableError("a message of more than 2 GiB");
-        prepared->add(message, MPI_BYTE, static_cast<std::int64_t>(message.count));
+        prepared->add(message, nullptr, static_cast<std::int64_t>(message.count));
     }
     return prepared;
 }
@@ -186,11 +201,10 @@ void NetLane::reserve(std::size_t messages) {
     requests_.reserve(room);
     messages_.reserve(room);
     indices_.reserve(room);
-    statuses_.reserve(room);
     completed_.reserve(room);
 }
 
-void NetLane::start(MPI_Request request, const InFlight& message) {
+void NetLane::look_after(MPI_Request request, const InFlight& message) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
     messages_.push_back(message);
@@ -211,11 +225,10 @@ bool NetLane::progress() {
     if (requests_.empty() || ++polls_ % polls_per_announcement == 0) poll_announcements();
     if (requests_.empty()) return false;
     indices_.resize(requests_.size());
-    statuses_.resize(requests_.size());
     int count = 0;
-    const std::int64_t begin = now_ns();
-    const int code =
-        MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, indices_.data(), statuses_.data());
+    const std::int64_t begin = ticks();
+    const int code = MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, indices_.data(),
+                                  MPI_STATUSES_IGNORE);
     if (code != MPI_SUCCESS && code != MPI_ERR_IN_STATUS) {
         lock.unlock();
         give_up(std::make_exception_ptr(LinkError("MPI_Testsome failed: the connection to a rank is lost")));
@@ -236,8 +249,8 @@ bool NetLane::progress() {
         messages_.pop_back();
     }
     in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
-    activity_.busy_ns += now_ns() - begin;
-    activity_.chunks += count;
+    busy_ticks_ += ticks() - begin;
+    completed_count_ += count;
     tell_completed(lock);
     return true;
 }
@@ -245,10 +258,11 @@ bool NetLane::progress() {
 /// Without the lock, and from memory of this thread alone: others may come here meanwhile.
 void NetLane::tell_completed(std::unique_lock<std::mutex>& lock) {
     std::array<InFlight, 16> batch;
-    while (!completed_.empty()) {
+    for (bool are_left = true; are_left;) {
         const std::size_t count = std::min(batch.size(), completed_.size());
         std::copy_n(completed_.end() - static_cast<std::ptrdiff_t>(count), count, batch.begin());
         completed_.resize(completed_.size() - count);
+        are_left = !completed_.empty();
         lock.unlock();
         for (std::size_t i = 0; i < count; ++i) {
             const InFlight& message = batch[i];
@@ -256,7 +270,7 @@ void NetLane::tell_completed(std::unique_lock<std::mutex>& lock) {
                                                       ? std::make_exception_ptr(LinkError("a message failed"))
                                                       : std::exception_ptr());
         }
-        lock.lock();
+        if (are_left) lock.lock();
     }
 }
 
@@ -286,7 +300,7 @@ void NetLane::announce_failure() noexcept {
     for (int rank = 0; rank < world_.size(); ++rank) {
         if (rank == mine) continue;
         MPI_Request request = MPI_REQUEST_NULL;
-        if (MPI_Isend(&mine, 1, MPI_INT, rank, announcement_tag, world_.data(), &request) == MPI_SUCCESS)
+        if (MPI_Isend(&mine, 1, MPI_INT, rank, announcement_tag, world_.watch(), &request) == MPI_SUCCESS)
             MPI_Request_free(&request);
     }
 }

@@ -60,18 +60,17 @@ private:
         bool failed = false;  ///< of one that has ended
     };
     void reserve(std::size_t messages);
-    void start(MPI_Request request, const InFlight& message);
+    void look_after(MPI_Request request, const InFlight& message);
     void tell_completed(std::unique_lock<std::mutex>& lock);
     void give_up(const std::exception_ptr& error);
     void poll_announcements();
 
     const World& world_;
-    Arena* arena_;                       ///< null: it carries bytes alone
-    std::mutex mutex_;                   ///< guards the five below; held for MPI_Testsome, never for a callback
-    std::vector<MPI_Request> requests_;  ///< active ones; persistent, owned by their program
-    std::vector<InFlight> messages_;     ///< by request
-    std::vector<int> indices_;           ///< scratch of progress()
-    std::vector<MPI_Status> statuses_;
+    Arena* arena_;                            ///< null: it carries bytes alone
+    std::mutex mutex_;                        ///< guards the four below; held for MPI_Testsome, never for a callback
+    std::vector<MPI_Request> requests_;       ///< active ones
+    std::vector<InFlight> messages_;          ///< by request
+    std::vector<int> indices_;                ///< scratch of progress()
     std::vector<InFlight> completed_;         ///< and their runs not told yet
     std::atomic<std::int64_t> immediate_{0};  ///< sends that had left when they were started
     std::atomic<int> in_flight_{0};           ///< relaxed: a copy of requests_.size()
@@ -80,7 +79,8 @@ private:
     MPI_Request announcement_ = MPI_REQUEST_NULL;
     unsigned polls_ = 0;     ///< guarded by mutex_
     int announced_by_ = -1;  ///< the receive buffer of the announcement
-    Activity activity_;
+    std::int64_t busy_ticks_ = 0;
+    std::int64_t completed_count_ = 0;
 };
 
 }  // namespace maniple
