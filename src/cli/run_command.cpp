@@ -326,6 +326,8 @@ private:
         summary_.chunks = totals_.chunks;
         summary_.messages = totals_.messages;
         summary_.message_bytes = totals_.message_bytes;
+        summary_.reused_buffers = totals_.reused_buffers;
+        summary_.buffers_found = totals_.buffers_found;
         summary_.read_bytes = inputs.bytes_read();
         summary_.host_peak_bytes = arena_->peak_bytes();
         summary_.device_peak_bytes = layout_.device_bytes();

@@ -40,6 +40,15 @@ std::vector<std::int64_t> count_operations(const Program& program, std::size_t g
     return counts;
 }
 
+std::int64_t count_buffers(const Program& program) {
+    std::set<BufferId> buffers;
+    for (const Instruction& instruction : program.instructions) {
+        for (const Use& use : instruction.reads) buffers.insert(use.buffer);
+        for (const Use& use : instruction.writes) buffers.insert(use.buffer);
+    }
+    return static_cast<std::int64_t>(buffers.size());
+}
+
 /// What Idleness waits for. A replay wakes all whenever it goes on.
 const Run* awaited(const Run& run) { return &run; }
 const Run* awaited(const Replay&) { return nullptr; }
@@ -99,17 +108,33 @@ bool Executor::work_once(Worker& worker) {
 }
 
 void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
+    const Versions& versions = layout_.versions;
     bool stopped = false;
-    while (!stopped && totals.steps < graph_.steps) {
-        set_block_at(graph_, layout_.versions, totals.steps, block_);
+    std::int64_t careful_until = 0;
+    set_first_block(graph_, versions, block_);
+    for (;;) {
         run_block(block_, totals);
-        stopped = is_over(block_);
+        const std::optional<int> last = last_wanted_step(block_);
+        if (last.value_or(block_.shape.steps) < block_.shape.steps) {
+            // Steps that nobody wants: back to the block's beginning, and from there no further than is known.
+            totals.flops -= prepare(block_.shape).program.flops;
+            careful_until = block_.end();
+            set_careful_block(graph_, versions, block_);
+            continue;
+        }
+        stopped = last.has_value();
+        if (block_.shape.holds) {
+            set_writing_block(versions, block_, behind_);
+            run_block(behind_, totals);
+        }
         totals.steps = block_.end();
         on_block(totals.steps);
+        if (stopped || totals.steps == graph_.steps) break;
+        set_next_block(graph_, versions, careful_until, block_);
     }
     if (graph_.until.valid()) {
-        set_closing_block(graph_, layout_.versions, totals.steps, stopped, block_);
-        run_block(block_, totals);
+        set_closing_block(graph_, versions, block_, stopped, behind_);
+        run_block(behind_, totals);
     }
     if (reader_ != nullptr) reader_->finish();
 }
@@ -120,7 +145,12 @@ void Executor::run_block(const StepBlock& block, RunTotals& totals) {
         const std::lock_guard lock(current_mutex_);
         current_ = &prepared;
     }
+    const std::int64_t before = allocations();
     carry_out(prepared, block);
+    if (prepared.executions++ > 0) {
+        totals.reused_buffers += prepared.buffers;
+        totals.buffers_found += std::max<std::int64_t>(0, prepared.buffers - (allocations() - before));
+    }
     totals.chunks += static_cast<std::int64_t>(prepared.program.chunks.size());
     totals.operations += prepared.operations[0];
     for (std::size_t gpu = 0; gpu < gpus_.size(); ++gpu) totals.gpu_operations[gpu] += prepared.operations[1 + gpu];
@@ -129,10 +159,22 @@ void Executor::run_block(const StepBlock& block, RunTotals& totals) {
     totals.flops += prepared.program.flops;
 }
 
-/// The same on every rank: all have received one value.
-bool Executor::is_over(const StepBlock& block) {
-    if (!block.shape.decides) return false;
-    return *arena_.block(prepare(block.shape).program.verdict).data != std::byte{0};
+std::int64_t Executor::allocations() const {
+    std::int64_t sum = HostBytes::allocations();
+    for (const Lane* gpu : gpus_) sum += gpu->allocations();
+    return sum;
+}
+
+/// Of an executed block, how many steps it took until `until` held; none: it never did. The same on every rank, since all
+/// have received the same values.
+std::optional<int> Executor::last_wanted_step(const StepBlock& block) {
+    if (block.shape.decides == 0) return std::nullopt;
+    const std::vector<BufferId>& verdicts = prepare(block.shape).program.verdicts;
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        const bool holds = *arena_.block(verdicts[i]).data != std::byte{0};
+        if (holds) return block.shape.decides + static_cast<int>(static_cast<std::int64_t>(i) * graph_.check);
+    }
+    return std::nullopt;
 }
 
 void Executor::carry_out(Prepared& prepared, const StepBlock& block) {
@@ -193,6 +235,7 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     auto fresh = std::make_unique<Prepared>();
     fresh->program = build_program(graph_, plan_, layout_, shape);
     fresh->operations = count_operations(fresh->program, gpus_.size());
+    fresh->buffers = count_buffers(fresh->program);
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program));
     make_run(*fresh);
     prepared_.push_back(std::move(fresh));

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "lanes/arena.hpp"
@@ -27,6 +28,8 @@ struct RunTotals {
     std::int64_t messages = 0;
     std::int64_t message_bytes = 0;
     double flops = 0;
+    /// Of programs executed again, on the host and on gpus: the buffers that each used, and those that were there already.
+    std::int64_t reused_buffers = 0, buffers_found = 0;
 };
 
 /// Borrows everything that it is given. Programs are built when their block is first met, and kept.
@@ -54,6 +57,9 @@ public:
     /// allocates nothing (but for what the threads' and MPI's libraries do).
     RunTotals run(const std::function<void(std::int64_t)>& on_block);
 
+    /// Programs built so far: one for each different block that was met.
+    std::int64_t builds() const { return static_cast<std::int64_t>(prepared_.size()); }
+
     /// Grows whenever a chunk finishes. Threads: any.
     std::int64_t progress() const { return scheduler_.finished_chunks(); }
     /// What is in flight, for a diagnosis. Threads: any.
@@ -67,6 +73,8 @@ private:
         std::unique_ptr<Replay> replay;        ///< instead of the run, where a schedule is followed
         std::uint64_t fingerprint = 0;         ///< where one is kept or followed
         std::vector<std::int64_t> operations;  ///< of the cpu, then by gpu lane
+        std::int64_t buffers = 0;              ///< that it uses
+        std::int64_t executions = 0;
     };
     Prepared& prepare(const BlockShape& shape);
     void work(Worker& worker);
@@ -75,11 +83,12 @@ private:
     LanePrograms prepare_lanes(const Program& program);
     void run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals);
     void run_block(const StepBlock& block, RunTotals& totals);
+    std::int64_t allocations() const;
     void carry_out(Prepared& prepared, const StepBlock& block);
     void replay_block(Prepared& prepared, const StepBlock& block);
     template <class AnyRun>
     void finish_block(AnyRun& run);
-    bool is_over(const StepBlock& block);
+    std::optional<int> last_wanted_step(const StepBlock& block);
     template <class AnyRun>
     void check_failure(AnyRun& run);
 
@@ -102,7 +111,8 @@ private:
     std::atomic<Replay*> replaying_{nullptr};
     std::atomic<bool> over_{false};
     std::vector<std::unique_ptr<Prepared>> prepared_;
-    StepBlock block_;  ///< the current one; kept for its memory
+    StepBlock block_;  ///< the current one; kept for its memory, as the next
+    StepBlock behind_;
     mutable std::mutex current_mutex_;
     const Prepared* current_ = nullptr;  ///< guarded by current_mutex_ for in_flight_text()
 };
