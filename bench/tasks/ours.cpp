@@ -27,6 +27,14 @@ namespace {
 
 void run_task(void* work, std::uint32_t packed) { static_cast<Work*>(work)->run(packed); }
 
+/// Tasks of one step: columns are the low half of what is packed, and narrower than that.
+void run_tasks(void* work, std::uint32_t first, std::uint32_t count) {
+    Work& mine = *static_cast<Work*>(work);
+    const std::uint32_t step = first >> 16U;
+    const std::uint32_t column = first & 0xffffU;
+    for (std::uint32_t i = 0; i < count; ++i) mine.run(step, column + i);
+}
+
 /// How many values of one column may be on their way to one rank: each has a tag, and follows the last one with it.
 /// More only make the list longer that MPI looks through at each poll: with 4, fft and spread take twice as long.
 constexpr int window = 2;
@@ -38,6 +46,7 @@ public:
 
     TaskProgram build() {
         const TaskGraph& graph = work_.graph();
+        program_.run_ranges(run_task, run_tasks);
         here_.assign(static_cast<std::size_t>(graph.width()), TaskId());
         for (int step = 0; step < graph.steps(); ++step) {
             above_ = std::exchange(here_, std::vector<TaskId>(static_cast<std::size_t>(graph.width())));

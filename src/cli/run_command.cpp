@@ -117,7 +117,7 @@ private:
                               gpus_.facts()};
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
-        plan_ = make_plan(graph_, machine_, {job_.plan.strategy, static_cast<int>(job_.plan.max_ranks.value_or(0))});
+        plan_ = make_plan(graph_, machine_, plan_request(job_.plan));
         plan_text_ = print_plan(graph_, plan_);
         world_.require_equal(plan_text_, "the plan");
         if (!options_.no_history) history_ = read_history(world_, cache_folder());
@@ -261,6 +261,7 @@ private:
 
     /// What is not as the user may expect, one line each.
     void say_lanes(Progress& progress) const {
+        for (const std::string& note : plan_.notes) progress.say(note);
         for (const std::string& note : layout_.lanes.notes) progress.say(note);
         if (!history_.note.empty()) progress.say(history_.note);
         if (gpus_.devices.empty() && !gpus_.note.empty())

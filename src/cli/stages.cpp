@@ -1,6 +1,7 @@
 #include "cli/stages.hpp"
 
 #include "cli/job_loading.hpp"
+#include "lanes/cpu/topology.hpp"
 #include "lanes/file/output_datasets.hpp"
 
 namespace maniple {
@@ -23,9 +24,9 @@ PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, cons
     planned.job = std::move(reading.job);
     planned.catalogue = read_catalogue(planned.job);
     planned.graph = build_graph(planned.job, planned.catalogue, registry);
-    const PlanSpec& wanted = planned.job.plan;
-    planned.plan = make_plan(planned.graph, Machine::uniform(ranks, {}),
-                             {wanted.strategy, static_cast<int>(wanted.max_ranks.value_or(0))});
+    RankFacts facts;
+    facts.memory_bytes = Topology().memory_bytes();
+    planned.plan = make_plan(planned.graph, Machine::uniform(ranks, facts), plan_request(planned.job.plan));
     return planned;
 }
 

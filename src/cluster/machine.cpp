@@ -1,7 +1,9 @@
 #include "cluster/machine.hpp"
 
 #include <algorithm>
+#include <map>
 #include <sstream>
+#include <string_view>
 
 namespace maniple {
 
@@ -23,6 +25,17 @@ int Machine::ranks_on_node_of(Rank rank) const {
     const std::string& host = ranks[rank.index()].host;
     return static_cast<int>(
         std::count_if(ranks.begin(), ranks.end(), [&](const RankFacts& other) { return other.host == host; }));
+}
+
+std::int64_t Machine::least_memory_bytes() const {
+    std::map<std::string_view, std::int64_t> ranks_on;
+    for (const RankFacts& rank : ranks) ++ranks_on[rank.host];
+    std::int64_t least = 0;
+    for (const RankFacts& rank : ranks) {
+        const std::int64_t share = rank.memory_bytes / ranks_on[rank.host];
+        if (least == 0 || share < least) least = share;
+    }
+    return least;
 }
 
 std::optional<int> Machine::first_core(Rank rank) const {

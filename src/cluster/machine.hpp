@@ -38,6 +38,8 @@ struct Machine {
     /// The first of the cores of `rank`, counted from 0 among them, that its threads may be pinned to, one each: ranks
     /// that were given the same cores take their turns. Nothing where there are too few cores, or masks overlap in part.
     std::optional<int> first_core(Rank rank) const;
+    /// What each rank may have of its node's memory, of the rank with the least; 0: not known.
+    std::int64_t least_memory_bytes() const;
     /// `count` equal ranks, for plans without the machine at hand.
     static Machine uniform(int count, const RankFacts& facts);
 };

@@ -53,7 +53,7 @@ struct GraphRun::State {
         const RankFacts facts{host_name(), threads, topology.memory_bytes(), topology.core_numbers(), {}};
         for (const std::string& bytes : world.gather(serialize(facts)))
             machine.ranks.push_back(deserialize_rank_facts(bytes));
-        plan = make_plan(graph, machine, {job.plan.strategy, static_cast<int>(job.plan.max_ranks.value_or(0))});
+        plan = make_plan(graph, machine, plan_request(job.plan));
         plan_text = print_plan(graph, plan);
         world.require_equal(plan_text, "the plan");
         together(world, [&] {

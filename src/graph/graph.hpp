@@ -24,6 +24,8 @@ struct AxisMap {
     struct Term {
         int index = 0;
         std::int64_t coefficient = 1;
+
+        bool operator==(const Term&) const = default;
     };
     std::vector<Term> terms;  ///< none: the axis is broadcast, coordinate 0 only
     std::int64_t lo = 0;
@@ -31,6 +33,8 @@ struct AxisMap {
     bool whole = false;
     bool leaves = false;      ///< coordinates may lie outside of the tensor: the boundary rule holds along this axis
     std::int64_t extent = 0;  ///< of an axis that is read whole: its length
+
+    bool operator==(const AxisMap&) const = default;
 };
 
 /// One access of a bound signature.

@@ -1,6 +1,7 @@
 #include "graph/supported.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 
 namespace maniple {
@@ -16,10 +17,10 @@ void check_plan(const PlanSpec& plan) {
         const auto found = plan.key_places.find(key);
         return found == plan.key_places.end() ? plan.place : found->second;
     };
-    if (plan.strategy != "auto" && plan.strategy != "data") refuse(place_of("strategy"), "plan: " + plan.strategy);
+    if (plan.strategy == "stealing") refuse(place_of("strategy"), "plan: " + plan.strategy);
+    static const std::set<std::string> carried_out = {"strategy", "max_ranks", "memory", "lanes", "data", "model"};
     for (const auto& [key, place] : plan.key_places) {
-        const bool carried_out = key == "strategy" || key == "max_ranks" || key == "memory" || key == "lanes";
-        if (!carried_out) refuse(place, "plan: {" + key + ": …}");
+        if (!carried_out.contains(key)) refuse(place, "plan: {" + key + ": …}");
     }
 }
 

@@ -11,7 +11,7 @@ namespace {
 // Rates of an ordinary node whose ranks share one network card. Only their ratios matter here.
 constexpr double touch_ns_per_byte = 0.1;
 constexpr double flop_ns = 0.1;
-constexpr double message_ns = 2000;
+constexpr double latency_ns = 2000;
 constexpr double message_ns_per_byte = 1;
 /// What each piece of consecutive elements costs more, where a message is packed and unpacked, or a file is met.
 constexpr double run_ns = 2;
@@ -53,12 +53,8 @@ private:
     }
 
     void add_work() {
-        double bytes = 0;
-        for (const TensorId input : operation_.inputs) bytes += static_cast<double>(size_of(graph_[input].dtype));
-        for (const TensorId output : operation_.outputs) bytes += static_cast<double>(size_of(graph_[output].dtype));
-        const Box busiest = points_of(graph_, plan_, id_, Rank(std::int32_t{0}));
-        cost_.work += times_ * static_cast<double>(busiest.volume()) *
-                      (bytes * touch_ns_per_byte + operation_.kernel->flops_per_point * flop_ns);
+        const Box busiest = points_of(graph_, plan_, id_, plan_[id_].points.first);
+        cost_.work += times_ * work_ns(graph_, operation_, static_cast<double>(busiest.volume()));
     }
 
     void add_read(const BoundAccess& read, const Box& points) {
@@ -119,7 +115,7 @@ private:
         if (!have.empty()) neighbours -= 1;
         neighbours = std::min(neighbours, static_cast<double>(plan_.ranks));
         if (missing.empty()) return;
-        cost_.messages += times_ * message_ns * std::max(1.0, neighbours);
+        cost_.messages += times_ * latency_ns * std::max(1.0, neighbours);
         for (const Box& box : missing.boxes()) {
             const double runs = runs_in(box, bounding(need, have));
             cost_.bytes += times_ * (static_cast<double>(box.volume()) * element * message_ns_per_byte + runs * run_ns);
@@ -129,12 +125,13 @@ private:
     void add_combining() {
         const OperationPlacement& placement = plan_[id_];
         if (!placement.combines || operation_.bound.index_space().empty()) return;
-        const auto group = static_cast<unsigned>(combining_ranks(graph_, plan_, id_, Rank(std::int32_t{0})).size());
-        const Box results = results_of(graph_, plan_, id_, Rank(std::int32_t{0}));
+        const Rank first = placement.points.first;
+        const auto group = static_cast<unsigned>(combining_ranks(graph_, plan_, id_, first).size());
+        const Box results = results_of(graph_, plan_, id_, first);
         const double state_bytes = static_cast<double>(operation_.kernel->types[operation_.types].state_bytes);
         const bool tree = placement.finishers == 1;
         const double rounds = tree ? std::bit_width(group - 1) : static_cast<double>(group);
-        cost_.messages += times_ * message_ns * rounds;
+        cost_.messages += times_ * latency_ns * rounds;
         cost_.bytes += times_ * message_ns_per_byte * rounds * static_cast<double>(results.volume()) * state_bytes;
     }
 
@@ -204,6 +201,15 @@ Cost& Cost::operator+=(const Cost& other) {
     files += other.files;
     return *this;
 }
+
+double work_ns(const Graph& graph, const Operation& operation, double points) {
+    double bytes = 0;
+    for (const TensorId input : operation.inputs) bytes += static_cast<double>(size_of(graph[input].dtype));
+    for (const TensorId output : operation.outputs) bytes += static_cast<double>(size_of(graph[output].dtype));
+    return points * (bytes * touch_ns_per_byte + operation.kernel->flops_per_point * flop_ns);
+}
+
+double message_ns(double bytes) { return bytes > 0 ? latency_ns + bytes * message_ns_per_byte : 0; }
 
 Cost cost_of(const Graph& graph, const Plan& plan, const Expectation& expectation, OperationId operation) {
     return OperationCost(graph, plan, expectation, operation).find();

@@ -30,8 +30,15 @@ struct Cost {
 
     double total() const { return work + bytes + messages + files; }
     Cost shared_by(int ranks) const { return {work / ranks, bytes / ranks, messages / ranks, files / ranks}; }
+    Cost times(double count) const { return {work * count, bytes * count, messages * count, files * count}; }
     Cost& operator+=(const Cost& other);
 };
+
+/// What computing so many points of `operation` once takes one rank, in nanoseconds.
+double work_ns(const Graph& graph, const Operation& operation, double points);
+
+/// What `bytes` from another rank take, in nanoseconds; 0 for none.
+double message_ns(double bytes);
 
 /// The cost of `operation` as it is placed in `plan`. O(accesses), whatever the number of ranks.
 Cost cost_of(const Graph& graph, const Plan& plan, const Expectation& expectation, OperationId operation);

@@ -43,13 +43,13 @@ int BlockGrid::parts_along(int index) const {
 }
 
 int BlockGrid::part_of(Rank rank, std::size_t cut) const {
-    int number = rank.value;
+    int number = rank.value - first.value;
     for (std::size_t inner = cuts.size(); inner-- > cut + 1;) number /= cuts[inner].parts;
     return number % cuts[cut].parts;
 }
 
 Box BlockGrid::block(const Box& space, Rank rank) const {
-    if (rank.value < 0 || rank.value >= count()) return Box::nothing(space.rank());
+    if (!holds(rank)) return Box::nothing(space.rank());
     Box box = space;
     for (std::size_t i = 0; i < cuts.size(); ++i) {
         const Box part = cuts[i].part(space, part_of(rank, i));
@@ -60,14 +60,16 @@ Box BlockGrid::block(const Box& space, Rank rank) const {
 }
 
 std::vector<Rank> BlockGrid::ranks_at(const std::vector<std::vector<int>>& parts) const {
-    std::vector<Rank> ranks = {Rank(std::int32_t{0})};
+    std::vector<int> numbers = {0};
     for (std::size_t i = 0; i < cuts.size(); ++i) {
-        std::vector<Rank> finer;
-        for (const Rank outer : ranks) {
-            for (const int part : parts[i]) finer.emplace_back(outer.value * cuts[i].parts + part);
+        std::vector<int> finer;
+        for (const int outer : numbers) {
+            for (const int part : parts[i]) finer.push_back(outer * cuts[i].parts + part);
         }
-        ranks = std::move(finer);
+        numbers = std::move(finer);
     }
+    std::vector<Rank> ranks;
+    for (const int number : numbers) ranks.emplace_back(first.value + number);
     return ranks;
 }
 

@@ -24,15 +24,18 @@ struct Cut {
     bool operator==(const Cut&) const = default;
 };
 
-/// Block p belongs to rank p. Blocks are numbered with the last cut varying fastest; without cuts there is one, the
-/// whole on rank 0. Ranks without a block are idle.
+/// Block p belongs to rank first + p. Blocks are numbered with the last cut varying fastest; without cuts there is one,
+/// the whole on rank `first`. Ranks without a block are idle.
 struct BlockGrid {
     std::vector<Cut> cuts;
+    Rank first = Rank(std::int32_t{0});
 
     int count() const;
+    /// Whether `rank` has a block.
+    bool holds(Rank rank) const { return rank >= first && rank.value < first.value + count(); }
     /// How many parts `index` is cut into; 1: not cut.
     int parts_along(int index) const;
-    /// The part of `rank` along cut number `cut`. Requires: rank < count().
+    /// The part of `rank` along cut number `cut`. Requires: holds(rank).
     int part_of(Rank rank, std::size_t cut) const;
     /// Rank `rank`'s block of `space`; empty where it has none.
     Box block(const Box& space, Rank rank) const;

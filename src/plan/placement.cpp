@@ -72,17 +72,36 @@ std::vector<TensorId> carried_into(const Graph& graph, TensorId id) {
     return found;
 }
 
+/// Every access to a tensor.
+std::vector<Reading> readings_of(const Graph& graph, TensorId id) {
+    std::vector<Reading> readings;
+    for (const OperationId reader : graph[id].readers) {
+        const Operation& operation = graph[reader];
+        for (std::size_t access = 0; access < operation.bound.reads.size(); ++access) {
+            const auto argument = static_cast<std::size_t>(operation.bound.reads[access].argument);
+            if (operation.inputs[argument] == id) readings.push_back({reader, access});
+        }
+    }
+    return readings;
+}
+
+/// Whether every rank reads the same in both.
+bool reads_alike(const Graph& graph, const Plan& plan, const Reading& a, const Reading& b) {
+    return plan[a.operation].points == plan[b.operation].points &&
+           graph[a.operation].bound.reads[a.access].axes == graph[b.operation].bound.reads[b.access].axes &&
+           graph[a.operation].bound.index_space() == graph[b.operation].bound.index_space();
+}
+
 /// The bounding box of what `rank` reads of a loaded tensor inside of it, and of what it writes of it to files.
 Box read_box(const Graph& graph, const Plan& plan, TensorId id, Rank rank) {
     const Tensor& tensor = graph[id];
     Box box = Box::nothing(tensor.shape.rank());
-    for (const OperationId reader : tensor.readers) {
-        const Operation& operation = graph[reader];
-        const Box points = points_of(graph, plan, reader, rank);
-        for (const BoundAccess& read : operation.bound.reads) {
-            if (operation.inputs[static_cast<std::size_t>(read.argument)] != id || points.empty()) continue;
-            box = bounding(box, intersect(touched_box(read, points, tensor.shape), Box::whole(tensor.shape)));
-        }
+    const std::vector<Reading> all = plan.readings.empty() ? readings_of(graph, id) : std::vector<Reading>{};
+    for (const Reading& reading : plan.readings.empty() ? all : plan.readings[id.index()]) {
+        const Box points = points_of(graph, plan, reading.operation, rank);
+        if (points.empty()) continue;
+        const BoundAccess& read = graph[reading.operation].bound.reads[reading.access];
+        box = bounding(box, intersect(touched_box(read, points, tensor.shape), Box::whole(tensor.shape)));
     }
     for (std::size_t output = 0; output < graph.outputs.size(); ++output) {
         if (graph.outputs[output].tensor == id)
@@ -92,6 +111,21 @@ Box read_box(const Graph& graph, const Plan& plan, TensorId id, Rank rank) {
 }
 
 }  // namespace
+
+void find_readings(const Graph& graph, Plan& plan) {
+    constexpr std::size_t most_compared = 64;
+    plan.readings.assign(graph.tensors.size(), {});
+    for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
+        if (graph.tensors[i].kind == Tensor::Kind::computed) continue;
+        std::vector<Reading>& found = plan.readings[i];
+        for (const Reading& reading : readings_of(graph, TensorId(i))) {
+            const auto compared = found.end() - static_cast<std::ptrdiff_t>(std::min(most_compared, found.size()));
+            const bool known = std::any_of(
+                compared, found.end(), [&](const Reading& other) { return reads_alike(graph, plan, reading, other); });
+            if (!known) found.push_back(reading);
+        }
+    }
+}
 
 bool keeps_order(const Operation& operation, const Box& box, int index) {
     if (operation.kernel->signature.fold != "fold") return true;
@@ -126,9 +160,10 @@ Box results_of(const Graph& graph, const Plan& plan, OperationId id, Rank rank) 
     const Operation& operation = graph[id];
     const OperationPlacement& placement = plan[id];
     if (!placement.combines) return kept_of(operation, points_of(graph, plan, id, rank));
+    const Box nothing = Box::nothing(static_cast<int>(operation.bound.kept().size()));
+    if (!placement.points.holds(rank)) return nothing;
     const int member = member_of(operation, placement, rank);
-    if (rank.value >= placement.points.count() || member >= placement.finishers)
-        return Box::nothing(static_cast<int>(operation.bound.kept().size()));
+    if (member >= placement.finishers) return nothing;
     // Not by way of kept_of: where nothing is folded there are results none the less.
     const Box kept = kept_part(operation, placement.points.block(operation.bound.index_space(), rank));
     if (placement.finishers == 1) return kept;

@@ -17,17 +17,29 @@ struct OperationPlacement {
     int finishers = 1;      ///< of the ranks that combine their states: how many finish a part of the results each
 };
 
+/// One access of an operation to a loaded tensor.
+struct Reading {
+    OperationId operation;
+    std::size_t access = 0;  ///< number in BoundSignature::reads
+};
+
 /// A placement of every operation. Its cost in memory does not depend on the number of ranks: boxes are computed
 /// when asked for.
 struct Plan {
-    std::string strategy;                        ///< as carried out: "data"
+    std::string strategy;                        ///< as carried out: "data", "{data: 2, model: 4}"
     int ranks = 1;                               ///< of the run
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
+    /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
+    /// time: while it is empty all readers are looked at.
+    std::vector<std::vector<Reading>> readings = {};
 
     const OperationPlacement& operator[](OperationId id) const { return operations[id.index()]; }
 };
+
+/// Fills `readings` of a plan whose operations are all placed.
+void find_readings(const Graph& graph, Plan& plan);
 
 /// Whether a contracted index of a fold may be cut without the order of its elements being lost: always of sum, max and
 /// min; of a fold that is written out only the outermost that has more than one point in `box`.
@@ -56,15 +68,30 @@ Box written_box(const Graph& graph, const Plan& plan, std::size_t output, Rank r
 /// The computed tensor that is carried into input `id`, directly or through other inputs; none if they lead elsewhere.
 TensorId computed_source(const Graph& graph, TensorId id);
 
-/// Which way `data` plans are asked for.
+/// What `plan:` asks for.
 struct PlanRequest {
-    std::string strategy = "auto";
-    int max_ranks = 0;                  ///< 0: all
-    std::vector<BlockGrid> grids = {};  ///< by OperationId, to take instead of choosing; empty: all are chosen
+    std::string strategy = "auto";  ///< auto data model pipeline hybrid
+    int max_ranks = 0;              ///< 0: all
+    std::vector<BlockGrid> grids =
+        {};  ///< of `data`, by OperationId, to take instead of choosing; empty: all are chosen
+
+    struct Hybrid {
+        int data = 1, pipeline = 1, model = 1;
+    };
+    Hybrid hybrid = {};
+    int stages = 0;                 ///< of a pipeline; 0: as many as there are columns of ranks
+    int microbatches = 0;           ///< 0: chosen
+    int buffer_depth = 0;           ///< microbatches alive between two stages; 0: as the schedule needs
+    bool alternates = false;        ///< `1f1b`; else `gpipe`
+    std::int64_t memory_bytes = 0;  ///< of a rank; 0: the machine's, if that is known
+    Place place = {};               ///< where it was asked for
 };
 
-/// Chooses a placement. Pure; O(operations), whatever the number of ranks.
+PlanRequest plan_request(const PlanSpec& spec);
+
+/// Chooses a placement. Pure; near O(n·log n) in the operations, whatever the number of ranks.
 /// Requires: grids asked for cut only what may_cut allows, into no more blocks than there are ranks.
+/// Errors: UnavailableError for a hybrid of more ranks than there are.
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request);
 
 /// The plan as text: each operation with its blocks and the boxes of the first ranks.

@@ -8,9 +8,10 @@ namespace maniple {
 
 namespace {
 
-/// "2x2 blocks of [y, x]", "4 blocks of [y], states combined", "on rank 0".
+/// "2x2 blocks of [y, x]", "4 blocks of [y] from rank 4 on, states combined", "on rank 0".
 std::string grid_text(const Operation& operation, const OperationPlacement& placement) {
-    if (placement.points.cuts.empty()) return "on rank 0";
+    const Rank first = placement.points.first;
+    if (placement.points.cuts.empty()) return fmt::format("on rank {}", first.value);
     std::vector<int> parts;
     std::vector<std::string> names;
     for (const Cut& cut : placement.points.cuts) {
@@ -18,26 +19,38 @@ std::string grid_text(const Operation& operation, const OperationPlacement& plac
         names.push_back(operation.bound.indices[static_cast<std::size_t>(cut.index)].name);
     }
     std::string text = fmt::format("{} blocks of [{}]", fmt::join(parts, "x"), fmt::join(names, ", "));
+    if (first.value > 0) text += fmt::format(" from rank {} on", first.value);
     if (!placement.combines) return text;
     return text + (placement.finishers > 1 ? fmt::format(", states combined on {} ranks each", placement.finishers)
                                            : ", states combined");
 }
 
+/// What the first ranks compute; where they are a group of the ranks, of that group.
+std::string boxes_text(const Graph& graph, const Plan& plan, OperationId id) {
+    constexpr int shown = 4;
+    const BlockGrid& grid = plan[id].points;
+    const bool of_all = plan.strategy == "data";
+    const int first = of_all ? 0 : grid.first.value;
+    const int count = of_all ? plan.ranks : grid.count();
+    std::string text;
+    for (int rank = first; rank < first + std::min(count, shown); ++rank) {
+        const Box points = points_of(graph, plan, id, Rank(rank));
+        text += fmt::format("    rank {}: {}\n", rank, points.empty() ? "idle" : to_string(points));
+    }
+    if (count > shown) text += fmt::format("    and {} more ranks\n", count - shown);
+    return text;
+}
+
 }  // namespace
 
 std::string print_plan(const Graph& graph, const Plan& plan) {
-    constexpr int shown = 4;
     std::string text = fmt::format("plan {}: strategy {}, {} {}\n", graph.name, plan.strategy, plan.ranks,
                                    plan.ranks == 1 ? "rank" : "ranks");
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const Operation& operation = graph.operations[i];
         text += fmt::format("  {:<16} {:<20} {}\n", operation.name, operation.kernel->name,
                             grid_text(operation, plan.operations[i]));
-        for (int rank = 0; rank < std::min(plan.ranks, shown); ++rank) {
-            const Box points = points_of(graph, plan, OperationId(i), Rank(rank));
-            text += fmt::format("    rank {}: {}\n", rank, points.empty() ? "idle" : to_string(points));
-        }
-        if (plan.ranks > shown) text += fmt::format("    and {} more ranks\n", plan.ranks - shown);
+        text += boxes_text(graph, plan, OperationId(i));
     }
     for (const std::string& note : plan.notes) text += "  note: " + note + "\n";
     return text;

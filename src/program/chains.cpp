@@ -12,18 +12,22 @@ class ChainFinder {
 public:
     ChainFinder(const Graph& graph, const Plan& plan, const LaneChoice& lanes)
         : graph_(graph), plan_(plan), lanes_(lanes), next_(graph.operations.size()),
-          has_previous_(graph.operations.size(), false), ordered_(graph.operations.size(), false) {
+          has_previous_(graph.operations.size(), false), ordered_(graph.operations.size(), false),
+          has_twin_(graph.operations.size(), false), seen_(graph.tensors.size(), false) {
         for (std::size_t i = 0; i < graph.operations.size(); ++i) {
             if (graph.operations[i].after.empty()) continue;
             ordered_[i] = true;
             for (const OperationId other : graph.operations[i].after) ordered_[other.index()] = true;
         }
-        for (const GraphOutput& output : graph.outputs) {
-            seen_.push_back(output.tensor);
-            seen_.push_back(output.after_carry);
+        for (const Operation& operation : graph.operations) {
+            if (operation.twin_of.valid()) has_twin_[operation.twin_of.index()] = true;
         }
-        for (const Carry& carry : graph.carries) seen_.push_back(carry.value);
-        seen_.push_back(graph.until);
+        for (const GraphOutput& output : graph.outputs) {
+            see(output.tensor);
+            see(output.after_carry);
+        }
+        for (const Carry& carry : graph.carries) see(carry.value);
+        see(graph.until);
     }
 
     std::vector<Chain> find() {
@@ -39,6 +43,10 @@ public:
     }
 
 private:
+    void see(TensorId id) {
+        if (id.valid()) seen_[id.index()] = true;
+    }
+
     /// The operation whose result `reader` goes on with: the last of those that allow it.
     void link(OperationId reader) {
         if (!may_join(reader)) return;
@@ -60,17 +68,14 @@ private:
 
     bool goes_to(TensorId id, OperationId reader) const {
         const Tensor& tensor = graph_[id];
-        if (tensor.kind != Tensor::Kind::computed || tensor.readers != std::vector<OperationId>{reader}) return false;
-        if (std::find(seen_.begin(), seen_.end(), id) != seen_.end() || !may_join(tensor.producer)) return false;
+        if (tensor.kind != Tensor::Kind::computed || tensor.readers.size() != 1 || tensor.readers[0] != reader)
+            return false;
+        if (seen_[id.index()] || !may_join(tensor.producer)) return false;
         // On every rank: no message carries a part of the tensor.
         const bool same_points = tensor.shape == graph_[graph_[reader].outputs[0]].shape &&
                                  plan_[tensor.producer].points == plan_[reader].points;
-        return same_points && graph_[tensor.producer].in_loop == graph_[reader].in_loop && !has_twin(tensor.producer);
-    }
-
-    bool has_twin(OperationId id) const {
-        return std::any_of(graph_.operations.begin(), graph_.operations.end(),
-                           [&](const Operation& operation) { return operation.twin_of == id; });
+        return same_points && graph_[tensor.producer].in_loop == graph_[reader].in_loop &&
+               !has_twin_[tensor.producer.index()];
     }
 
     const Graph& graph_;
@@ -79,7 +84,8 @@ private:
     std::vector<OperationId> next_;   ///< by OperationId
     std::vector<bool> has_previous_;  ///< likewise
     std::vector<bool> ordered_;       ///< likewise: named by an `after:` or has one
-    std::vector<TensorId> seen_;      ///< by others than their readers
+    std::vector<bool> has_twin_;      ///< likewise
+    std::vector<bool> seen_;          ///< by TensorId: by others than its readers
 };
 
 }  // namespace

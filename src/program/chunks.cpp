@@ -37,6 +37,11 @@ public:
     }
 
 private:
+    struct OpenChunk {
+        ChunkId chunk;
+        std::vector<ChunkId> waits_for;  ///< because of its first instruction
+    };
+
     void add(InstructionId id) {
         const Instruction& instruction = instructions_[id.index()];
         ChunkId chunk = chunk_to_join(instruction, InstructionId(id.value - 1));
@@ -46,8 +51,7 @@ private:
             chunks_.back().lane = instruction.lane;
             chunks_.back().gpu = instruction.gpu;
             bytes_.push_back(0);
-            befores_.push_back(chunks_before(instruction));
-            if (instruction.lane == LaneKind::gpu) open_[instruction.gpu] = chunk;
+            if (instruction.lane == LaneKind::gpu) open_[instruction.gpu] = {chunk, chunks_before(instruction)};
         }
         chunks_[chunk.index()].instructions.push_back(id);
         bytes_[chunk.index()] += instruction.bytes;
@@ -71,7 +75,8 @@ private:
     ChunkId gpu_chunk_to_join(const Instruction& instruction) const {
         const auto open = open_.find(instruction.gpu);
         if (open == open_.end()) return {};
-        const std::size_t chunk = open->second.index();
+        const OpenChunk& newest = open->second;
+        const std::size_t chunk = newest.chunk.index();
         const std::vector<InstructionId>& held = chunks_[chunk].instructions;
         const bool fits =
             held.size() < gpu_chunk_instructions && bytes_[chunk] + instruction.bytes <= gpu_chunk_bytes &&
@@ -79,10 +84,10 @@ private:
         if (!fits) return {};
         const auto is_covered = [&](InstructionId before) {
             const ChunkId other = chunk_of_[before.index()];
-            const std::vector<ChunkId>& known = befores_[chunk];
-            return other == open->second || std::find(known.begin(), known.end(), other) != known.end();
+            const std::vector<ChunkId>& known = newest.waits_for;
+            return other == newest.chunk || std::find(known.begin(), known.end(), other) != known.end();
         };
-        return std::all_of(instruction.after.begin(), instruction.after.end(), is_covered) ? open->second : ChunkId{};
+        return std::all_of(instruction.after.begin(), instruction.after.end(), is_covered) ? newest.chunk : ChunkId{};
     }
 
     /// The chunk whose last instruction is waited for by this one alone, and that holds all it waits for. The tail of a
@@ -119,14 +124,17 @@ private:
     }
 
     void link(ChunkId id) {
-        std::vector<ChunkId> before;
+        std::vector<ChunkId>& before = before_;
+        before.clear();
         for (const InstructionId instruction : chunks_[id.index()].instructions) {
             for (const InstructionId predecessor : instructions_[instruction.index()].after) {
                 if (chunk_of_[predecessor.index()] != id) before.push_back(chunk_of_[predecessor.index()]);
             }
         }
-        std::sort(before.begin(), before.end());
-        before.erase(std::unique(before.begin(), before.end()), before.end());
+        if (before.size() > 1) {
+            std::sort(before.begin(), before.end());
+            before.erase(std::unique(before.begin(), before.end()), before.end());
+        }
         chunks_[id.index()].predecessors = static_cast<std::int32_t>(before.size());
         for (const ChunkId predecessor : before) chunks_[predecessor.index()].dependents.push_back(id);
     }
@@ -136,9 +144,9 @@ private:
     std::vector<std::int64_t> bytes_;
     std::vector<ChunkId> chunk_of_;
     std::vector<int> dependents_;
-    std::vector<bool> awaited_elsewhere_;        ///< by instruction: one on another lane waits for it
-    std::vector<std::vector<ChunkId>> befores_;  ///< by chunk: what its first instruction waits for
-    std::map<int, ChunkId> open_;                ///< by gpu lane: its newest chunk
+    std::vector<bool> awaited_elsewhere_;  ///< by instruction: one on another lane waits for it
+    std::map<int, OpenChunk> open_;        ///< by gpu lane: its newest chunk
+    std::vector<ChunkId> before_;          ///< those that one chunk waits for; kept for its memory
 };
 
 }  // namespace

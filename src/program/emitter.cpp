@@ -20,6 +20,11 @@ Emitter::Emitter(const Graph& graph, const Layout& layout, const BlockShape& sha
 }
 
 void Emitter::begin_step(int step) {
+    // Steps are about equally long: instructions are not moved again and again while they grow in number.
+    const std::size_t emitted = program_.instructions.size();
+    const auto left = static_cast<std::size_t>(program_.shape.steps - step);
+    if (step > 0) program_.instructions.reserve(emitted + (emitted - step_begin_ + 8) * (left + 1));
+    step_begin_ = emitted;
     step_ = step;
     for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
         if (graph_.operations[i].in_loop) {

@@ -45,6 +45,7 @@ private:
     Program program_;
     Hazards hazards_;
     int step_ = 0;
+    std::size_t step_begin_ = 0;                           ///< instructions before the newest step
     std::vector<std::vector<InstructionId>> computed_by_;  ///< by OperationId: in this step, or before the first
     std::vector<std::vector<InstructionId>> checked_by_;   ///< by OperationId: its newest run of checks
     std::map<Rank, int> sent_;

@@ -86,6 +86,7 @@ void unwrap_clamp_source(HaloPiece& piece, const Shape& shape, const BoundaryRul
 
 std::vector<HaloPiece> halo_pieces(const Box& box, const Shape& shape, const BoundaryRule& rule) {
     if (box.empty()) return {};
+    if (Box::whole(shape).contains(box)) return {{HaloPiece::Kind::move, box, box}};
     std::vector<HaloPiece> pieces = {HaloPiece{}};
     for (int axis = 0; axis < shape.rank(); ++axis) pieces = extend(pieces, stretches_of(box, shape, rule, axis));
     for (HaloPiece& piece : pieces) {

@@ -3,11 +3,13 @@
 
 #include <vector>
 
+#include "program/live_accesses.hpp"
 #include "program/program.hpp"
 
 namespace maniple {
 
 /// Sees instructions in a serial order that is right and finds for each the earlier ones that it must follow.
+/// Near-linear in the accesses and in the edges that they give.
 class Hazards {
 public:
     /// `apart`: by buffer, whether each chunk has one of its own.
@@ -17,14 +19,10 @@ public:
     void order(Instruction& instruction, InstructionId id);
 
 private:
-    struct Access {
-        Box box;
-        InstructionId by;
-    };
-    /// What a later instruction may still conflict with: a write drops what it covers wholly.
+    /// What a later instruction may still conflict with: a write takes the place of what was there before it.
     struct History {
-        std::vector<Access> reads;
-        std::vector<Access> writes;
+        LiveAccesses reads;
+        LiveAccesses writes;
     };
     std::vector<bool> apart_;
     std::vector<History> buffers_;

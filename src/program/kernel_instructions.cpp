@@ -66,6 +66,7 @@ Instruction KernelInstructions::instruction(InstructionKind kind, OperationId id
 
 void KernelInstructions::add_inputs(OperationId id, const Box& points, int memory, Instruction& to) const {
     const Operation& operation = graph_[id];
+    to.reads.reserve(operation.bound.reads.size());
     for (std::size_t i = 0; i < operation.inputs.size(); ++i)
         to.arguments.push_back(argument_for(operation, i, memory));
     for (const BoundAccess& access : operation.bound.reads) {
@@ -77,6 +78,7 @@ void KernelInstructions::add_inputs(OperationId id, const Box& points, int memor
 
 void KernelInstructions::add_outputs(OperationId id, const Box& points, int memory, Instruction& to) const {
     const Operation& operation = graph_[id];
+    to.arguments.reserve(operation.outputs.size() + operation.inputs.size());
     for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
         const TensorId output = operation.outputs[i];
         const BufferId buffer = layout_.in_memory(emitter_.buffer_of(output, 0), memory);

@@ -56,10 +56,10 @@ public:
         share_tiles();
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             add_family(static_cast<int>(family));
-        const DeviceBoxes boxes = find_device_boxes(graph_, layout_);
+        const DeviceBoxes boxes = layout_.lanes.gpus.empty() ? DeviceBoxes{} : find_device_boxes(graph_, layout_);
         if (layout_.lanes.gpus.empty()) sharing_ = find_sharing(graph_, layout_);
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
-            allocate_family(static_cast<int>(family), boxes[family]);
+            allocate_family(static_cast<int>(family), boxes.empty() ? std::vector<std::vector<Box>>{} : boxes[family]);
         share_buffers();
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].kernel->is_fold()) add_fold(OperationId(i));
@@ -159,9 +159,7 @@ private:
         std::vector<Instance>& instances = layout_.instances[static_cast<std::size_t>(number)];
         const int rank = graph_[family.head].shape.rank();
         instances.push_back({{}, Box::nothing(rank), {}});
-        for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
-            const TensorId tensor(i);
-            if (layout_.versions[tensor].family != number) continue;
+        for (const TensorId tensor : layout_.versions.members_of(number)) {
             grow(instances[0], owned_box(graph_, plan_, tensor, layout_.rank));
             if (tensor == graph_.until) grow(instances[0], Box::whole(graph_[tensor].shape));
             for (const OperationId reader : graph_[tensor].readers) add_reader(reader, tensor, instances);
@@ -212,7 +210,7 @@ private:
         if (takes_over(family.head)) return;
         for (std::size_t i = 0; i < instances.size(); ++i) {
             if (on_a_gpu) instances[i].box = Box::nothing(instances[i].box.rank());
-            allocate(instances[i], family, i, device_boxes[i]);
+            allocate(instances[i], family, i, device_boxes.empty() ? std::vector<Box>{} : device_boxes[i]);
         }
     }
 

@@ -41,8 +41,23 @@ Box matching(const Box& source, const Box& target, const Box& piece) {
     return result;
 }
 
+std::size_t hash_of(const Box& box) {
+    std::size_t hash = 0;
+    for (int axis = 0; axis < box.rank(); ++axis) {
+        hash = (hash ^ static_cast<std::size_t>(box.lo[axis])) * 0x9e3779b97f4a7c15U;
+        hash = (hash ^ static_cast<std::size_t>(box.hi[axis])) * 0x9e3779b97f4a7c15U;
+    }
+    return hash;
+}
+
+/// Parts of a transfer, each once.
+struct Parts {
+    std::vector<Transfer> transfers;
+    std::vector<std::size_t> hashes;  ///< of their targets
+};
+
 /// The part of `whole` along those axes that are not shifted or repeated and lie within `made`.
-void add_part(const Transfer& whole, const Box& made, std::vector<Transfer>& pieces) {
+void add_part(const Transfer& whole, const Box& made, Parts& pieces) {
     Transfer part = whole;
     for (int axis = 0; axis < made.rank(); ++axis) {
         if (whole.kind == HaloPiece::Kind::zero || whole.source.lo[axis] != whole.target.lo[axis] ||
@@ -52,9 +67,28 @@ void add_part(const Transfer& whole, const Box& made, std::vector<Transfer>& pie
         part.source.lo[axis] = part.target.lo[axis] = std::max(whole.target.lo[axis], made.lo[axis]);
         part.source.hi[axis] = part.target.hi[axis] = std::min(whole.target.hi[axis], made.hi[axis]);
     }
-    const bool known =
-        std::any_of(pieces.begin(), pieces.end(), [&](const Transfer& other) { return other.target == part.target; });
-    if (!part.target.empty() && !known) pieces.push_back(part);
+    if (part.target.empty()) return;
+    const std::size_t hash = hash_of(part.target);
+    for (std::size_t i = 0; i < pieces.hashes.size(); ++i) {
+        if (pieces.hashes[i] == hash && pieces.transfers[i].target == part.target) return;
+    }
+    pieces.transfers.push_back(part);
+    pieces.hashes.push_back(hash);
+}
+
+/// Whether two operations read `tensor` through equal accesses, in the same order.
+bool same_accesses(const Operation& a, const Operation& b, TensorId tensor) {
+    const auto next = [&](const Operation& operation, std::size_t from) {
+        const std::vector<BoundAccess>& reads = operation.bound.reads;
+        while (from < reads.size() && operation.inputs[static_cast<std::size_t>(reads[from].argument)] != tensor)
+            ++from;
+        return from;
+    };
+    std::size_t i = next(a, 0), j = next(b, 0);
+    for (; i < a.bound.reads.size() && j < b.bound.reads.size(); i = next(a, i + 1), j = next(b, j + 1)) {
+        if (a.bound.reads[i].axes != b.bound.reads[j].axes) return false;
+    }
+    return i == a.bound.reads.size() && j == b.bound.reads.size();
 }
 
 bool covers(const std::vector<Transfer>& pieces, const Transfer& whole) {
@@ -67,14 +101,16 @@ bool covers(const std::vector<Transfer>& pieces, const Transfer& whole) {
 
 Movement::Movement(const Graph& graph, const Plan& plan, const Layout& layout, Emitter& emitter)
     : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), me_(layout.rank),
-      available_(layout.buffers.size()),
-      valid_(layout.buffers.size(), std::vector<Region>(static_cast<std::size_t>(layout.lanes.memory_count()))),
+      available_(layout.buffers.size()), gathered_(layout.buffers.size()),
+      memories_(static_cast<std::size_t>(layout.lanes.memory_count())), valid_(layout.buffers.size() * memories_),
       shares_(graph.operations.size()), staging_at_(layout.lanes.gpus.size(), 0) {
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         for (const Tile& tile : layout.tiles[i]) {
-            if (shares_[i].empty() || shares_[i].back().lane != tile.lane)
-                shares_[i].push_back({tile.lane, {tile.box}});
-            shares_[i].back().boxes[0] = bounding(shares_[i].back().boxes[0], tile.box);
+            if (shares_[i].empty() || shares_[i].back().lane != tile.lane) {
+                shares_[i].push_back({tile.lane, tile.box});
+            } else {
+                shares_[i].back().points = bounding(shares_[i].back().points, tile.box);
+            }
         }
     }
     for (std::size_t family = 0; family < layout.versions.families.size(); ++family) {
@@ -107,7 +143,7 @@ std::vector<Movement::Home> Movement::homes_of(int number) const {
             {layout_.lanes.memory_of(lane), touched_box(operation.bound.writes[output], points, tensor.shape)});
     };
     if (!operation.kernel->is_fold()) {
-        for (const LaneNeeds& share : shares_[tensor.producer.index()]) add(share.lane, share.boxes[0]);
+        for (const LaneShare& share : shares_[tensor.producer.index()]) add(share.lane, share.points);
     } else if (plan_[tensor.producer].combines) {
         homes.push_back({0, owned_box(graph_, plan_, head, me_)});
     } else {
@@ -117,10 +153,12 @@ std::vector<Movement::Home> Movement::homes_of(int number) const {
     return homes;
 }
 
-Region& Movement::valid(BufferId host, int memory) { return valid_[host.index()][static_cast<std::size_t>(memory)]; }
+Region& Movement::valid(BufferId host, int memory) {
+    return valid_[host.index() * memories_ + static_cast<std::size_t>(memory)];
+}
 
 void Movement::forget(BufferId host) {
-    for (Region& region : valid_[host.index()]) region = Region();
+    for (std::size_t memory = 0; memory < memories_; ++memory) valid_[host.index() * memories_ + memory].clear();
 }
 
 /// The version in `host` is where its family is made, and nowhere else.
@@ -143,6 +181,7 @@ void Movement::made(TensorId tensor, std::int64_t step) {
     for (std::size_t instance = 0; instance < layout_.instances_of(tensor).size(); ++instance) {
         const BufferId buffer = emitter_.buffer_of(tensor, instance, step);
         available_[buffer.index()].clear();
+        gathered_[buffer.index()].clear();
         forget(buffer);
     }
     settle(emitter_.buffer_of(tensor, 0, step), layout_.versions[tensor].family);
@@ -165,18 +204,48 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
         const TensorId tensor = operation.inputs[argument];
         if (is_stationary(tensor) ? !emitter_.shape().loads : stationary_only) continue;
         const BoundaryRule rule = rule_of(operation, static_cast<int>(argument));
+        if (is_gathered(id, argument, rule)) continue;
         std::vector<LaneNeeds> lanes;
-        for (const LaneNeeds& share : shares_[id.index()]) {
+        for (const LaneShare& share : shares_[id.index()]) {
             lanes.push_back({share.lane, {}});
             for (const BoundAccess& access : operation.bound.reads) {
                 const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
                                      rule_of(operation, access.argument) == rule;
-                if (matches) lanes.back().boxes.push_back(touched_box(access, share.boxes[0], graph_[tensor].shape));
+                if (matches) lanes.back().boxes.push_back(touched_box(access, share.points, graph_[tensor].shape));
             }
         }
         const auto needs = [&](Rank rank) { return needs_of(graph_, plan_, id, tensor, rule, rank); };
-        gather(tensor, rule, {needs, readers(id, tensor, rule)}, lanes);
+        gather(tensor, rule, {needs, plan_.ranks == 1 ? std::vector<Rank>{} : readers(id, tensor, rule)}, lanes);
     }
+}
+
+/// Whether another operation that reads the same of the argument's tensor on every rank and lane has had it gathered
+/// since it was made. Takes note that this one will have it now. Which ranks send what to whom is not changed by it:
+/// gathering again would move nothing.
+bool Movement::is_gathered(OperationId id, std::size_t argument, const BoundaryRule& rule) {
+    constexpr std::size_t most_remembered = 4;
+    const TensorId tensor = graph_[id].inputs[argument];
+    const BufferId buffer = emitter_.buffer_of(tensor, layout_.instance_for(tensor, rule));
+    std::vector<Gathered>& before = gathered_[buffer.index()];
+    for (const Gathered& other : before) {
+        if (reads_alike({id, argument}, other)) return true;
+    }
+    if (before.size() == most_remembered) before.erase(before.begin());
+    before.push_back({id, argument});
+    return false;
+}
+
+bool Movement::reads_alike(const Gathered& a, const Gathered& b) const {
+    const Operation& first = graph_[a.operation];
+    const Operation& second = graph_[b.operation];
+    const auto alike = [](const LaneShare& x, const LaneShare& y) { return x.lane == y.lane && x.points == y.points; };
+    const std::vector<LaneShare>& x = shares_[a.operation.index()];
+    const std::vector<LaneShare>& y = shares_[b.operation.index()];
+    return plan_[a.operation].points == plan_[b.operation].points &&
+           rule_of(first, static_cast<int>(a.argument)) == rule_of(second, static_cast<int>(b.argument)) &&
+           first.bound.index_space() == second.bound.index_space() &&
+           std::equal(x.begin(), x.end(), y.begin(), y.end(), alike) &&
+           same_accesses(first, second, first.inputs[a.argument]);
 }
 
 /// The ranks that may need what this one owns of `tensor` for their part of an operation.
@@ -217,6 +286,7 @@ void Movement::gather(TensorId tensor, const BoundaryRule& rule, const Demand& d
 
 /// Messages: what this rank needs and others own comes into its host's memory, and the other way round.
 void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand) {
+    if (plan_.ranks == 1) return;
     const std::size_t instance = layout_.instance_for(tensor, rule);
     const BufferId buffer = emitter_.buffer_of(tensor, instance);
     const BufferId own = emitter_.buffer_of(tensor, 0);
@@ -258,7 +328,10 @@ void Movement::bring(TensorId tensor, const BoundaryRule& rule, const LaneNeeds&
     const std::size_t instance = layout_.instance_for(tensor, rule);
     const BufferId buffer = emitter_.buffer_of(tensor, instance);
     const int memory = layout_.lanes.memory_of(needs.lane);
-    Region have = valid(buffer, memory);
+    const Region& there = valid(buffer, memory);
+    if (std::all_of(needs.boxes.begin(), needs.boxes.end(), [&](const Box& box) { return there.contains(box); }))
+        return;
+    Region have = there;
     const TransferRequest request{&graph_, &plan_, tensor, rule, instance, needs.boxes, me_};
     for (const Transfer& transfer : transfers_to(request, have)) {
         for (const Transfer& piece : along_tiles(transfer, tensor)) arrive(piece, tensor, instance, needs.lane);
@@ -320,19 +393,20 @@ void Movement::move_within(const Transfer& transfer, TensorId tensor, std::size_
 std::vector<Transfer> Movement::along_tiles(const Transfer& whole, TensorId tensor) const {
     const TensorId head = layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].head;
     if (whole.source_rank != me_ || graph_[head].kind != Tensor::Kind::computed) return {whole};
-    std::vector<Transfer> pieces;
     const Operation& producer = graph_[graph_[head].producer];
-    if (producer.kernel->is_fold()) return {whole};
+    if (producer.kernel->is_fold() || layout_.tiles[graph_[head].producer.index()].size() < 2) return {whole};
+    Parts pieces;
     const auto output = std::find(producer.outputs.begin(), producer.outputs.end(), head) - producer.outputs.begin();
     for (const Tile& tile : layout_.tiles[graph_[head].producer.index()]) {
         const Box made =
             touched_box(producer.bound.writes[static_cast<std::size_t>(output)], tile.box, graph_[head].shape);
         add_part(whole, made, pieces);
     }
-    return covers(pieces, whole) ? pieces : std::vector<Transfer>{whole};
+    return covers(pieces.transfers, whole) ? std::move(pieces.transfers) : std::vector<Transfer>{whole};
 }
 
 void Movement::place(int memory, BufferId host, const Box& box) {
+    if (valid(host, memory).contains(box)) return;
     Region missing(box);
     for (const Box& have : valid(host, memory).boxes()) missing.subtract(have);
     const std::vector<Box> boxes = missing.boxes();

@@ -34,7 +34,7 @@ public:
     /// States are about to be written: what is in their buffers is stale.
     void forget(BufferId host);
     /// `box` of a host buffer's counterpart in `memory` is valid from now on.
-    void wrote(BufferId host, int memory, const Box& box) { valid(host, memory).add(box); }
+    void wrote(BufferId host, int memory, const Box& box) { valid(host, memory).add_next(box); }
     /// Makes `box` valid in `memory`, by copies from where it is. Requires: it is valid in some memory.
     void place(int memory, BufferId host, const Box& box);
 
@@ -45,6 +45,11 @@ public:
     };
 
 private:
+    /// An argument of an operation whose tensor has been gathered for it.
+    struct Gathered {
+        OperationId operation;
+        std::size_t argument = 0;
+    };
     using Needs = std::function<std::vector<Box>(Rank)>;
     /// Who asks for what of a tensor.
     struct Demand {
@@ -55,6 +60,14 @@ private:
     struct LaneNeeds {
         int lane = LaneChoice::cpu_lane;
         std::vector<Box> boxes;
+    };
+
+    bool is_gathered(OperationId operation, std::size_t argument, const BoundaryRule& rule);
+    bool reads_alike(const Gathered& a, const Gathered& b) const;
+    /// The points of an operation that a lane of this rank computes.
+    struct LaneShare {
+        int lane = LaneChoice::cpu_lane;
+        Box points;
     };
 
     void gather(TensorId tensor, const BoundaryRule& rule, const Demand& demand, const std::vector<LaneNeeds>& lanes);
@@ -82,9 +95,11 @@ private:
     Emitter& emitter_;
     Rank me_;
     std::vector<std::map<Rank, Region>> available_;  ///< by host buffer: on a rank, in some memory of it
-    std::vector<std::vector<Region>> valid_;         ///< by host buffer and memory: on this rank
+    std::vector<std::vector<Gathered>> gathered_;    ///< by host buffer: for whom, since it was made; the last few
+    std::size_t memories_;                           ///< of this rank
+    std::vector<Region> valid_;                      ///< by host buffer, then by memory: on this rank
     std::vector<std::vector<Home>> homes_;           ///< by family
-    std::vector<std::vector<LaneNeeds>> shares_;     ///< by OperationId: the points of each lane, in boxes[0]
+    std::vector<std::vector<LaneShare>> shares_;     ///< by OperationId
     std::vector<std::int64_t> staging_at_;           ///< by gpu lane: the next byte of its staging buffer
 };
 

@@ -162,10 +162,8 @@ std::vector<std::int64_t> border_cuts(const Graph& graph, const Plan& plan, cons
             const AxisMap& map = write.axes[axis];
             if (map.terms.size() != 1 || map.terms[0].index != index) continue;
             const Box owned = owned_box(graph, plan, tensor, rank);
-            for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
-                if (versions[TensorId(i)].family != versions[tensor].family) continue;
-                add_border_cuts(graph, plan, TensorId(i), map, static_cast<int>(axis), owned, rank, cuts);
-            }
+            for (const TensorId member : versions.members_of(versions[tensor].family))
+                add_border_cuts(graph, plan, member, map, static_cast<int>(axis), owned, rank, cuts);
         }
     }
     return cuts;
@@ -222,10 +220,14 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     const Operation& operation = graph[id];
     const Box box = points_of(graph, plan, id, rank);
     if (box.empty()) return {};
+    std::vector<Share> of_lanes, shares;
     const std::vector<int> lanes = choice.of(id);
     const Cuttable cuttable(operation, box, lanes.size());
-    std::vector<Share> of_lanes, shares;
-    share_box(box, cuttable, lanes, choice.weights_of(id), of_lanes);
+    if (lanes.size() == 1) {
+        of_lanes.push_back({lanes[0], box});
+    } else {
+        share_box(box, cuttable, lanes, choice.weights_of(id), of_lanes);
+    }
     for (const Share& share : of_lanes) {
         for (const Share& row : rows_of(operation, cuttable, share)) shares.push_back(row);
     }

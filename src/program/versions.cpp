@@ -51,7 +51,13 @@ bool may_look_later(const Graph& graph) {
 
 class VersionFinder {
 public:
-    explicit VersionFinder(const Graph& graph) : graph_(graph) { versions_.members.resize(graph.tensors.size()); }
+    explicit VersionFinder(const Graph& graph) : graph_(graph), first_carry_(graph.tensors.size(), nullptr) {
+        versions_.members.resize(graph.tensors.size());
+        for (const Carry& carry : graph.carries) {
+            const Carry*& first = first_carry_[carry.value.index()];
+            if (first == nullptr) first = &carry;
+        }
+    }
 
     Versions find() {
         for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
@@ -65,10 +71,22 @@ public:
         for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
             if (versions_.members[i].family < 0) start_family(TensorId(i), 1, true, 0);
         }
+        group_by_family();
         return std::move(versions_);
     }
 
 private:
+    void group_by_family() {
+        std::vector<std::size_t>& first = versions_.first_of_family;
+        first.resize(versions_.families.size() + 1, 0);
+        for (const Versions::Member& member : versions_.members) ++first[static_cast<std::size_t>(member.family) + 1];
+        std::partial_sum(first.begin(), first.end(), first.begin());
+        std::vector<std::size_t> next = first;
+        versions_.by_family.resize(versions_.members.size());
+        for (std::size_t i = 0; i < versions_.members.size(); ++i)
+            versions_.by_family[next[static_cast<std::size_t>(versions_.members[i].family)]++] = TensorId(i);
+    }
+
     void start_family(TensorId head, int slots, bool stationary, int delay) {
         versions_.members[head.index()] = {static_cast<int>(versions_.families.size()), delay};
         versions_.families.push_back({head, slots, stationary});
@@ -87,10 +105,8 @@ private:
 
     /// The first carry out of `value` into an input without a family: a second one would need the same slot.
     const Carry* free_carry(TensorId value) const {
-        for (const Carry& carry : graph_.carries) {
-            if (carry.value == value) return versions_[carry.input].family < 0 ? &carry : nullptr;
-        }
-        return nullptr;
+        const Carry* carry = first_carry_[value.index()];
+        return carry != nullptr && versions_[carry->input].family < 0 ? carry : nullptr;
     }
 
     bool shares(const Carry& carry) const {
@@ -100,6 +116,7 @@ private:
     }
 
     const Graph& graph_;
+    std::vector<const Carry*> first_carry_;  ///< by TensorId: out of it
     Versions versions_;
 };
 

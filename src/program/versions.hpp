@@ -1,6 +1,7 @@
 // program/versions.hpp: which tensors of successive steps share storage.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "graph/graph.hpp"
@@ -34,7 +35,9 @@ struct Versions {
         int delay = 0;
     };
     std::vector<Family> families;
-    std::vector<Member> members;  ///< by TensorId
+    std::vector<Member> members;               ///< by TensorId
+    std::vector<TensorId> by_family;           ///< all tensors, family by family, ascending in each
+    std::vector<std::size_t> first_of_family;  ///< in by_family; one more than there are families
     std::vector<CarryCopy> copies;
     int period = 1;  ///< after so many blocks or steps every slot holds what it held
 
@@ -45,6 +48,11 @@ struct Versions {
     std::int64_t ahead_divisor = 0;
 
     const Member& operator[](TensorId id) const { return members[id.index()]; }
+    std::span<const TensorId> members_of(int family) const {
+        const auto number = static_cast<std::size_t>(family);
+        return std::span(by_family).subspan(first_of_family[number],
+                                            first_of_family[number + 1] - first_of_family[number]);
+    }
     /// The slot of `tensor` in step `step` of a block, from -1 (the one before the block) to the number of its steps.
     int slot(TensorId tensor, const BlockShape& block, std::int64_t step) const;
     /// The phase of the block that follows after all steps of `block`.

@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "program/soundness.hpp"
 #include "run/idleness.hpp"
 #include "run/team.hpp"
 
@@ -52,6 +53,9 @@ std::int64_t count_buffers(const Program& program) {
 /// What Idleness waits for. A replay wakes all whenever it goes on.
 const Run* awaited(const Run& run) { return &run; }
 const Run* awaited(const Replay&) { return nullptr; }
+
+void look_for_missed(Run& run) { run.look_for_missed(); }
+void look_for_missed(Replay&) {}  // its order has been looked at as a whole
 
 }  // namespace
 
@@ -207,6 +211,7 @@ void Executor::finish_block(AnyRun& run) {
         if (work_once(worker)) {
             idleness.reset();
         } else {
+            look_for_missed(run);
             idleness.wait(scheduler_, worker, awaited(run));
         }
     }
@@ -234,6 +239,10 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     }
     auto fresh = std::make_unique<Prepared>();
     fresh->program = build_program(graph_, plan_, layout_, shape);
+    if (audits_) {
+        const std::string fault = fault_of(graph_, layout_, fresh->program);
+        MANIPLE_CHECK(fault.empty(), "the program of a block: " + fault);
+    }
     fresh->operations = count_operations(fresh->program, gpus_.size());
     fresh->buffers = count_buffers(fresh->program);
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program));

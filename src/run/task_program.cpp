@@ -23,6 +23,13 @@ TaskId TaskProgram::add_receive(void* bytes, std::size_t count, int rank, int ta
     return TaskId(tasks_.size() - 1);
 }
 
+TaskProgram::RangeFunction TaskProgram::range_of(Function function) const {
+    for (const auto& [of, range] : ranges_) {
+        if (of == function) return range;
+    }
+    return nullptr;
+}
+
 void TaskProgram::append(const Task& task, std::span<const TaskId> after, std::int64_t cost_ns) {
     for (const TaskId before : after) {
         MANIPLE_CHECK(before.valid() && before.index() < tasks_.size(), "a task waits for one that comes later");

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -18,12 +19,18 @@ public:
     /// Does task `argument` on `data`. Threads: any worker; tasks run at once unless one waits for the other, and what the
     /// awaited one wrote is visible. May throw: the execution then ends with that error.
     using Function = void (*)(void* data, std::uint32_t argument);
+    /// Does tasks `first` to `first + count - 1` on `data`, one after the other, as calls of a Function would.
+    using RangeFunction = void (*)(void* data, std::uint32_t first, std::uint32_t count);
 
     /// Appends a task. `after`: earlier tasks that have to end before; one may be named several times. `data` is borrowed
     /// until the last execution. `cost_ns` is a prediction: it decides what goes first and what is run statically; 0:
     /// unknown. Requires: `after` names earlier tasks alone.
     TaskId add(Function function, void* data, std::uint32_t argument, std::span<const TaskId> after,
                std::int64_t cost_ns = 0);
+
+    /// Where tasks of `function` with one `data` and consecutive arguments happen to run one after the other, `range` is
+    /// called instead: short tasks need not be called one by one. Errors: one that it throws ends all of them.
+    void run_ranges(Function function, RangeFunction range) { ranges_.emplace_back(function, range); }
 
     /// A message of `count` bytes to another rank, and from one. The nth send of a rank to another with one tag meets the
     /// nth receive there. `bytes` is borrowed, and left alone between the predecessors and the end of the task.
@@ -53,9 +60,11 @@ private:
         int tag = 0;
         bool receives = false;
     };
+    RangeFunction range_of(Function function) const;
     void append(const Task& task, std::span<const TaskId> after, std::int64_t cost_ns);
 
     std::vector<Task> tasks_;
+    std::vector<std::pair<Function, RangeFunction>> ranges_;
     std::vector<Message> messages_;               ///< Task::argument counts these
     std::vector<std::size_t> first_after_ = {0};  ///< by task, and one past the last
     std::vector<TaskId> after_;

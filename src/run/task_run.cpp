@@ -1,5 +1,6 @@
 #include "run/task_run.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "lanes/net/net_lane.hpp"
@@ -14,34 +15,59 @@ namespace maniple {
 
 namespace {
 
-/// A function with what it works on, in the order of the chunks.
+/// A function with what it works on.
 struct Call {
     TaskProgram::Function function;
     void* data;
     std::uint32_t argument;
 };
 
+/// Calls of one function on the same data with consecutive arguments.
+struct CallRange {
+    std::size_t first = 0;  ///< number of the call
+    std::size_t end = 0;
+    TaskProgram::RangeFunction function = nullptr;  ///< null: they are made one by one
+};
+
 class FunctionProgram final : public InlineProgram {
 public:
-    FunctionProgram(std::vector<Call> calls, std::vector<std::size_t> first)
-        : calls_(std::move(calls)), first_(std::move(first)) {}
-
-    void run(ChunkId chunk, const Execution&) override {
-        for (std::size_t i = first_[chunk.index()]; i < first_[chunk.index() + 1]; ++i)
-            calls_[i].function(calls_[i].data, calls_[i].argument);
+    /// `calls` in the order of the chunks; those of chunk i begin with first[i], and the last element is their number.
+    FunctionProgram(std::vector<Call> calls, std::vector<std::size_t> first, std::vector<CallRange> ranges)
+        : calls_(std::move(calls)), first_(std::move(first)), ranges_(std::move(ranges)) {
+        if (first_.size() == calls_.size() + 1) first_.clear();  // one in each: less to look up
     }
+
+    void run(ChunkId chunk, const Execution&) override { make(first_call(chunk), end_call(chunk)); }
 
     void run_all(std::span<const ChunkId> chunks, const Execution& execution) override {
         const bool consecutive = !chunks.empty() && chunks.back().index() - chunks.front().index() + 1 == chunks.size();
         if (!consecutive) return InlineProgram::run_all(chunks, execution);
-        const std::size_t end = first_[chunks.back().index() + 1];
-        for (std::size_t i = first_[chunks.front().index()]; i < end; ++i)
-            calls_[i].function(calls_[i].data, calls_[i].argument);
+        const std::size_t end = end_call(chunks.back());
+        std::size_t next = first_call(chunks.front());
+        auto range = std::upper_bound(ranges_.begin(), ranges_.end(), next,
+                                      [](std::size_t call, const CallRange& one) { return call < one.first; });
+        for (--range; next < end; ++range) {
+            const std::size_t stop = std::min(end, range->end);
+            if (range->function == nullptr) {
+                make(next, stop);
+            } else {
+                const Call& call = calls_[next];
+                range->function(call.data, call.argument, static_cast<std::uint32_t>(stop - next));
+            }
+            next = stop;
+        }
     }
 
 private:
+    std::size_t first_call(ChunkId chunk) const { return first_.empty() ? chunk.index() : first_[chunk.index()]; }
+    std::size_t end_call(ChunkId chunk) const { return first_.empty() ? chunk.index() + 1 : first_[chunk.index() + 1]; }
+    void make(std::size_t begin, std::size_t end) const {
+        for (std::size_t i = begin; i < end; ++i) calls_[i].function(calls_[i].data, calls_[i].argument);
+    }
+
     std::vector<Call> calls_;
-    std::vector<std::size_t> first_;  ///< by chunk, and one past the last
+    std::vector<std::size_t> first_;  ///< by chunk, and one past the last; empty: the chunk's number
+    std::vector<CallRange> ranges_;   ///< all calls, ascending
 };
 
 }  // namespace
@@ -56,18 +82,23 @@ struct TaskRun::State {
 
     LanePrograms lanes_of(const TaskProgram& program, NetLane* net) const {
         std::vector<Call> calls;
+        std::vector<CallRange> ranges;
         std::vector<ByteMessage> messages;
         for (std::size_t i = 0; i < chunks.tasks.size(); ++i) {
             const TaskId id = chunks.tasks[i];
             const TaskProgram::Task& task = program.tasks_[id.index()];
+            const bool goes_on = i > 0 && calls.back().function == task.function && calls.back().data == task.data &&
+                                 calls.back().argument + 1 == task.argument;
             calls.push_back({task.function, task.data, task.argument});
+            if (!goes_on) ranges.push_back({i, i, program.range_of(task.function)});
+            ranges.back().end = i + 1;
             if (!program.is_message(id)) continue;
             const TaskProgram::Message& message = program.messages_[task.argument];
             messages.push_back({chunks.chunk_of[id.index()], message.bytes, message.count, message.rank, message.tag,
                                 message.receives});
         }
         LanePrograms lanes;
-        lanes.cpu = std::make_unique<FunctionProgram>(std::move(calls), chunks.first);
+        lanes.cpu = std::make_unique<FunctionProgram>(std::move(calls), chunks.first, std::move(ranges));
         if (messages.empty()) return lanes;
         MANIPLE_CHECK(net != nullptr, "messages without a net lane");
         lanes.others.push_back(net->prepare_messages(messages, chunks.size()));

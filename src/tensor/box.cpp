@@ -25,8 +25,6 @@ void Extents::push_back(std::int64_t value) {
     values_[static_cast<std::size_t>(rank_++)] = value;
 }
 
-bool Extents::operator==(const Extents& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
-
 std::int64_t element_count(const Shape& shape) {
     std::int64_t count = 1;
     for (std::int64_t extent : shape) count *= extent;
@@ -53,14 +51,6 @@ std::string to_string(const Extents& extents) {
     return text + "]";
 }
 
-bool Box::empty() const {
-    if (absent) return true;
-    for (int axis = 0; axis < rank(); ++axis) {
-        if (hi[axis] <= lo[axis]) return true;
-    }
-    return false;
-}
-
 std::int64_t Box::volume() const {
     if (absent) return 0;
     std::int64_t count = 1;
@@ -74,7 +64,13 @@ Shape Box::shape() const {
     return result;
 }
 
-bool Box::contains(const Box& other) const { return other.empty() || intersect(*this, other) == other; }
+bool Box::contains(const Box& other) const {
+    if (other.empty()) return true;
+    for (int axis = 0; axis < rank(); ++axis) {
+        if (other.lo[axis] < lo[axis] || other.hi[axis] > hi[axis]) return false;
+    }
+    return !absent;
+}
 
 Box intersect(const Box& a, const Box& b) {
     MANIPLE_CHECK(a.rank() == b.rank(), "boxes of different rank: " + to_string(a) + " and " + to_string(b));
@@ -86,8 +82,6 @@ Box intersect(const Box& a, const Box& b) {
     }
     return result;
 }
-
-bool overlap(const Box& a, const Box& b) { return !intersect(a, b).empty(); }
 
 Box bounding(const Box& a, const Box& b) {
     if (a.empty()) return b;
@@ -146,14 +140,47 @@ void subtract_from(const Box& box, const Box& hole, std::vector<Box>& out) {
 
 void Region::add(const Box& box) {
     if (box.empty()) return;
+    if (!meets(box)) {
+        boxes_.push_back(box);
+        return;
+    }
     Region fresh;
     fresh.boxes_.push_back(box);
     for (const Box& have : boxes_) fresh.subtract(have);
     boxes_.insert(boxes_.end(), fresh.boxes_.begin(), fresh.boxes_.end());
 }
 
+namespace {
+
+/// The axis along which `next` begins where `box` ends, if they are equal along all others; else -1.
+int joined_along(const Box& box, const Box& next) {
+    int joined = -1;
+    for (int axis = 0; axis < box.rank(); ++axis) {
+        if (box.lo[axis] == next.lo[axis] && box.hi[axis] == next.hi[axis]) continue;
+        if (joined >= 0 || box.hi[axis] != next.lo[axis]) return -1;
+        joined = axis;
+    }
+    return joined;
+}
+
+}  // namespace
+
+void Region::add_next(const Box& box) {
+    const std::size_t before = boxes_.size();
+    add(box);
+    if (before == 0 || boxes_.size() != before + 1) return;
+    const int axis = joined_along(boxes_[before - 1], boxes_[before]);
+    if (axis < 0) return;
+    boxes_[before - 1].hi[axis] = boxes_[before].hi[axis];
+    boxes_.pop_back();
+}
+
+bool Region::meets(const Box& box) const {
+    return std::any_of(boxes_.begin(), boxes_.end(), [&](const Box& have) { return overlap(have, box); });
+}
+
 void Region::subtract(const Box& box) {
-    if (box.empty()) return;
+    if (box.empty() || !meets(box)) return;
     std::vector<Box> rest;
     for (const Box& have : boxes_) subtract_from(have, box, rest);
     boxes_ = std::move(rest);
@@ -175,6 +202,10 @@ std::int64_t Region::volume() const {
 }
 
 bool Region::contains(const Box& box) const {
+    for (const Box& have : boxes_) {
+        if (have.contains(box)) return true;
+    }
+    if (!meets(box)) return box.empty();
     Region missing(box);
     for (const Box& have : boxes_) missing.subtract(have);
     return missing.empty();

@@ -1,6 +1,7 @@
 // tensor/box.hpp: shapes, boxes of coordinates and regions (disjoint boxes) of an index space.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -29,7 +30,13 @@ public:
     const std::int64_t* begin() const { return values_.data(); }
     const std::int64_t* end() const { return values_.data() + rank_; }
 
-    bool operator==(const Extents& other) const;
+    bool operator==(const Extents& other) const {
+        if (rank_ != other.rank_) return false;
+        for (std::size_t axis = 0; axis < static_cast<std::size_t>(rank_); ++axis) {
+            if (values_[axis] != other.values_[axis]) return false;
+        }
+        return true;
+    }
 
 private:
     std::array<std::int64_t, max_rank> values_{};
@@ -66,7 +73,12 @@ struct Box {
     }
 
     int rank() const { return lo.rank(); }
-    bool empty() const;
+    bool empty() const {
+        for (int axis = 0; axis < rank(); ++axis) {
+            if (hi[axis] <= lo[axis]) return true;
+        }
+        return absent;
+    }
     std::int64_t volume() const;
     std::int64_t extent(int axis) const { return hi[axis] - lo[axis]; }
     Shape shape() const;
@@ -75,7 +87,14 @@ struct Box {
 };
 
 Box intersect(const Box& a, const Box& b);
-bool overlap(const Box& a, const Box& b);
+/// Whether they have a coordinate in common. Requires: the same rank.
+inline bool overlap(const Box& a, const Box& b) {
+    if (a.absent || b.absent) return false;
+    for (int axis = 0; axis < a.rank(); ++axis) {
+        if (std::max(a.lo[axis], b.lo[axis]) >= std::min(a.hi[axis], b.hi[axis])) return false;
+    }
+    return true;
+}
 /// The smallest box that contains both; an empty one counts for nothing.
 Box bounding(const Box& a, const Box& b);
 Box shifted(const Box& box, const Extents& by);
@@ -104,12 +123,16 @@ public:
     Region() = default;
     explicit Region(const Box& box) { add(box); }
 
-    void add(const Box& box);       ///< union
+    void add(const Box& box);  ///< union
+    /// The same; a box that goes on where the one added last ends becomes one with it.
+    void add_next(const Box& box);
     void subtract(const Box& box);  ///< difference
     void intersect(const Box& box);
+    void clear() { boxes_.clear(); }
     bool empty() const { return boxes_.empty(); }
     std::int64_t volume() const;
     bool contains(const Box& box) const;
+    bool meets(const Box& box) const;  ///< whether they have a coordinate in common
     const std::vector<Box>& boxes() const { return boxes_; }
 
 private:

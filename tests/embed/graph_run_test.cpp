@@ -164,6 +164,26 @@ TEST(GraphRun, ElementwiseWorkIsDoneInPlace) {
     }
 }
 
+/// Their results are stored past the cache.
+TEST(GraphRun, ChainsWithLargeResults) {
+    constexpr std::int64_t rows = 1003, columns = 20'011;  // 80 MB, and rows that begin anywhere in a cache line
+    GraphSpec spec("large");
+    spec.input<float>("x", {rows, columns});
+    spec.define("y", "abs(square(x * 1.5 + 0.25) - 1)");
+    spec.output("y");
+    GraphRun run(spec, MPI_COMM_WORLD, registry(), {2});
+    const TensorPart<float> x = run.input<float>("x");
+    fill(x, 3);
+    run.execute();
+    const TensorPart<const float> y = run.output<float>("y");
+    std::int64_t wrong = 0;
+    for_each_coordinate(y.box, [&](const Extents& at) {
+        const float inner = start_value(at[0], at[1], 3) * 1.5F + 0.25F;
+        wrong += y[at] == std::abs(inner * inner - 1) ? 0 : 1;
+    });
+    EXPECT_EQ(wrong, 0);
+}
+
 TEST(GraphRun, SeriesAndAnEarlyEnd) {
     GraphSpec spec("count");
     spec.generated("n", {}, DType::i64, 0);

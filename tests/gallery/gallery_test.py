@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """The jobs of jobs/ on 1, 2, 3 and 4 ranks, on the cpu, on a gpu and on both, against NumPy.
 
-gallery_test.py MANIPLE MPIEXEC SOURCE_DIR [JOB…]
+gallery_test.py MANIPLE MPIEXEC SOURCE_DIR [--plans] [JOB…]
+
+With --plans: on the cpu, under every strategy.
 """
+import itertools
 import json
 import os
 import re
@@ -22,7 +25,8 @@ except ImportError:
     sys.exit(77)
 
 maniple, mpiexec, source = sys.argv[1:4]
-only = sys.argv[4:]
+only = [word for word in sys.argv[4:] if word != "--plans"]
+with_plans = "--plans" in sys.argv
 environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 failures = []
 skipped = []
@@ -71,10 +75,23 @@ def compare(label, name, want, got, tolerance, other):
     expect(worst <= tolerance, "%s: %s is off by %.3g, allowed %.3g" % (label, name, worst, tolerance))
 
 
-def run(folder, job, numbers, ranks, lanes):
+def plans_for(ranks):
+    """What --plan is given on so many ranks, one after the other."""
+    if not with_plans:
+        return [None]
+    plans = ["model", "{data: %d, model: 1}" % ranks]
+    if ranks >= 2:
+        plans += ["{data: 1, model: 2}"]
+    if ranks == 4:
+        plans += ["{data: 2, model: 2}"]
+    return plans
+
+
+def run(folder, job, numbers, ranks, lanes, plan):
     words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "200", "-n", str(ranks), maniple, "run",
              os.path.join(folder, job + ".yaml"), "--threads", "1", "--lanes", lanes, "--no-history", "--overwrite"]
     words += [] if lanes == "cpu" else ["--gpus", "0"]
+    words += [] if plan is None else ["--plan", plan]
     for name, value in numbers.items():
         words += ["--set", "%s=%s" % (name, value)]
     return subprocess.run(words, capture_output=True, text=True, env=environment)
@@ -87,9 +104,9 @@ def check(folder, job, lanes_known):
     file = re.search(r"(\S+\.h5):/%s\b" % list(tolerances)[0], open(os.path.join(folder, job + ".yaml")).read()).group(1)
     before = len(failures)
     for ranks in (1, 2, 3, 4):
-        for lanes in lanes_known:
-            label = "%s on %d ranks, %s" % (job, ranks, lanes)
-            result = run(folder, job, numbers, ranks, lanes)
+        for lanes, plan in itertools.product(lanes_known, plans_for(ranks)):
+            label = "%s on %d ranks, %s" % (job, ranks, plan or lanes)
+            result = run(folder, job, numbers, ranks, lanes, plan)
             expect(result.returncode == 0, "%s exits %d: %s" % (label, result.returncode, result.stderr[-600:]))
             if result.returncode != 0:
                 continue
@@ -111,8 +128,8 @@ def prepare_levitus(folder):
     return made.returncode == 0
 
 
-lanes_known = ["cpu", "gpu", "both"] if has_gpu() else ["cpu"]
-if len(lanes_known) == 1:
+lanes_known = ["cpu", "gpu", "both"] if not with_plans and has_gpu() else ["cpu"]
+if len(lanes_known) == 1 and not with_plans:
     skipped.append("gpu lanes (no Vulkan device)")
 with tempfile.TemporaryDirectory(prefix="maniple-gallery-") as folder:
     shutil.copytree(os.path.join(source, "jobs"), folder, dirs_exist_ok=True)

@@ -239,12 +239,28 @@ std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
 
 namespace {
 
-/// Fewer ranks than there are, and random grids, for most seeds.
+/// Random counts whose product is at most `ranks`.
+PlanRequest::Hybrid random_hybrid(std::mt19937& random, int ranks) {
+    PlanRequest::Hybrid hybrid;
+    for (int* const count : {&hybrid.data, &hybrid.model, &hybrid.pipeline}) {
+        *count = 1 + static_cast<int>(random() % static_cast<unsigned>(ranks));
+        ranks /= *count;
+    }
+    return hybrid;
+}
+
+/// Fewer ranks than there are, random grids or another strategy, for most seeds.
 void draw_plan(RunCase& run, const World& world) {
-    run.request = {"data", static_cast<int>(run.seed % 5)};
+    std::mt19937 random(run.seed * 17 + 3);
+    run.request.max_ranks = static_cast<int>(run.seed % 5);
     const int max_ranks = run.request.max_ranks;  // 0: all
     const int ranks = max_ranks == 0 ? world.size() : std::min(max_ranks, world.size());
-    if (run.seed % 3 != 0) run.request.grids = random_grids(run.graph, run.seed, ranks);
+    static const std::vector<std::string> strategies = {"data", "data", "model", "hybrid"};
+    run.request.strategy = strategies[random() % strategies.size()];
+    run.request.hybrid = random_hybrid(random, ranks);
+    if (random() % 3 == 0) run.request.memory_bytes = 1 << (random() % 16);
+    if (run.request.strategy == "data" && run.seed % 3 != 0)
+        run.request.grids = random_grids(run.graph, run.seed, ranks);
 }
 
 void store(DType type, double value, std::byte* at) {

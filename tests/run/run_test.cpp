@@ -138,6 +138,21 @@ TEST(RunDeathTest, TheAuditFindsAChunkThatRunsTwiceOrTooEarly) {
     EXPECT_DEATH(run_first(1), "chunk 1 runs before one that it waits for");
 }
 
+TEST(RunDeathTest, TheAuditFindsAChunkThatNobodyStarts) {
+    ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+    const auto lose_root = [] {
+        Fixture fixture(make_chunks(4, {{0, 2}, {1, 2}, {2, 3}}), 1);
+        fixture.run->start({});
+        fixture.run->take_root(0);  // by somebody who forgets about it
+        Idleness idleness;
+        while (!fixture.run->is_done()) {
+            fixture.work(fixture.scheduler.worker(0), idleness, fixture.run.get());
+            fixture.run->look_for_missed();
+        }
+    };
+    EXPECT_DEATH(lose_root(), "chunk 0 was never started");
+}
+
 TEST(Run, AnErrorFromOutsideEndsIt) {
     Fixture fixture(make_chunks(3, {{0, 1}, {1, 2}}), 1);
     fixture.run->start({});

@@ -127,6 +127,32 @@ TEST_P(TasksOnWorkers, ARegularGraphRunsStaticallyWithTheSameResults) {
     }
 }
 
+TEST_P(TasksOnWorkers, TasksInARowRunAsRanges) {
+    struct Row {
+        Tasks* tasks;
+        std::atomic<std::int64_t> ranges{0};
+        static void one(void* data, std::uint32_t number) { Tasks::compute(static_cast<Row*>(data)->tasks, number); }
+        static void many(void* data, std::uint32_t first, std::uint32_t count) {
+            static_cast<Row*>(data)->ranges.fetch_add(1, std::memory_order_relaxed);
+            for (std::uint32_t i = 0; i < count; ++i) one(data, first + i);
+        }
+    };
+    const auto tasks = stencil(8 * static_cast<std::size_t>(GetParam()), 50);
+    tasks->value.assign(tasks->after.size(), 0);
+    Row even{tasks.get()}, odd{tasks.get()};  // data changes within each level
+    TaskProgram program;
+    program.run_ranges(&Row::one, &Row::many);
+    for (std::uint32_t i = 0; i < tasks->after.size(); ++i)
+        program.add(&Row::one, i % 8 < 5 ? &even : &odd, i, tasks->after[i], 100);
+    TaskRun run(program, {GetParam(), false, true});
+    ASSERT_TRUE(run.is_static());
+    run.execute();
+    EXPECT_EQ(tasks->value, tasks->serial());
+    EXPECT_EQ(tasks->calls.load(), static_cast<std::int64_t>(program.size()));
+    EXPECT_EQ(even.ranges.load(), 50 * GetParam());  // each worker has eight in each level
+    EXPECT_EQ(odd.ranges.load(), 50 * GetParam());
+}
+
 TEST_P(TasksOnWorkers, TheFirstErrorSurfacesAndWhatWaitedForItDoesNotRun) {
     for (const std::int64_t cost_ns : {0, 100}) {
         const auto tasks = stencil(8 * static_cast<std::size_t>(GetParam()), 20);

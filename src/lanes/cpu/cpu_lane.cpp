@@ -8,6 +8,8 @@
 #include <variant>
 
 #include "lanes/arguments.hpp"
+#include "lanes/cpu/around_cache.hpp"
+#include "lanes/cpu/chain_tile.hpp"
 #include "lanes/cpu/fold_pieces.hpp"
 #include "lanes/domain.hpp"
 #include "lanes/elements.hpp"
@@ -19,35 +21,6 @@ namespace maniple {
 namespace {
 
 thread_local int this_worker = 0;
-
-/// A kernel function with its arguments. Addresses inside stay valid while the owning list is not resized.
-struct KernelCall {
-    maniple_function function = nullptr;
-    maniple_call call{};
-    std::vector<maniple_tensor> tensors = {};
-    int scratch = -1;  ///< the tensor that is a state in the worker's own memory
-    /// A tensor that is a piece of a chain, in the worker's own memory: the first or the second of two.
-    struct Piece {
-        std::size_t tensor = 0;
-        std::int64_t half = 0;
-        std::int64_t offset = 0;  ///< of the tensor where the piece is the tile's first
-    };
-    std::vector<Piece> pieces = {};
-
-    void run(const std::vector<maniple_parameter>& parameters, std::byte* states) {
-        if (scratch >= 0) tensors[static_cast<std::size_t>(scratch)].data = states;
-        call.tensors = tensors.data();
-        call.parameters = parameters.data();
-        function(&call);
-    }
-};
-
-/// The functions of one instruction, in order: init and accumulate; init and merge after merge; of a fold computed wholly
-/// init, accumulate and finish of one piece after the other; or one alone.
-struct KernelWork {
-    const Operation* operation = nullptr;
-    std::vector<KernelCall> calls;
-};
 
 /// No source: zeros.
 struct MoveWork {
@@ -110,11 +83,10 @@ struct CheckWork {
     void run() const { check_domain(*graph, *operation, operation->domains[domain], elements, box); }
 };
 
-/// Instructions of a chunk, from one position to another: one, or those of a chain over a tile.
+/// A part of a chunk: one instruction, or those of a chain over a tile.
 struct Section {
-    std::size_t first = 0;
-    std::size_t end = 0;
-    PieceCut cut;  ///< of a chain
+    InstructionId last;
+    std::optional<ChainTile> chain;
 };
 
 using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork, CheckWork>;
@@ -144,17 +116,16 @@ public:
 
     void run(ChunkId chunk, const Execution&) override {
         const std::int64_t begin = now_ns();
-        const std::vector<InstructionId>& instructions = program_.chunks[chunk.index()].instructions;
         for (const Section& section : sections_[chunk.index()]) {
             try {
-                if (section.end == section.first + 1) {
-                    carry_out(work_[instructions[section.first].index()]);
+                if (section.chain) {
+                    section.chain->run(pieces_[static_cast<std::size_t>(this_worker)].data());
                 } else {
-                    run_chain(instructions, section);
+                    carry_out(work_[section.last.index()]);
                 }
             } catch (const Error&) {
                 throw;  // says itself what and where
-            } catch (const std::exception& error) { throw named(instructions[section.end - 1], error.what()); }
+            } catch (const std::exception& error) { throw named(section.last, error.what()); }
         }
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         const std::int64_t duration = now_ns() - begin;
@@ -164,15 +135,15 @@ public:
     }
 
 private:
-    std::vector<Section> sections_of(const Chunk& chunk) const {
+    std::vector<Section> sections_of(const Chunk& chunk) {
         std::vector<Section> sections;
-        for (std::size_t i = 0; i < chunk.instructions.size(); ++i) {
-            const Instruction& instruction = program_.instructions[chunk.instructions[i].index()];
-            if (instruction.chained) {
-                sections.back().end = i + 1;
-            } else {
-                sections.push_back({i, i + 1, piece_cut(instruction.box)});
-            }
+        for (std::size_t i = 0; i < chunk.instructions.size();) {
+            std::size_t end = i + 1;
+            while (end < chunk.instructions.size() && program_.instructions[chunk.instructions[end].index()].chained)
+                ++end;
+            const std::span<const InstructionId> part = std::span(chunk.instructions).subspan(i, end - i);
+            sections.push_back({part.back(), part.size() > 1 ? std::optional(chain_of(part)) : std::nullopt});
+            i = end;
         }
         return sections;
     }
@@ -186,28 +157,49 @@ private:
         return KernelError(operation.place, operation.kernel->name + " for '" + operation.name + "'" + box);
     }
 
-    /// Piece by piece, and each piece through all operations.
-    void run_chain(const std::vector<InstructionId>& instructions, const Section& section) {
-        const Box& tile = program_.instructions[instructions[section.first].index()].box;
-        std::byte* const bytes = pieces_[static_cast<std::size_t>(this_worker)].data();
-        const std::int64_t half_bytes = lane_.arena_.layout().piece_bytes / 2;
-        const auto axis = static_cast<std::size_t>(section.cut.axis);
-        const std::int64_t begin = tile.rank() == 0 ? 0 : tile.lo[section.cut.axis];
-        const std::int64_t end = tile.rank() == 0 ? 1 : tile.hi[section.cut.axis];
-        for (std::int64_t lo = begin; lo < end; lo += section.cut.rows) {
-            for (std::size_t i = section.first; i < section.end; ++i) {
-                KernelWork& work = std::get<KernelWork>(work_[instructions[i].index()]);
-                KernelCall& call = work.calls.front();
-                call.call.lo[axis] = lo;
-                call.call.hi[axis] = std::min(end, lo + section.cut.rows);
-                for (const KernelCall::Piece& piece : call.pieces) {
-                    maniple_tensor& tensor = call.tensors[piece.tensor];
-                    tensor.data = bytes + piece.half * half_bytes;
-                    tensor.offset = piece.offset - (lo - begin) * section.cut.row_elements;
-                }
-                call.run(work.operation->parameters, nullptr);
+    ChainTile chain_of(std::span<const InstructionId> instructions) {
+        const Box& tile = program_.instructions[instructions.front().index()].box;
+        std::vector<KernelWork*> operations;
+        std::vector<ChainStream> streams;
+        for (const InstructionId id : instructions) {
+            operations.push_back(&std::get<KernelWork>(work_[id.index()]));
+            for (const Argument& argument : program_.instructions[id.index()].arguments) {
+                if (is_piece(argument)) continue;
+                const auto stream = stream_of(lane_.arena_.block(argument.buffer), tile);
+                if (stream) streams.push_back(*stream);
             }
         }
+        const std::optional<ChainStore> store = store_of(instructions.back());
+        if (store) std::erase_if(streams, [&](const ChainStream& stream) { return stream.first == store->to.first; });
+        return {tile, std::move(operations), std::move(streams), store, lane_.arena_.layout().piece_bytes / 2};
+    }
+
+    /// Makes the last operation of a chain write to a piece if its result is worth storing past the cache.
+    std::optional<ChainStore> store_of(InstructionId id) {
+        const Instruction& last = program_.instructions[id.index()];
+        const Operation& operation = operation_of(last);
+        const Block block = lane_.arena_.block(last.arguments[0].buffer);
+        const auto stream = stream_of(block, last.box);
+        const auto bytes = static_cast<std::size_t>(block.box.volume()) * block.element_bytes;
+        if (!stream || operation.outputs.size() != 1 || bytes <= last_cache_bytes()) return std::nullopt;
+        KernelCall& call = std::get<KernelWork>(work_[id.index()]).calls.front();
+        // It reads one half, if any: a chain's first operation is never its last.
+        const std::int64_t half = 1 - call.pieces.front().half;
+        call.tensors[0] = output_view(operation, 0, Block{nullptr, block.element_bytes, last.box});
+        call.pieces.push_back({0, half, call.tensors[0].offset});
+        return ChainStore{*stream, half};
+    }
+
+    /// Of a tensor with the tile's axes, if the tile's rows lie one behind the other: others are small, or rare.
+    static std::optional<ChainStream> stream_of(const Block& block, const Box& tile) {
+        if (tile.rank() == 0 || block.box.rank() != tile.rank() || !block.box.contains(tile)) return std::nullopt;
+        const int axis = piece_cut(tile).axis;
+        std::int64_t row_bytes = static_cast<std::int64_t>(block.element_bytes);
+        for (int behind = axis + 1; behind < tile.rank(); ++behind) {
+            if (block.box.extent(behind) != tile.extent(behind)) return std::nullopt;
+            row_bytes *= tile.extent(behind);
+        }
+        return ChainStream{block.at(tile.lo), row_bytes};
     }
 
     Work resolve(const Instruction& instruction) {

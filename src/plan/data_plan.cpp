@@ -1,10 +1,12 @@
+#include "plan/data_plan.hpp"
+
 #include <algorithm>
 #include <numeric>
 
 #include "base/error.hpp"
+#include "plan/alike.hpp"
 #include "plan/block_cost.hpp"
 #include "plan/grid_shapes.hpp"
-#include "plan/plan.hpp"
 
 namespace maniple {
 
@@ -17,19 +19,36 @@ bool is_better(const Cost& cost, const Cost& best) {
     return cost.total() < best.total() - worth_it * (best.total() - best.work);
 }
 
+/// Everything on rank 0: nothing is to be chosen.
+Plan uncut_plan(const Graph& graph) {
+    Plan plan;
+    plan.strategy = "data";
+    plan.operations.resize(graph.operations.size());
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        const Operation& operation = graph.operations[i];
+        plan.operations[i].combines = operation.kernel->is_fold() && operation.bound.index_space().empty();
+    }
+    plan.outputs.resize(graph.outputs.size());
+    return plan;
+}
+
 /// First a grid for every class of tensors, the one that its users together want most; then, in order, a grid for each
 /// operation, most often that of its tensors.
 class DataPlanner {
 public:
     DataPlanner(const Graph& graph, int ranks, const std::vector<BlockGrid>& asked)
-        : graph_(graph), ranks_(ranks), asked_(asked), expectation_(nothing_placed(graph)) {
+        : graph_(graph), ranks_(ranks), asked_(asked), expectation_(nothing_placed(graph)),
+          alike_(graph, expectation_) {
         plan_.strategy = "data";
         plan_.ranks = ranks;
         plan_.operations.resize(graph.operations.size());
     }
 
     Plan plan() {
-        for (const int number : by_traffic()) decide(number);
+        for (const int number : by_traffic()) {
+            decide(number);
+            alike_.decided(number);
+        }
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (!graph_.operations[i].twin_of.valid()) place(OperationId(i));
             expectation_.placed[i] = true;
@@ -66,11 +85,17 @@ private:
 
     void decide(int number) {
         std::optional<BlockGrid>& grid = expectation_.grids[static_cast<std::size_t>(number)];
-        std::optional<BlockGrid> best;
+        const std::vector<Users> users = users_of(number);
+        const auto [found, is_new] = decisions_.emplace(class_key(number, users), std::nullopt);
+        if (!is_new) {
+            grid = found->second;
+            return;
+        }
+        std::optional<BlockGrid>& best = found->second;
         Cost best_cost;
         for (const std::vector<int>& shape : grid_shapes(shape_of(number), ranks_)) {
             grid = grid_of(shape);
-            const Cost cost = class_cost(number);
+            const Cost cost = class_cost(number, users);
             if (best && !is_better(cost, best_cost)) continue;
             best = grid;
             best_cost = cost;
@@ -78,15 +103,44 @@ private:
         grid = best;
     }
 
-    /// Of all that touches the class, as far as it can be cut that way; else it would be cut in another as finely.
-    Cost class_cost(int number) {
-        Cost total;
+    /// Operations that cost the same.
+    struct Users {
+        OperationId one;
+        int count = 0;
+    };
+
+    /// Those that touch a class of tensors.
+    std::vector<Users> users_of(int number) const {
+        std::vector<Users> users;
+        AlikeMap<std::size_t> known;
         for (const OperationId user : expectation_.classes.users[static_cast<std::size_t>(number)]) {
             if (graph_[user].twin_of.valid()) continue;
-            const auto grid = grid_from(user, number);
-            put(user, grid ? *grid : BlockGrid{});
-            const Cost cost = cost_of(graph_, plan_, expectation_, user);
-            total += grid ? cost : cost.shared_by(ranks_);
+            const auto [found, is_new] = known.emplace(alike_.key(user, number), users.size());
+            if (is_new) users.push_back({user, 0});
+            ++users[found->second].count;
+        }
+        return users;
+    }
+
+    /// What the decision on a class follows from.
+    std::vector<int> class_key(int number, const std::vector<Users>& users) const {
+        std::vector<int> key;
+        for (const Users& alike : users) {
+            const std::vector<int> one = alike_.key(alike.one, number);
+            key.push_back(alike.count);
+            key.insert(key.end(), one.begin(), one.end());
+        }
+        return key;
+    }
+
+    /// Of all that touches the class, as far as it can be cut that way; else it would be cut in another as finely.
+    Cost class_cost(int number, const std::vector<Users>& users) {
+        Cost total;
+        for (const Users& alike : users) {
+            const auto grid = grid_from(alike.one, number);
+            put(alike.one, grid ? *grid : BlockGrid{});
+            const Cost cost = cost_of(graph_, plan_, expectation_, alike.one);
+            total += (grid ? cost : cost.shared_by(ranks_)).times(alike.count);
         }
         return total;
     }
@@ -137,21 +191,7 @@ private:
         return grid;
     }
 
-    void put(OperationId id, const BlockGrid& grid) {
-        const Operation& operation = graph_[id];
-        OperationPlacement& placement = plan_.operations[id.index()];
-        placement = {grid, false, 1};
-        for (const Cut& cut : grid.cuts)
-            placement.combines =
-                placement.combines || operation.bound.indices[static_cast<std::size_t>(cut.index)].contracted;
-        if (!placement.combines) return;
-        // Results large enough to be worth it are finished by several ranks.
-        constexpr std::int64_t worth_splitting = 4096;
-        const std::int64_t results = results_of(graph_, plan_, id, Rank(std::int32_t{0})).volume();
-        const auto group = combining_ranks(graph_, plan_, id, Rank(std::int32_t{0})).size();
-        placement.finishers =
-            static_cast<int>(std::clamp<std::int64_t>(results / worth_splitting, 1, static_cast<std::int64_t>(group)));
-    }
+    void put(OperationId id, const BlockGrid& grid) { place_operation(graph_, plan_, id, grid); }
 
     void place(OperationId id) {
         const Operation& operation = graph_[id];
@@ -162,14 +202,23 @@ private:
         }
         if (operation.bound.index_space().empty()) {
             put(id, {});
-            // Nothing to accumulate, yet there may be results: neutral states on rank 0.
-            plan_.operations[id.index()].combines = operation.kernel->is_fold();
         } else if (id.index() >= asked_.size() && ranks_ > 1) {
             choose(id);
         }
+        alike_.placed(id, plan_[id]);
     }
 
+    /// As for an operation alike, if there was one.
     void choose(OperationId id) {
+        const auto [found, is_new] = chosen_.emplace(alike_.key(id, -1), id);
+        if (is_new) {
+            choose_among_candidates(id);
+        } else {
+            plan_.operations[id.index()] = plan_[found->second];
+        }
+    }
+
+    void choose_among_candidates(OperationId id) {
         const Cost uncut = cost_of(graph_, plan_, expectation_, id);
         std::optional<BlockGrid> best;
         Cost best_cost;
@@ -220,20 +269,37 @@ private:
     const std::vector<BlockGrid>& asked_;
     Plan plan_;
     Expectation expectation_;
+    Alike alike_;
+    AlikeMap<std::optional<BlockGrid>> decisions_;  ///< on classes whose users are alike
+    AlikeMap<OperationId> chosen_;                  ///< the first of those alike
 };
 
 }  // namespace
 
-Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
-    int ranks = machine.size();
-    if (request.max_ranks > 0) ranks = std::min(ranks, request.max_ranks);
-    Plan plan = DataPlanner(graph, ranks, request.grids).plan();
-    plan.ranks = machine.size();
-    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-        const OperationId original = graph.operations[i].twin_of;
-        if (original.valid()) plan.operations[i] = plan.operations[original.index()];
+Plan data_plan(const Graph& graph, int ranks, const std::vector<BlockGrid>& asked) {
+    const bool chosen = ranks > 1 || !asked.empty();
+    return chosen ? DataPlanner(graph, ranks, asked).plan() : uncut_plan(graph);
+}
+
+void place_operation(const Graph& graph, Plan& plan, OperationId id, const BlockGrid& grid) {
+    const Operation& operation = graph[id];
+    OperationPlacement& placement = plan.operations[id.index()];
+    placement = {grid, false, 1};
+    if (operation.bound.index_space().empty()) {
+        // Nothing to accumulate, yet there may be results: neutral states on the first rank.
+        placement = {{{}, grid.first}, operation.kernel->is_fold(), 1};
+        return;
     }
-    return plan;
+    for (const Cut& cut : grid.cuts)
+        placement.combines =
+            placement.combines || operation.bound.indices[static_cast<std::size_t>(cut.index)].contracted;
+    if (!placement.combines) return;
+    // Results large enough to be worth it are finished by several ranks.
+    constexpr std::int64_t worth_splitting = 4096;
+    const std::int64_t results = results_of(graph, plan, id, grid.first).volume();
+    const auto group = combining_ranks(graph, plan, id, grid.first).size();
+    placement.finishers =
+        static_cast<int>(std::clamp<std::int64_t>(results / worth_splitting, 1, static_cast<std::int64_t>(group)));
 }
 
 }  // namespace maniple

@@ -1,0 +1,117 @@
+// bench_startup: what `maniple run` takes beyond an MPI program that does nothing. README.md says what is timed.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "harness.hpp"
+#include "plan/graphs.hpp"
+#include "startup/process.hpp"
+
+namespace maniple::bench {
+namespace {
+
+constexpr int operations = 1000;
+/// So small that computing takes no time to speak of.
+constexpr int rows = 4;
+/// More than other benches: processes differ by more than what is looked for.
+constexpr int least_samples = 25;
+
+/// A folder of its own, gone with this.
+class Folder {
+public:
+    Folder() {
+        std::string name = (std::filesystem::temp_directory_path() / "bench_startup.XXXXXX").string();
+        if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
+        path_ = name;
+    }
+    ~Folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+struct Pairs {
+    std::vector<double> ours, empty, own, own_cpu;
+};
+
+Pairs measure(const std::vector<std::string>& ours, const std::vector<std::string>& empty, int samples) {
+    Pairs pairs;
+    for (int round = -1; round < samples; ++round) {
+        // Whoever goes first finds the other's traces in the caches: they take turns.
+        const bool first = round % 2 == 0;
+        ProcessTimes mine, theirs;
+        if (first) mine = run_process(ours);
+        theirs = run_process(empty);
+        if (!first) mine = run_process(ours);
+        if (round < 0) continue;
+        pairs.ours.push_back(mine.wall_ms);
+        pairs.empty.push_back(theirs.wall_ms);
+        pairs.own.push_back(std::max(0.001, mine.wall_ms - theirs.wall_ms));
+        pairs.own_cpu.push_back(std::max(0.001, mine.cpu_ms - theirs.cpu_ms));
+    }
+    return pairs;
+}
+
+Row against_target(const std::string& name, std::vector<double> figures, double target) {
+    const int samples = static_cast<int>(figures.size());
+    return {name,   "ms", Better::lower, interval_of(std::move(figures)), {{"target", {target, target, target}}},
+            samples};
+}
+
+void run_pattern(const Options& options, Report& report, const std::string& pattern, bool tiny) {
+    if (!options.wants("run/" + pattern)) return;
+    const Folder folder;
+    const std::string job = (folder.path() / "job.yaml").string();
+    std::ofstream(job) << job_of(pattern, operations, rows);
+    const std::filesystem::path programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    const std::vector<std::string> ours = {
+        (programs / "maniple").string(), "run", job, "--lanes", "cpu", "--gpus", "none"};
+    const std::vector<std::string> empty = {(programs / "bench_startup_empty").string()};
+    Pairs pairs = measure(ours, empty, tiny ? options.samples : std::max(options.samples, least_samples));
+    const int samples = static_cast<int>(pairs.ours.size());
+    report.add({"run/" + pattern,
+                "ms",
+                Better::lower,
+                interval_of(std::move(pairs.ours)),
+                {{"empty_mpi", interval_of(std::move(pairs.empty))}},
+                samples});
+    report.add(against_target("own/" + pattern, std::move(pairs.own), 10));
+    report.add(against_target("own_cpu/" + pattern, std::move(pairs.own_cpu), 10));
+}
+
+void run(const Options& options, bool tiny) {
+    Report report("startup", options, false);
+    report.machine()["operations"] = operations;
+    for (const std::string& pattern : graph_patterns()) run_pattern(options, report, pattern, tiny);
+    report.finish();
+}
+
+}  // namespace
+}  // namespace maniple::bench
+
+int main(int argc, char** argv) {
+    namespace po = boost::program_options;
+    po::options_description own("Of this bench");
+    own.add_options()("tiny", "as few samples as asked for");
+    po::variables_map values;
+    const maniple::bench::Options options = maniple::bench::read_options(argc, argv, own, values);
+    try {
+        maniple::bench::run(options, values.count("tiny") > 0);
+        return 0;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "bench_startup: error: %s\n", error.what());
+        return 1;
+    }
+}

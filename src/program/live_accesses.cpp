@@ -1,0 +1,122 @@
+#include "program/live_accesses.hpp"
+
+#include <algorithm>
+
+namespace maniple {
+
+namespace {
+/// So many are looked through faster than they are found.
+constexpr std::size_t few = 16;
+}  // namespace
+
+std::size_t LiveAccesses::Index::stretch_of(std::int64_t coordinate) const {
+    const std::int64_t number = coordinate < first ? 0 : (coordinate - first) / length;
+    return std::min(static_cast<std::size_t>(number), stretches.size() - 1);
+}
+
+template <class Visit>
+void LiveAccesses::for_each_in(const Box& box, Visit&& visit) {
+    if (pieces_.size() <= few) {
+        for (std::size_t i = 0; i < pieces_.size(); ++i) {
+            if (pieces_[i].by.valid() && overlap(pieces_[i].box, box)) visit(i);
+        }
+        return;
+    }
+    update_index();
+    const Index& index = *index_;
+    const std::size_t first = index.stretch_of(box.lo[index.axis]);
+    const std::size_t last = index.stretch_of(box.hi[index.axis] - 1);
+    for (std::size_t stretch = first; stretch <= last; ++stretch) {
+        std::vector<std::uint32_t>& numbers = index_->stretches[stretch];
+        std::erase_if(numbers, [&](std::uint32_t number) { return !pieces_[number].by.valid(); });
+        for (const std::uint32_t number : numbers) {
+            const Piece& piece = pieces_[number];
+            // One that lies in several stretches is met in the first of them that is looked at.
+            const bool met = std::max<std::size_t>(first, piece.first_stretch) != stretch;
+            if (!met && overlap(piece.box, box)) visit(number);
+        }
+    }
+}
+
+void LiveAccesses::find(const Box& box, std::vector<InstructionId>& by) {
+    if (pieces_.empty() || box.empty()) return;
+    for_each_in(box, [&](std::size_t number) { by.push_back(pieces_[number].by); });
+}
+
+void LiveAccesses::cut(const Box& box) {
+    if (pieces_.empty() || box.empty()) return;
+    std::vector<Piece> left;
+    for_each_in(box, [&](std::size_t number) {
+        Piece& piece = pieces_[number];
+        if (!box.contains(piece.box)) {
+            Region rest(piece.box);
+            rest.subtract(box);
+            for (const Box& part : rest.boxes()) left.push_back({part, piece.by, 0});
+        }
+        piece.by = {};
+        ++dead_;
+    });
+    if (dead_ == pieces_.size()) {
+        pieces_.clear();
+        index_.reset();
+        dead_ = 0;
+    } else if (pieces_.size() <= few) {
+        std::erase_if(pieces_, [](const Piece& piece) { return !piece.by.valid(); });
+        index_.reset();
+        dead_ = 0;
+    }
+    pieces_.insert(pieces_.end(), left.begin(), left.end());
+}
+
+void LiveAccesses::update_index() {
+    // Rebuilt whenever the pieces, dead ones included, have doubled: each costs its part of that once.
+    if (!index_ || pieces_.size() > 2 * index_->built_with) rebuild_index();
+    Index& index = *index_;
+    for (; index.known < pieces_.size(); ++index.known) {
+        Piece& piece = pieces_[index.known];
+        if (!piece.by.valid()) continue;
+        const std::size_t first = index.stretch_of(piece.box.lo[index.axis]);
+        const std::size_t last = index.stretch_of(piece.box.hi[index.axis] - 1);
+        piece.first_stretch = static_cast<std::uint32_t>(first);
+        for (std::size_t stretch = first; stretch <= last; ++stretch)
+            index.stretches[stretch].push_back(static_cast<std::uint32_t>(index.known));
+    }
+}
+
+void LiveAccesses::rebuild_index() {
+    std::erase_if(pieces_, [](const Piece& piece) { return !piece.by.valid(); });
+    dead_ = 0;
+    index_ = std::make_unique<Index>();
+    index_->built_with = std::max(few, pieces_.size());
+    index_->axis = most_varied_axis();
+    std::int64_t lo = pieces_.front().box.lo[index_->axis];
+    std::int64_t hi = lo + 1;
+    for (const Piece& piece : pieces_) {
+        lo = std::min(lo, piece.box.lo[index_->axis]);
+        hi = std::max(hi, piece.box.hi[index_->axis]);
+    }
+    const auto stretches = std::min(static_cast<std::int64_t>(pieces_.size()), hi - lo);
+    index_->first = lo;
+    index_->length = (hi - lo + stretches - 1) / stretches;
+    index_->stretches.resize(static_cast<std::size_t>(stretches));
+}
+
+/// The axis along which the pieces begin at the most places. Of rank 0 it is 0, too, along which all extents are 0: one
+/// stretch holds them all.
+int LiveAccesses::most_varied_axis() const {
+    int best = 0;
+    std::size_t most = 0;
+    std::vector<std::int64_t> places(pieces_.size());
+    for (int axis = 0; axis < pieces_.front().box.rank(); ++axis) {
+        for (std::size_t i = 0; i < pieces_.size(); ++i) places[i] = pieces_[i].box.lo[axis];
+        std::sort(places.begin(), places.end());
+        const auto end = std::unique(places.begin(), places.end());
+        const auto count = static_cast<std::size_t>(end - places.begin());
+        if (count <= most) continue;
+        most = count;
+        best = axis;
+    }
+    return best;
+}
+
+}  // namespace maniple

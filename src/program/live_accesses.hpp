@@ -1,0 +1,55 @@
+// program/live_accesses.hpp: who touched which part of a buffer last, found by where it lies.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "tensor/box.hpp"
+
+namespace maniple {
+
+/// Boxes of one buffer with who accessed them; of each box there is left what has not been cut away since. A few are
+/// looked through one by one, many by an index along the axis on which they differ most.
+class LiveAccesses {
+public:
+    void add(const Box& box, InstructionId by) {
+        if (!box.empty()) pieces_.push_back({box, by, 0});
+    }
+    /// Appends those who accessed a part of `box` that is left; one more than once, if several parts are.
+    void find(const Box& box, std::vector<InstructionId>& by);
+    /// Takes `box` away from all.
+    void cut(const Box& box);
+
+private:
+    struct Piece {
+        Box box;
+        InstructionId by;                 ///< invalid: nothing is left of it
+        std::uint32_t first_stretch = 0;  ///< of those of the index that it touches
+    };
+    /// The pieces [0, known) by the stretches of one axis that they touch.
+    struct Index {
+        int axis = 0;
+        std::int64_t first = 0;   ///< coordinate at which the first stretch begins
+        std::int64_t length = 1;  ///< of a stretch
+        std::size_t known = 0;
+        std::size_t built_with = 0;                         ///< pieces
+        std::vector<std::vector<std::uint32_t>> stretches;  ///< what lies outside of all belongs to the nearest
+
+        std::size_t stretch_of(std::int64_t coordinate) const;
+    };
+
+    /// Calls `visit` with the numbers of all pieces that have a part of `box`, each once.
+    template <class Visit>
+    void for_each_in(const Box& box, Visit&& visit);
+    void update_index();
+    void rebuild_index();
+    int most_varied_axis() const;
+
+    std::vector<Piece> pieces_;
+    std::unique_ptr<Index> index_;
+    std::size_t dead_ = 0;
+};
+
+}  // namespace maniple
