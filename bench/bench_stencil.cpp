@@ -35,11 +35,11 @@ GraphSpec heat(const Problem& problem) {
     return spec;
 }
 
-/// `plain`: no tiling in time. The library has none yet: here is where that is to be turned off, and until then both
-/// cases run the same.
-GraphRunOptions options_of(int threads, [[maybe_unused]] bool plain) {
+/// `plain`: no tiling in time.
+GraphRunOptions options_of(int threads, bool plain) {
     GraphRunOptions options;
     options.threads = threads;
+    if (plain) options.steps_together = 1;
     return options;
 }
 

@@ -33,6 +33,8 @@ PICTURES = {
     "gray-scott": ("v", "viridis", "where the second substance is", lambda a: a),
     "life": ("cells", "binary", "the glider gun after its last generation", lambda a: a),
     "transformer-block": ("z", "RdBu", "what the block makes of the first sequence: 64 tokens by 128 numbers", lambda a: a[0]),
+    "deep-mlp": ("h", "viridis", "the outputs of the last layer, a line for each row", lambda a: a),
+    "unet-like": ("images", "viridis", "a channel of what the network makes of the first image", lambda a: a[0, 0]),
     "climate": ("temperature/surface", "RdBu_r", "sea surface temperature against the level's mean", lambda a: a[::-1]),
 }
 

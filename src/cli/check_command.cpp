@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -16,14 +17,18 @@ namespace {
 
 std::string good_text(const PlannedJob& planned, const Proof& proof, const MemoryLimit& limit) {
     const Graph& graph = planned.graph;
+    // Those of the job, not each of them once for every microbatch.
+    const auto operations = std::count_if(graph.operations.begin(), graph.operations.end(), [&](const Operation& each) {
+        return !each.joins && graph[each.outputs[0]].microbatch <= 0;
+    });
     const int ranks = planned.plan.ranks;
     return fmt::format(
         "{}: good: {} {}, {} {} on {} {}\n  memory: at most {} (rank {}) of {} ({})\n"
         "  messages: {} in {} different {} of steps, each with its receive; nothing waits for itself\n",
-        planned.job.name, graph.operations.size(), graph.operations.size() == 1 ? "operation" : "operations",
-        graph.steps, graph.steps == 1 ? "step" : "steps", ranks, ranks == 1 ? "rank" : "ranks",
-        format_bytes(proof.most_bytes), proof.fullest.value, format_bytes(limit.bytes), limit.origin, proof.messages,
-        proof.blocks, proof.blocks == 1 ? "block" : "blocks");
+        planned.job.name, operations, operations == 1 ? "operation" : "operations", graph.steps,
+        graph.steps == 1 ? "step" : "steps", ranks, ranks == 1 ? "rank" : "ranks", format_bytes(proof.most_bytes),
+        proof.fullest.value, format_bytes(limit.bytes), limit.origin, proof.messages, proof.blocks,
+        proof.blocks == 1 ? "block" : "blocks");
 }
 
 }  // namespace

@@ -117,7 +117,9 @@ private:
                               gpus_.facts()};
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
-        plan_ = make_plan(graph_, machine_, plan_request(job_.plan));
+        PlannedGraph planned = plan_graph(std::move(graph_), machine_, plan_request(job_.plan));
+        graph_ = std::move(planned.graph);
+        plan_ = std::move(planned.plan);
         plan_text_ = print_plan(graph_, plan_);
         world_.require_equal(plan_text_, "the plan");
         if (!options_.no_history) history_ = read_history(world_, cache_folder());

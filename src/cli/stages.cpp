@@ -26,7 +26,10 @@ PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, cons
     planned.graph = build_graph(planned.job, planned.catalogue, registry);
     RankFacts facts;
     facts.memory_bytes = Topology().memory_bytes();
-    planned.plan = make_plan(planned.graph, Machine::uniform(ranks, facts), plan_request(planned.job.plan));
+    PlannedGraph made =
+        plan_graph(std::move(planned.graph), Machine::uniform(ranks, facts), plan_request(planned.job.plan));
+    planned.graph = std::move(made.graph);
+    planned.plan = std::move(made.plan);
     return planned;
 }
 

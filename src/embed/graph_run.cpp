@@ -45,19 +45,22 @@ struct GraphRun::State {
             graph = build_graph(job, spec.given(), registry);
             threads = options.threads > 0 ? options.threads : topology.cores();
         });
-        make_plan_and_layout();
+        make_plan_and_layout(options);
         together(world, [&] { make_lanes(registry); });
     }
 
-    void make_plan_and_layout() {
+    void make_plan_and_layout(const GraphRunOptions& options) {
         const RankFacts facts{host_name(), threads, topology.memory_bytes(), topology.core_numbers(), {}};
         for (const std::string& bytes : world.gather(serialize(facts)))
             machine.ranks.push_back(deserialize_rank_facts(bytes));
-        plan = make_plan(graph, machine, plan_request(job.plan));
+        PlannedGraph planned = plan_graph(std::move(graph), machine, plan_request(job.plan));
+        graph = std::move(planned.graph);
+        plan = std::move(planned.plan);
         plan_text = print_plan(graph, plan);
         world.require_equal(plan_text, "the plan");
         together(world, [&] {
             layout = build_layout(graph, plan, world.rank(), choose_lanes(graph, facts, LaneUse::cpu));
+            layout.versions.block_steps = std::max(1, options.steps_together);
             require_memory(layout, memory_limit(job, topology.memory_bytes(), machine.ranks_on_node_of(world.rank())));
         });
     }

@@ -30,6 +30,9 @@ struct GraphRunOptions {
     int threads = 0;  ///< of this rank, the caller among them; 0: one for each core that it may run on
     /// Each thread on a core of its own, also the caller's, from the first execution on.
     bool pins_threads = false;
+    /// So many steps of a loop overlap at most: a tile begins a step as soon as its neighbours have done the one before.
+    /// 1: none begins before all have done the step before. The results are the same.
+    int steps_together = 16;
 };
 
 /// Owns duplicates of the communicator, the storage and the programs of this rank. Several may exist at the same time.

@@ -70,7 +70,7 @@ public:
     /// 2·`every`, …
     void output(const std::string& name, std::int64_t every = 0);
 
-    /// "data" or "auto", and at most so many ranks (0: all).
+    /// A strategy as in a job file (a pipeline's microbatches are chosen), and at most so many ranks (0: all).
     void plan(const std::string& strategy, int max_ranks = 0);
 
     const std::string& name() const { return name_; }

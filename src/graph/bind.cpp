@@ -373,7 +373,10 @@ Binding bind_signature(const BindRequest& request) {
 
 Box BoundSignature::index_space() const {
     Box box{Extents(static_cast<int>(indices.size())), Extents(static_cast<int>(indices.size()))};
-    for (std::size_t i = 0; i < indices.size(); ++i) box.hi[static_cast<int>(i)] = indices[i].extent;
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+        box.lo[static_cast<int>(i)] = indices[i].from;
+        box.hi[static_cast<int>(i)] = indices[i].end();
+    }
     return box;
 }
 
@@ -404,6 +407,10 @@ Box touched_box(const BoundAccess& access, const Box& index_box, const Shape& sh
         }
         box.lo[axis] = first;
         box.hi[axis] = last + 1;
+    }
+    if (shape.rank() > 0) {
+        box.lo[0] = std::max(box.lo[0], access.first_row);
+        box.hi[0] = std::min(box.hi[0], access.end_row);
     }
     return box;
 }

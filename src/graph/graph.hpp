@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +43,8 @@ struct BoundAccess {
     int argument = 0;  ///< number among the operation's inputs (for reads) or outputs (for writes)
     std::vector<AxisMap> axes;
     int leading = 0;  ///< of these, the first ones stand under the ellipsis, to the right of it
+    std::int64_t first_row = std::numeric_limits<std::int64_t>::min();  ///< of what is touched along the first axis,
+    std::int64_t end_row = std::numeric_limits<std::int64_t>::max();    ///< only these: of a join (microbatches.hpp)
 };
 
 /// A signature with the shapes and parameters of one operation filled in.
@@ -50,7 +53,12 @@ struct BoundSignature {
         std::string name;
         std::int64_t extent = 0;
         bool contracted = false;
-        bool whole = false;  ///< may not be split
+        bool whole = false;                   ///< may not be split
+        std::int64_t from = 0;                ///< only the points [from, to) are computed: of an operation that
+        std::optional<std::int64_t> to = {};  ///< does a part of a batch (microbatches.hpp); none: to the end
+
+        std::int64_t end() const { return to.value_or(extent); }
+        std::int64_t points() const { return end() - from; }
     };
     std::vector<Index> indices;  ///< in the ABI's order
     std::vector<BoundAccess> reads;
@@ -94,6 +102,10 @@ struct Tensor {
     int attributes_from = -1;  ///< input whose attributes describe this tensor too
     std::vector<OperationId> readers;
     bool in_loop = false;  ///< its value differs from step to step
+    int microbatch = -1;   ///< of a piece of a batch (microbatches.hpp): its number; only its rows are ever there
+    int alive = 0;         ///< of such a piece: of how many microbatches there is one at a time; 0: of all
+    TensorId
+        follows;  ///< of such a piece: the one that has been read by all before it is made, `alive` earlier, or none
     Place place;
 
     std::int64_t bytes() const { return element_count(shape) * static_cast<std::int64_t>(size_of(dtype)); }
@@ -128,6 +140,7 @@ struct Operation {
     bool in_loop = false;                       ///< to be computed in every step, else once
     std::vector<OperationId> after;             ///< to be computed on a rank after its part of these (`after:`)
     LanePin pin;
+    bool joins = false;   ///< copies each row of its output from the one of its inputs that has it; has no code
     OperationId twin_of;  ///< the one that this repeats on another lane, for the results to be compared
     Place place;
 

@@ -1,5 +1,6 @@
 #include "lanes/arena.hpp"
 
+#include <algorithm>
 #include <new>
 
 #include "base/text.hpp"
@@ -9,7 +10,7 @@ namespace maniple {
 Arena::Arena(const Layout& layout, const Mapped& mapped) : layout_(layout) {
     for (std::size_t i = 0; i < layout.buffers.size(); ++i) {
         const BufferSpec& buffer = layout.buffers[i];
-        const bool own = buffer.memory.gpu < 0 && buffer.memory.kind != Memory::Kind::piece;
+        const bool own = buffer.memory.gpu < 0 && buffer.memory.kind != Memory::Kind::piece && !buffer.storage.valid();
         try {
             bytes_.emplace_back(own ? static_cast<std::size_t>(buffer.bytes()) : 0);
         } catch (const std::bad_alloc&) {
@@ -18,6 +19,12 @@ Arena::Arena(const Layout& layout, const Mapped& mapped) : layout_(layout) {
         }
         const bool elsewhere = buffer.memory.gpu >= 0 && mapped;
         data_.push_back(own ? bytes_.back().data() : elsewhere ? mapped(BufferId(i)) : nullptr);
+    }
+    for (std::size_t i = 0; i < layout.buffers.size(); ++i) {
+        const BufferSpec& buffer = layout.buffers[i];
+        if (!buffer.storage.valid()) continue;
+        const std::int64_t rows = std::max<std::int64_t>(1, buffer.box.rank() == 0 ? 1 : buffer.box.extent(0));
+        data_[i] = data_[buffer.storage.index()] + buffer.storage_row * (buffer.bytes() / rows);
     }
 }
 

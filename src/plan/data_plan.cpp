@@ -125,6 +125,12 @@ private:
     /// What the decision on a class follows from.
     std::vector<int> class_key(int number, const std::vector<Users>& users) const {
         std::vector<int> key;
+        const Shape& shape = shape_of(number);  // all that a class without users is decided by
+        for (int axis = 0; axis < shape.rank(); ++axis) {
+            key.push_back(static_cast<int>(shape[axis] >> 32));
+            key.push_back(static_cast<int>(shape[axis] & 0xffffffff));
+        }
+        key.push_back(-1);
         for (const Users& alike : users) {
             const std::vector<int> one = alike_.key(alike.one, number);
             key.push_back(alike.count);
@@ -174,7 +180,7 @@ private:
         for (const Cut& cut : grid.cuts) {
             const auto index = static_cast<std::size_t>(cut.index);
             if (cut.parts < 2 || cut.index < 0 || index >= operation.bound.indices.size()) return false;
-            if (!may_cut(operation, cut.index) || cut.parts > operation.bound.indices[index].extent) return false;
+            if (!may_cut(operation, cut.index) || cut.parts > operation.bound.indices[index].points()) return false;
             if (std::find(seen.begin(), seen.end(), cut.index) != seen.end()) return false;
             seen.push_back(cut.index);
         }
@@ -253,7 +259,7 @@ private:
         for (const TensorId input : operation.inputs) add_class(input);
         Extents extents;
         for (std::size_t i = 0; i < operation.bound.indices.size(); ++i)
-            extents.push_back(may_cut(operation, static_cast<int>(i)) ? operation.bound.indices[i].extent : 1);
+            extents.push_back(may_cut(operation, static_cast<int>(i)) ? operation.bound.indices[i].points() : 1);
         for (const std::vector<int>& shape : grid_shapes(extents, ranks_)) add(grid_of(shape));
         return grids;
     }

@@ -137,7 +137,7 @@ bool keeps_order(const Operation& operation, const Box& box, int index) {
 
 bool may_cut(const Operation& operation, int index) {
     const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
-    if (loop.whole || loop.extent < 2) return false;
+    if (loop.whole || loop.points() < 2) return false;
     return !loop.contracted ||
            (operation.kernel->is_fold() && keeps_order(operation, operation.bound.index_space(), index));
 }

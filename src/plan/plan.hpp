@@ -31,6 +31,7 @@ struct Plan {
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
+    std::vector<std::string> timeline;           ///< of a pipeline: what each group of ranks does when, for people
     /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
     /// time: while it is empty all readers are looked at.
     std::vector<std::vector<Reading>> readings = {};
@@ -93,6 +94,16 @@ PlanRequest plan_request(const PlanSpec& spec);
 /// Requires: grids asked for cut only what may_cut allows, into no more blocks than there are ranks.
 /// Errors: UnavailableError for a hybrid of more ranks than there are.
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request);
+
+/// A graph as it will be run, with its plan.
+struct PlannedGraph {
+    Graph graph;
+    Plan plan;
+};
+
+/// The same, and where the plan is a pipeline the graph in microbatches (graph/microbatches.hpp); else as it is.
+/// make_plan() alone places whole batches.
+PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& request);
 
 /// The plan as text: each operation with its blocks and the boxes of the first ranks.
 std::string print_plan(const Graph& graph, const Plan& plan);

@@ -48,10 +48,12 @@ std::string print_plan(const Graph& graph, const Plan& plan) {
                                    plan.ranks == 1 ? "rank" : "ranks");
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const Operation& operation = graph.operations[i];
+        if (graph[operation.outputs[0]].microbatch > 0) continue;  // as the first one
         text += fmt::format("  {:<16} {:<20} {}\n", operation.name, operation.kernel->name,
                             grid_text(operation, plan.operations[i]));
         text += boxes_text(graph, plan, OperationId(i));
     }
+    for (const std::string& line : plan.timeline) text += "  " + line + "\n";
     for (const std::string& note : plan.notes) text += "  note: " + note + "\n";
     return text;
 }

@@ -106,7 +106,8 @@ public:
             const int twice = 2 * shape_.columns;
             const std::vector<int> finer = stages_of(items, twice);
             const std::vector<int> folded = forwards_and_backwards(twice);
-            if (bytes_between(finer, folded) < bytes_between(stage_of, columns)) {
+            const double in_a_row = bytes_between(stage_of, columns);
+            if (in_a_row > 0 && bytes_between(finer, folded) <= in_a_row) {
                 stage_of = finer;
                 columns = folded;
             }

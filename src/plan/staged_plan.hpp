@@ -32,7 +32,7 @@ struct StagedPlan {
 /// under `memory_bytes` a rank (0: not known). Of more stages than columns stage s is on column s mod columns, or where that
 /// sends less on a column that is passed forwards and backwards in turn: s, then 2·columns − 1 − s.
 /// With `may_fold` a pipeline of as many stages as columns may have twice as many, forwards and backwards, where that
-/// sends less: late operations then find at hand what early ones left them.
+/// does not send more: late operations then find at hand what early ones left them.
 /// Pure; near O(n·log n) for n operations, whatever the number of ranks.
 StagedPlan staged_plan(const Graph& graph, const GroupShape& shape, std::int64_t memory_bytes, bool may_fold);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plan/data_plan.hpp"
+#include "plan/pipeline_plan.hpp"
 #include "plan/staged_plan.hpp"
 
 namespace maniple {
@@ -35,7 +36,9 @@ GroupShape group_shape(const PlanRequest& request, int ranks) {
         shape.model = hybrid.model;
         shape.data = hybrid.data;
     }
-    shape.stages = shape.columns;
+    const bool pipeline = request.strategy == "pipeline" || request.hybrid.pipeline > 1;
+    shape.stages = pipeline && request.stages > 0 ? request.stages : shape.columns;
+    shape.columns = std::min(shape.columns, shape.stages);
     return shape;
 }
 
@@ -54,6 +57,65 @@ void copy_to_twins(const Graph& graph, Plan& plan) {
         if (original.valid()) plan.operations[i] = plan.operations[original.index()];
     }
 }
+
+/// What is carried out of a request. Borrows what it is given.
+class Choice {
+public:
+    Choice(const Graph& graph, const Machine& machine, const PlanRequest& request)
+        : graph_(graph), machine_(machine), request_(request), ranks_(machine.size()) {
+        if (request.max_ranks > 0) ranks_ = std::min(ranks_, request.max_ranks);
+        shape_ = group_shape(request, ranks_);
+        if (!groups()) return;
+        const std::int64_t memory = request.memory_bytes > 0 ? request.memory_bytes : machine.least_memory_bytes();
+        staged_ = staged_plan(graph, shape_, memory, in_stages() && request.stages == 0);
+        applies_ = shape_.columns * shape_.model == 1 || is_spread(graph, staged_, shape_);
+        staged_.plan.ranks = machine.size();
+        staged_.plan.strategy = request.strategy == "hybrid" ? hybrid_text(request.hybrid) : request.strategy;
+    }
+
+    bool is_pipeline() const { return applies_ && in_stages(); }
+
+    PlannedGraph pipeline() { return pipeline_plan(graph_, std::move(staged_), shape_, request_); }
+
+    Plan plan() {
+        if (applies_) {
+            note_unused(staged_.plan);
+            return std::move(staged_.plan);
+        }
+        Plan plan = data_plan(graph_, ranks_, request_.grids);
+        note_unused(plan);
+        if (groups()) plan.notes.push_back(request_.strategy + " leaves all to one rank here: planned as data");
+        plan.ranks = machine_.size();
+        copy_to_twins(graph_, plan);
+        return plan;
+    }
+
+private:
+    /// Keys of pipelines where there is none.
+    void note_unused(Plan& plan) const {
+        if (in_stages()) return;
+        std::vector<std::string> keys;
+        for (const auto& [key, given] :
+             {std::pair("stages", request_.stages > 0), std::pair("microbatches", request_.microbatches > 0),
+              std::pair("buffer_depth", request_.buffer_depth > 0), std::pair("schedule", request_.alternates)}) {
+            if (given) keys.emplace_back(key);
+        }
+        if (!keys.empty()) plan.notes.push_back(fmt::format("not a pipeline: {} not used", fmt::join(keys, ", ")));
+    }
+
+    bool groups() const { return in_stages() || request_.strategy == "model" || request_.strategy == "hybrid"; }
+    bool in_stages() const {
+        return request_.strategy == "pipeline" || (request_.strategy == "hybrid" && request_.hybrid.pipeline > 1);
+    }
+
+    const Graph& graph_;
+    const Machine& machine_;
+    const PlanRequest& request_;
+    int ranks_;
+    GroupShape shape_;
+    StagedPlan staged_;
+    bool applies_ = false;
+};
 
 }  // namespace
 
@@ -80,25 +142,21 @@ PlanRequest plan_request(const PlanSpec& spec) {
 }
 
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
-    int ranks = machine.size();
-    if (request.max_ranks > 0) ranks = std::min(ranks, request.max_ranks);
-    const bool staged = request.strategy == "model" || request.strategy == "pipeline" || request.strategy == "hybrid";
-    const GroupShape shape = group_shape(request, ranks);
-    const std::int64_t memory = request.memory_bytes > 0 ? request.memory_bytes : machine.least_memory_bytes();
-    Plan plan;
-    if (staged) {
-        StagedPlan found = staged_plan(graph, shape, memory, false);
-        if (shape.columns * shape.model == 1 || is_spread(graph, found, shape)) plan = std::move(found.plan);
-        plan.strategy = request.strategy == "hybrid" ? hybrid_text(request.hybrid) : request.strategy;
-    }
-    if (plan.operations.empty()) {
-        plan = data_plan(graph, ranks, request.grids);
-        if (staged) plan.notes.push_back(request.strategy + " leaves all to one rank here: planned as data");
-    }
-    plan.ranks = machine.size();
-    copy_to_twins(graph, plan);
+    Plan plan = Choice(graph, machine, request).plan();
     find_readings(graph, plan);
     return plan;
+}
+
+PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& request) {
+    Choice choice(graph, machine, request);
+    if (choice.is_pipeline()) {
+        PlannedGraph planned = choice.pipeline();
+        find_readings(planned.graph, planned.plan);
+        return planned;
+    }
+    Plan plan = choice.plan();
+    find_readings(graph, plan);
+    return {std::move(graph), std::move(plan)};
 }
 
 }  // namespace maniple

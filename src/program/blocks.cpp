@@ -15,8 +15,8 @@ std::int64_t last_look(const Graph& graph, const Versions& versions, std::int64_
     const std::int64_t next = next_multiple(first, graph.check);
     if (careful || versions.ahead_divisor == 0 || first % graph.check != 0) return next;
     const std::int64_t ahead = first / versions.ahead_divisor;
-    const std::int64_t most = most_block_steps / graph.check * graph.check;
-    if (ahead >= most) return first + most;
+    const std::int64_t most = std::min(versions.block_steps, most_block_steps) / graph.check * graph.check;
+    if (most > 0 && ahead >= most) return first + most;
     const std::int64_t four = 4 * graph.check;
     return ahead >= four && four < most ? first + four : next;
 }
@@ -24,7 +24,7 @@ std::int64_t last_look(const Graph& graph, const Versions& versions, std::int64_
 /// The block of steps from `first` on, with the phase that `block` has.
 void set_steps(const Graph& graph, const Versions& versions, std::int64_t first, bool careful, StepBlock& block) {
     const bool conditional = graph.until.valid();
-    std::int64_t end = std::min(graph.steps, first + most_block_steps);
+    std::int64_t end = std::min(graph.steps, first + versions.block_steps);
     for (const GraphOutput& output : graph.outputs) {
         if (output.every > 0) end = std::min(end, next_multiple(first, output.every));
     }

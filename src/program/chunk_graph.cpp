@@ -24,10 +24,20 @@ ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes)
     for (std::size_t i = 0; i < nodes.size(); ++i) {
         if (predecessors_[i] == 0) (place_[i] == cpu_place ? cpu_roots_ : other_roots_).push_back(ChunkId(i));
     }
+    sort_roots();
     MANIPLE_CHECK(nodes.empty() || !cpu_roots_.empty() || !other_roots_.empty(),
                   "a program without a chunk that could start");
     sort_topologically();
     rank();
+}
+
+/// By the first chunk that waits for each: those that make one tile ready stand together, whatever order they were made in.
+void ChunkGraph::sort_roots() {
+    const auto place = [&](ChunkId root) {
+        const auto after = dependents(root);
+        return std::pair(after.empty() ? root : *std::min_element(after.begin(), after.end()), root);
+    };
+    std::sort(cpu_roots_.begin(), cpu_roots_.end(), [&](ChunkId a, ChunkId b) { return place(a) < place(b); });
 }
 
 void ChunkGraph::sort_topologically() {

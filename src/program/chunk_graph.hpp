@@ -42,13 +42,15 @@ public:
     std::int64_t cost_ns(ChunkId chunk) const { return cost_ns_[chunk.index()]; }
 
     const std::vector<std::int32_t>& all_predecessors() const { return predecessors_; }
-    const std::vector<ChunkId>& cpu_roots() const { return cpu_roots_; }  ///< ascending
+    /// Those that the same chunks wait for stand together.
+    const std::vector<ChunkId>& cpu_roots() const { return cpu_roots_; }
     const std::vector<ChunkId>& other_roots() const { return other_roots_; }
     std::size_t levels() const { return levels_; }                ///< chunks on the longest way through
     std::int64_t ends() const { return ends_; }                   ///< how many chunks nobody waits for
     const std::vector<ChunkId>& order() const { return order_; }  ///< each after its predecessors
 
 private:
+    void sort_roots();
     void sort_topologically();
     void rank();
 

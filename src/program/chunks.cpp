@@ -11,6 +11,8 @@ namespace {
 constexpr std::int64_t chunk_bytes = 1 << 20;
 /// With the tails of a product.
 constexpr std::int64_t longest_chunk_bytes = 64 << 20;
+/// A copy that is so much less than the chunk whose results it copies does not delay those who wait for these.
+constexpr std::int64_t small_share = 16;
 /// Of a gpu, whose chunks cost tens of µs each: well below a second of its memory traffic.
 constexpr std::int64_t gpu_chunk_bytes = std::int64_t{4} << 30;
 constexpr std::size_t gpu_chunk_instructions = 1024;
@@ -67,7 +69,27 @@ private:
     ChunkId chunk_to_join(const Instruction& instruction, InstructionId instruction_before) const {
         if (instruction.chained) return chunk_of_[instruction_before.index()];
         if (instruction.lane == LaneKind::gpu) return gpu_chunk_to_join(instruction);
-        return instruction.lane == LaneKind::cpu ? cpu_chunk_to_join(instruction) : ChunkId{};
+        if (instruction.lane != LaneKind::cpu) return {};
+        const ChunkId tile = tile_to_join(instruction);
+        return tile.valid() ? tile : cpu_chunk_to_join(instruction);
+    }
+
+    /// What the edge of a tile is copied to (a halo, most often) follows the tile at once, while it lies in the cache: the
+    /// chunk that holds the last instruction that it waits for, if the chunk waits for all others itself.
+    ChunkId tile_to_join(const Instruction& instruction) const {
+        const bool copies = instruction.kind == InstructionKind::boundary || instruction.kind == InstructionKind::copy;
+        if (!copies || instruction.after.empty()) return {};
+        const ChunkId chunk = chunk_of_[instruction.after.back().index()];
+        const Chunk& candidate = chunks_[chunk.index()];
+        const Instruction& first = instructions_[candidate.instructions.front().index()];
+        if (candidate.lane != LaneKind::cpu || first.kind != InstructionKind::compute) return {};
+        if (instruction.bytes * small_share > bytes_[chunk.index()]) return {};
+        const bool covers_all =
+            std::all_of(instruction.after.begin(), instruction.after.end(), [&](InstructionId before) {
+                return chunk_of_[before.index()] == chunk ||
+                       std::binary_search(first.after.begin(), first.after.end(), before);
+            });
+        return covers_all ? chunk : ChunkId{};
     }
 
     /// The newest chunk of the same gpu, if this instruction waits for nothing that the chunk does not hold or wait for

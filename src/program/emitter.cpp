@@ -1,5 +1,7 @@
 #include "program/emitter.hpp"
 
+#include <algorithm>
+
 namespace maniple {
 
 namespace {
@@ -15,6 +17,7 @@ std::vector<bool> buffers_apart(const Layout& layout) {
 Emitter::Emitter(const Graph& graph, const Layout& layout, const BlockShape& shape)
     : graph_(graph), layout_(layout), hazards_(buffers_apart(layout)), computed_by_(graph.operations.size()),
       checked_by_(graph.operations.size()) {
+    for (const BufferSpec& buffer : layout.buffers) shared_.push_back(buffer.storage.valid());
     program_.rank = layout.rank;
     program_.shape = shape;
 }
@@ -61,6 +64,36 @@ void Emitter::follow_checks(Instruction& instruction) {
     }
 }
 
+/// Buffers that have the bytes of one are that one, by the coordinates of its box.
+void Emitter::order(Instruction& instruction, InstructionId id) {
+    const auto is_shared = [&](const Use& use) { return shared_[use.buffer.index()]; };
+    if (std::none_of(instruction.reads.begin(), instruction.reads.end(), is_shared) &&
+        std::none_of(instruction.writes.begin(), instruction.writes.end(), is_shared)) {
+        hazards_.order(instruction, id);
+        return;
+    }
+    Instruction by_storage;
+    by_storage.reads = instruction.reads;
+    by_storage.writes = instruction.writes;
+    for (std::vector<Use>* const uses : {&by_storage.reads, &by_storage.writes}) {
+        for (Use& use : *uses) {
+            const BufferSpec& buffer = layout_[use.buffer];
+            if (!buffer.storage.valid()) continue;
+            const Box& storage = layout_[buffer.storage].box;
+            for (int axis = 0; axis < use.box.rank(); ++axis) {
+                const std::int64_t row = axis == 0 ? buffer.storage_row : 0;
+                const std::int64_t shift = storage.lo[axis] + row - buffer.box.lo[axis];
+                use.box.lo[axis] += shift;
+                use.box.hi[axis] += shift;
+            }
+            use.buffer = buffer.storage;
+        }
+    }
+    by_storage.after = std::move(instruction.after);
+    hazards_.order(by_storage, id);
+    instruction.after = std::move(by_storage.after);
+}
+
 void Emitter::emit(Instruction instruction) {
     instruction.step = step_;
     follow_controls(instruction);
@@ -69,7 +102,7 @@ void Emitter::emit(Instruction instruction) {
     for (const Use& use : instruction.writes) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
     const InstructionId id(program_.instructions.size());
     if (instruction.chained) instruction.after.emplace_back(id.value - 1);
-    hazards_.order(instruction, id);
+    order(instruction, id);
     program_.instructions.push_back(std::move(instruction));
 }
 

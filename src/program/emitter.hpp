@@ -37,6 +37,7 @@ public:
     Program finish();
 
 private:
+    void order(Instruction& instruction, InstructionId id);
     void follow_controls(Instruction& instruction);
     void follow_checks(Instruction& instruction);
 
@@ -44,6 +45,7 @@ private:
     const Layout& layout_;
     Program program_;
     Hazards hazards_;
+    std::vector<bool> shared_;  ///< by buffer: it has the bytes of another
     int step_ = 0;
     std::size_t step_begin_ = 0;                           ///< instructions before the newest step
     std::vector<std::vector<InstructionId>> computed_by_;  ///< by OperationId: in this step, or before the first

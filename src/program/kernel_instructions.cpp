@@ -27,7 +27,9 @@ void add_source(Instruction& merge, const Argument& source, const Box& kept) {
 }  // namespace
 
 void KernelInstructions::add(OperationId id) {
-    if (graph_[id].kernel->is_fold() && !layout_.folds[id.index()].by_tile) {
+    if (graph_[id].joins) {
+        add_join(id);
+    } else if (graph_[id].kernel->is_fold() && !layout_.folds[id.index()].by_tile) {
         add_fold(id);
     } else {
         for (const Tile& tile : layout_.tiles[id.index()]) add_compute(id, tile);
@@ -40,6 +42,27 @@ void KernelInstructions::add_chain(const std::vector<OperationId>& chain) {
         for (const OperationId id : chain) add_compute(id, tile, id != chain.front());
     }
     for (const OperationId id : chain) count_flops(id);
+}
+
+/// Copies each row from the piece that has it.
+void KernelInstructions::add_join(OperationId id) {
+    const Operation& operation = graph_[id];
+    const TensorId whole = operation.outputs[0];
+    for (const Tile& tile : layout_.tiles[id.index()]) {
+        for (const BoundAccess& access : operation.bound.reads) {
+            const Box rows = touched_box(access, tile.box, graph_[whole].shape);
+            const BufferId from = argument_for(operation, static_cast<std::size_t>(access.argument), 0).buffer;
+            const BufferId to = emitter_.buffer_of(whole, 0);
+            if (rows.empty() || layout_[from].storage == to) continue;  // the piece lies where it belongs
+            Instruction copy;
+            copy.kind = InstructionKind::copy;
+            copy.tensor = whole;
+            copy.box = rows;
+            copy.reads.push_back({from, rows});
+            copy.writes.push_back({to, rows});
+            emitter_.emit_on(LaneChoice::cpu_lane, std::move(copy));
+        }
+    }
 }
 
 void KernelInstructions::count_flops(OperationId id) {

@@ -56,6 +56,7 @@ public:
 
 private:
     std::vector<int> lanes_of(const Operation& operation) {
+        if (operation.joins) return {LaneChoice::cpu_lane};
         if (operation.twin_of.valid()) return others(operation, choice_.lanes[operation.twin_of.index()]);
         return operation.pin.lane == LanePin::Lane::none ? by_use(operation) : pinned(operation);
     }

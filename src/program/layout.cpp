@@ -57,10 +57,14 @@ public:
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             add_family(static_cast<int>(family));
         const DeviceBoxes boxes = layout_.lanes.gpus.empty() ? DeviceBoxes{} : find_device_boxes(graph_, layout_);
-        if (layout_.lanes.gpus.empty()) sharing_ = find_sharing(graph_, layout_);
+        if (layout_.lanes.gpus.empty()) {
+            find_wholes();
+            sharing_ = find_sharing(graph_, layout_);
+        }
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             allocate_family(static_cast<int>(family), boxes.empty() ? std::vector<std::vector<Box>>{} : boxes[family]);
         share_buffers();
+        put_in_wholes();
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].kernel->is_fold()) add_fold(OperationId(i));
         }
@@ -207,10 +211,54 @@ private:
                                             static_cast<std::int64_t>(size_of(head.dtype)), {Memory::Kind::piece, -1});
             return;
         }
-        if (takes_over(family.head)) return;
+        if (takes_over(family.head) || lies_in_whole(family.head)) return;
         for (std::size_t i = 0; i < instances.size(); ++i) {
             if (on_a_gpu) instances[i].box = Box::nothing(instances[i].box.rank());
             allocate(instances[i], family, i, device_boxes.empty() ? std::vector<Box>{} : device_boxes[i]);
+        }
+    }
+
+    bool lies_in_whole(TensorId id) const { return !whole_of_.empty() && whole_of_[id.index()].valid(); }
+
+    /// Pieces of a batch that this rank joins and makes itself are made where they belong.
+    void find_wholes() {
+        whole_of_.resize(graph_.tensors.size());
+        for (const Operation& operation : graph_.operations) {
+            if (!operation.joins) continue;
+            const TensorId whole = operation.outputs[0];
+            for (const TensorId piece : operation.inputs) {
+                if (fits_into(piece, whole)) whole_of_[piece.index()] = whole;
+            }
+        }
+    }
+
+    bool fits_into(TensorId piece, TensorId whole) const {
+        const std::vector<Instance>& pieces = layout_.instances_of(piece);
+        const Box& target = layout_.instances_of(whole)[0].box;
+        if (pieces.size() != 1 || pieces[0].box.empty() || layout_.chained[graph_[piece].producer.index()])
+            return false;
+        const Box owned = owned_box(graph_, plan_, whole, layout_.rank);
+        if (!owned.contains(pieces[0].box) || !target.contains(owned)) return false;
+        for (int axis = 1; axis < target.rank(); ++axis) {
+            if (pieces[0].box.extent(axis) != target.extent(axis)) return false;
+        }
+        return true;
+    }
+
+    void put_in_wholes() {
+        for (std::size_t i = 0; i < whole_of_.size(); ++i) {
+            if (!whole_of_[i].valid()) continue;
+            const TensorId id(i);
+            const Family& family = layout_.versions.families[static_cast<std::size_t>(layout_.versions[id].family)];
+            Instance& instance = layout_.instances[static_cast<std::size_t>(layout_.versions[id].family)][0];
+            for (int slot = 0; slot < family.slots; ++slot) {
+                const BufferId storage(layout_.instances_of(whole_of_[i])[0].first.index() +
+                                       static_cast<std::size_t>(slot));
+                const BufferId piece = add_buffer(graph_[id].name, instance.box, layout_[storage].element_bytes);
+                layout_.buffers.back().storage = storage;
+                layout_.buffers.back().storage_row = instance.box.lo[0] - layout_[storage].box.lo[0];
+                if (slot == 0) instance.first = piece;
+            }
         }
     }
 
@@ -223,7 +271,15 @@ private:
                 if (!takes_over(output)) continue;
                 const auto family = [&](TensorId id) { return static_cast<std::size_t>(layout_.versions[id].family); };
                 const BufferId shared = layout_.instances[family(sharing_[output.index()])][0].first;
-                layout_.instances[family(output)][0].first = shared;
+                Instance& instance = layout_.instances[family(output)][0];
+                instance.first = shared;
+                if (instance.box != layout_[shared].box) {
+                    // The same bytes under the coordinates of other rows.
+                    const BufferId storage = layout_[shared].storage.valid() ? layout_[shared].storage : shared;
+                    instance.first = add_buffer(graph_[output].name, instance.box, layout_[shared].element_bytes);
+                    layout_.buffers.back().storage = storage;
+                    continue;
+                }
                 std::string& name = layout_.buffers[shared.index()].name;
                 if (name.size() < longest_shared_name) name += ", " + graph_[output].name;
             }
@@ -316,8 +372,9 @@ private:
     const Plan& plan_;
     Layout layout_;
     static constexpr std::size_t longest_shared_name = 60;
-    std::vector<TensorId> sharing_;  ///< by TensorId: find_sharing(); empty: nothing is shared
-    int in_place_ = -1;              ///< the gpu lane whose memory the host's buffers lie in
+    std::vector<TensorId> whole_of_;  ///< by TensorId: what a piece is made in; empty or invalid: nothing
+    std::vector<TensorId> sharing_;   ///< by TensorId: find_sharing(); empty: nothing is shared
+    int in_place_ = -1;               ///< the gpu lane whose memory the host's buffers lie in
 };
 
 }  // namespace
@@ -350,7 +407,7 @@ std::int64_t Layout::host_bytes() const {
     std::int64_t bytes = 0;
     for (const BufferSpec& buffer : buffers) {
         const bool on_host = buffer.memory.kind != Memory::Kind::device && buffer.memory.kind != Memory::Kind::piece;
-        bytes += on_host ? buffer.bytes() : 0;
+        bytes += on_host && !buffer.storage.valid() ? buffer.bytes() : 0;
     }
     return bytes + piece_bytes * lanes.threads;
 }

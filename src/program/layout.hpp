@@ -31,6 +31,8 @@ struct BufferSpec {
     Box box;
     std::int64_t element_bytes = 0;
     Memory memory;
+    BufferId storage = {};         ///< another buffer that has its bytes, and bytes of its own; invalid: it has its own
+    std::int64_t storage_row = 0;  ///< of that one's first axis, counted from its first: where they begin
 
     std::int64_t bytes() const { return box.volume() * element_bytes; }
 };

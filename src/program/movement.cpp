@@ -86,7 +86,8 @@ bool same_accesses(const Operation& a, const Operation& b, TensorId tensor) {
     };
     std::size_t i = next(a, 0), j = next(b, 0);
     for (; i < a.bound.reads.size() && j < b.bound.reads.size(); i = next(a, i + 1), j = next(b, j + 1)) {
-        if (a.bound.reads[i].axes != b.bound.reads[j].axes) return false;
+        const BoundAccess &x = a.bound.reads[i], &y = b.bound.reads[j];
+        if (x.axes != y.axes || x.first_row != y.first_row || x.end_row != y.end_row) return false;
     }
     return i == a.bound.reads.size() && j == b.bound.reads.size();
 }

@@ -1,6 +1,7 @@
 #include "program/sharing.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace maniple {
 
@@ -11,6 +12,7 @@ public:
     SharingFinder(const Graph& graph, const Layout& layout)
         : graph_(graph), layout_(layout), may_share_(graph.tensors.size(), true), position_(graph.operations.size()) {
         for (std::size_t i = 0; i < position_.size(); ++i) position_[i] = i;
+        for (std::size_t i = 0; i < graph.tensors.size(); ++i) root_.emplace_back(i);
         for (const std::vector<OperationId>& chain : layout.chains) {
             for (const OperationId id : chain) position_[id.index()] = chain.back().index();
         }
@@ -22,6 +24,7 @@ public:
         exclude(graph.until);
         for (const Operation& operation : graph.operations) {
             if (operation.twin_of.valid()) exclude_compared(operation);
+            if (operation.joins) exclude(operation.outputs[0]);  // there from its first piece on
         }
         for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
             if (!stands_alone(TensorId(i))) may_share_[i] = false;
@@ -34,7 +37,9 @@ public:
             for (const TensorId output : graph_.operations[i].outputs) {
                 if (!may_share_[output.index()]) continue;
                 before[output.index()] = take_over(output, OperationId(i));
-                free_.push_back(output);
+                if (before[output.index()].valid()) root_[output.index()] = root_[before[output.index()].index()];
+                if (graph_[output].microbatch < 0) free_[0].push_back(output);
+                if (graph_[output].microbatch >= 0 && graph_[output].alive == 1) free_[1].push_back(output);
             }
         }
         return before;
@@ -66,20 +71,44 @@ private:
         return layout_.instances[static_cast<std::size_t>(layout_.versions[id].family)][0].box;
     }
 
-    /// The newest tensor that is done with when `producer` begins.
+    /// The newest tensor that is done with when `producer` begins. Of a batch in pieces, what one stage hands on to another
+    /// only follows an earlier piece of itself, so that it is there for so many microbatches and no more.
     TensorId take_over(TensorId id, OperationId producer) {
-        for (std::size_t i = free_.size(); i-- > 0 && free_.size() - i <= most_looked_at;) {
-            const TensorId other = free_[i];
-            if (!fits(other, id) || !is_done_with(other, producer)) continue;
-            free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
+        const Tensor& tensor = graph_[id];
+        if (tensor.microbatch >= 0 && tensor.alive != 1) {
+            const bool fits_there =
+                tensor.follows.valid() && may_share_[tensor.follows.index()] && fits(tensor.follows, id);
+            return fits_there ? tensor.follows : TensorId{};
+        }
+        std::vector<TensorId>& free = free_[tensor.microbatch >= 0 ? 1 : 0];
+        for (std::size_t i = free.size(); i-- > 0 && free.size() - i <= most_looked_at;) {
+            const TensorId other = free[i];
+            const bool before = graph_[other].microbatch != tensor.microbatch && has_been_read(other, producer);
+            if (!fits(other, id) || !(before || is_done_with(other, producer))) continue;
+            free.erase(free.begin() + static_cast<std::ptrdiff_t>(i));
             return other;
         }
         return {};
     }
 
+    /// Pieces of a batch have other rows, and some one row less.
     bool fits(TensorId earlier, TensorId later) const {
-        return graph_[earlier].in_loop == graph_[later].in_loop && box_of(earlier) == box_of(later) &&
-               size_of(graph_[earlier].dtype) == size_of(graph_[later].dtype);
+        if (graph_[earlier].in_loop != graph_[later].in_loop ||
+            size_of(graph_[earlier].dtype) != size_of(graph_[later].dtype))
+            return false;
+        const Box& there = box_of(root_[earlier.index()]);
+        const Box& here = box_of(later);
+        if (graph_[later].microbatch < 0) return there == here;
+        for (int axis = 1; axis < here.rank(); ++axis) {
+            if (there.extent(axis) != here.extent(axis)) return false;
+        }
+        return there.rank() == here.rank() && here.extent(0) <= there.extent(0);
+    }
+
+    /// In the order of the graph, which is that of the ranks' tasks.
+    bool has_been_read(TensorId id, OperationId producer) const {
+        return std::all_of(graph_[id].readers.begin(), graph_[id].readers.end(),
+                           [&](OperationId reader) { return position_[reader.index()] < producer.index(); });
     }
 
     bool is_done_with(TensorId id, OperationId producer) const {
@@ -103,9 +132,10 @@ private:
     static constexpr std::size_t most_looked_at = 16;
     const Graph& graph_;
     const Layout& layout_;
-    std::vector<bool> may_share_;        ///< by TensorId
-    std::vector<std::size_t> position_;  ///< by OperationId: where it is computed
-    std::vector<TensorId> free_;         ///< made, and not taken over yet
+    std::vector<bool> may_share_;                ///< by TensorId
+    std::vector<std::size_t> position_;          ///< by OperationId: where it is computed
+    std::array<std::vector<TensorId>, 2> free_;  ///< made, and not taken over yet; pieces that stay in a stage apart
+    std::vector<TensorId> root_;                 ///< by TensorId: the first of those whose memory it has
 };
 
 }  // namespace

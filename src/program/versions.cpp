@@ -32,7 +32,8 @@ std::int64_t divisor_of(const Graph& graph, int ranks) {
     return std::max(least_divisor, static_cast<std::int64_t>(2 * step_ns(graph, ranks) / stop_ns));
 }
 
-/// Whether `until` is of no other use, and a step that is computed for nothing cannot fail.
+/// Whether `until` is of no other use, and a step that is computed for nothing cannot fail. Not where microbatches are
+/// joined: a pipeline's steps overlap as they are.
 bool may_look_later(const Graph& graph) {
     if (!graph.until.valid()) return false;
     const Tensor& until = graph[graph.until];
@@ -42,7 +43,7 @@ bool may_look_later(const Graph& graph) {
     };
     const auto carries_it = [&](const Carry& carry) { return carry.value == graph.until; };
     const auto may_fail = [](const Operation& operation) {
-        return operation.in_loop && (!operation.domains.empty() || operation.twin_of.valid());
+        return operation.in_loop && (!operation.domains.empty() || operation.twin_of.valid() || operation.joins);
     };
     return std::none_of(graph.outputs.begin(), graph.outputs.end(), writes_it) &&
            std::none_of(graph.carries.begin(), graph.carries.end(), carries_it) &&
@@ -70,6 +71,14 @@ public:
         }
         for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
             if (versions_.members[i].family < 0) start_family(TensorId(i), 1, true, 0);
+        }
+        // Pieces have as many slots as what they are pieces of, so that they may lie in there.
+        for (const Operation& operation : graph_.operations) {
+            if (!operation.joins || !operation.in_loop) continue;
+            const auto slots_of = [&](TensorId id) -> int& {
+                return versions_.families[static_cast<std::size_t>(versions_[id].family)].slots;
+            };
+            for (const TensorId piece : operation.inputs) slots_of(piece) = slots_of(operation.outputs[0]);
         }
         group_by_family();
         return std::move(versions_);

@@ -255,6 +255,34 @@ TEST(GraphRun, AnEndThatDependsOnTheInputBuildsNothingTwice) {
     EXPECT_EQ(run.builds(), builds);
 }
 
+TEST(GraphRun, EveryStrategyComputesTheSame) {
+    constexpr std::int64_t rows = 24, width = 8;
+    const auto run_under = [&](const std::string& strategy) {
+        GraphSpec spec("layers");
+        spec.generated("x", {rows, width}, DType::f32, ParameterValue("normal(seed=1)"));
+        for (const std::string layer : {"1", "2", "3", "4"}) {
+            spec.generated("w" + layer, {width, width}, DType::f32, ParameterValue("normal(seed=" + layer + ")"));
+            spec.define("h" + layer, "tanh(matmul(" +
+                                         (layer == "1" ? "x" : "h" + std::to_string(std::stoi(layer) - 1)) + ", w" +
+                                         layer + "))");
+        }
+        spec.steps(3);
+        spec.carry("x", "h4");
+        spec.output("h4");
+        spec.plan(strategy);
+        GraphRun run(spec, MPI_COMM_WORLD, registry(), {1});
+        EXPECT_EQ(run.execute(), 3);
+        run.execute();  // from the beginning
+        return run.whole_output<float>("h4");
+    };
+    const std::vector<float> want = run_under("data");
+    for (const std::string strategy : {"model", "pipeline"}) {
+        const std::vector<float> got = run_under(strategy);
+        ASSERT_EQ(got.size(), want.size());
+        for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-5) << strategy << " " << i;
+    }
+}
+
 TEST(GraphRun, OnAPartOfTheRanks) {
     int rank = 0;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);

@@ -44,6 +44,8 @@ JOBS = {
     "climate": ({}, references.climate, {"temperature/mean": 1e-5, "salinity/mean": 1e-5, "points": 0, "temperature/anomaly": 1e-4,
                                          "temperature/surface": 1e-4, "temperature/spectrum": 1e-3, "correlation": 1e-3}),
     "transformer-block": ({}, references.transformer_block, {"z": 1e-4}),
+    "deep-mlp": ({"rows": 96, "width": 64}, references.deep_mlp, {"h": 1e-4, "strength": 1e-4}),
+    "unet-like": ({"images": 8}, references.unet_like, {"images": 1e-4}),
 }
 
 
@@ -79,11 +81,11 @@ def plans_for(ranks):
     """What --plan is given on so many ranks, one after the other."""
     if not with_plans:
         return [None]
-    plans = ["model", "{data: %d, model: 1}" % ranks]
+    plans = ["model", "pipeline", "{strategy: pipeline, microbatches: 3, schedule: 1f1b}"]
     if ranks >= 2:
-        plans += ["{data: 1, model: 2}"]
+        plans += ["{strategy: pipeline, microbatches: 4, schedule: gpipe, buffer_depth: 1, stages: %d}" % (2 * ranks)]
     if ranks == 4:
-        plans += ["{data: 2, model: 2}"]
+        plans += ["{data: 2, model: 2}", "{data: 2, pipeline: 2, schedule: 1f1b, microbatches: 2}"]
     return plans
 
 

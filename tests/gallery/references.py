@@ -177,3 +177,31 @@ def transformer_block(data):
     h = norm(y) @ w["1"] + b1
     h = h * 0.5 * scipy.special.erfc(-h / numpy.sqrt(2))
     return {"z": y + h @ w["2"] + b2}
+
+
+def deep_mlp(data, rows=512, width=256):
+    x, b = normal(1, (rows, width)).astype("f8"), normal(2, (width,), std=0.1)
+    for layer in range(1, 17):
+        x = numpy.maximum(x @ he_normal(100 + layer, (width, width)).astype("f8") + b, 0)
+    return {"h": x, "strength": x.mean(0)}
+
+
+def conv2d(x, w, pad):
+    x = numpy.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    rows, columns = x.shape[2] - w.shape[2] + 1, x.shape[3] - w.shape[3] + 1
+    return sum(numpy.einsum("ncyx,oc->noyx", x[:, :, p:p + rows, q:q + columns], w[:, :, p, q])
+               for p in range(w.shape[2]) for q in range(w.shape[3]))
+
+
+def unet_like(data, images=24):
+    def layer(x, number):
+        w = normal(1 + number, (8, 8, 3, 3), std=0.15 if number < 5 else 0.1).astype("f8")
+        return numpy.maximum(conv2d(x, w, 1), 0)
+
+    early = [normal(1, (images, 8, 32, 32)).astype("f8")]
+    for number in (1, 2, 3, 4):
+        early.append(layer(early[-1], number))
+    x = layer(early[4], 5)
+    for number in (6, 7, 8):
+        x = layer(x + early[9 - number], number)
+    return {"images": x}

@@ -73,7 +73,7 @@ def test_others(folder):
     noise = numpy.random.default_rng(1)
     for name, data, shape in (("wave", "surface", (10, 16, 16)), ("nbody", "positions", (30, 3)),
                               ("transformer-block", "z", (4, 64, 128)), ("heat3d", "temperature", (8, 8, 8)),
-                              ("terrain", "relief", (20, 40)), ("life", "cells", (20, 40))):
+                              ("terrain", "relief", (20, 40)), ("deep-mlp", "h", (20, 16)), ("unet-like", "images", (2, 8, 8, 8)), ("life", "cells", (20, 40))):
         with h5py.File(os.path.join(folder, name + ".h5"), "w") as file:
             file[data] = noise.normal(0, 1, shape)
         said, picture = view(folder, name)

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdio>
 #include <set>
+#include <tuple>
 
 #include "plan/plan.hpp"
 
@@ -156,11 +159,28 @@ TEST(StagedPlan, WhatCannotBeSpreadIsPlannedAsData) {
     EXPECT_TRUE(noted || plan.operations[0].points.count() == 2) << print_plan(example.graph, plan);
 }
 
-TEST(StagedPlan, ManyLayersForManyRanks) {
-    const Example example(layers_job(1000, 4, 8));
-    const Plan plan = example.plan(64, request_for("model"));
-    EXPECT_EQ(plan.operations.size(), 2000u);
-    EXPECT_GT(ranks_used(plan).size(), 1u);
+TEST(StagedPlan, KeysOfPipelinesElsewhereAreNamed) {
+    const Example example(layers_job(4, 16, 16));
+    PlanRequest request = request_for("model");
+    request.microbatches = 4;
+    request.alternates = true;
+    const Plan plan = example.plan(2, request);
+    ASSERT_EQ(plan.notes.size(), 1u);
+    EXPECT_EQ(plan.notes[0], "not a pipeline: microbatches, schedule not used");
+}
+
+/// Generous: a machine may be busy. Without other work 1,000 layers for 64 ranks take some 10 ms.
+TEST(StagedPlan, ManyLayersForManyRanksAreSoonPlanned) {
+    using Clock = std::chrono::steady_clock;
+    for (const auto& [layers, ranks, most_seconds] : {std::tuple(1000, 64, 1.0), std::tuple(10000, 1024, 10.0)}) {
+        const Example example(layers_job(layers, 64, 64));
+        const auto begin = Clock::now();
+        const Plan plan = example.plan(ranks, request_for("model"));
+        const std::chrono::duration<double> seconds = Clock::now() - begin;
+        EXPECT_GE(ranks_used(plan).size(), static_cast<std::size_t>(ranks / 2 + 1));
+        EXPECT_LT(seconds.count(), most_seconds);
+        std::printf("%d layers for %d ranks: %.3f s\n", layers, ranks, seconds.count());
+    }
 }
 
 }  // namespace

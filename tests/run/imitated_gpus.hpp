@@ -25,7 +25,8 @@ public:
                 }
                 if (lanes.empty()) lanes.push_back(static_cast<int>(random() % choice.gpus.size()));
             }
-            choice.lanes.push_back(lanes);
+            // Joins are copies in the host's memory (choose_lanes).
+            choice.lanes.push_back(graph.operations[i].joins ? std::vector<int>{LaneChoice::cpu_lane} : lanes);
         }
         return choice;
     }

@@ -192,9 +192,10 @@ std::vector<std::vector<double>> random_weights(const Graph& graph, const LaneCh
 }  // namespace
 
 std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
-    const Graph& graph = run.graph;
     const std::uint32_t seed = run.seed;
-    const Plan plan = make_plan(graph, Machine::uniform(world.size(), {}), run.request);
+    const PlannedGraph planned = plan_graph(run.graph, Machine::uniform(world.size(), {}), run.request);
+    const Graph& graph = planned.graph;
+    const Plan& plan = planned.plan;
     LaneChoice choice = gpus == nullptr ? LaneChoice{} : gpus->choose(graph, seed, world.rank());
     if (seed % 3 != 0) choice.weights = random_weights(graph, choice, seed);
     const Layout layout = build_layout(graph, plan, world.rank(), choice);
@@ -216,22 +217,22 @@ std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     const std::vector<TensorBytes> got = collect(files, world.rank().value);
     const auto on_gpus = std::accumulate(totals.gpu_operations.begin(), totals.gpu_operations.end(), std::int64_t{0});
     if (!world.is_root()) return on_gpus;
-    const std::vector<TensorBytes> want = evaluate_reference(graph, run.load);
+    const std::vector<TensorBytes> want = evaluate_reference(run.graph, run.load);
     const bool bounded = !run.errors.empty();
-    const std::vector<bool> inexact = gpus == nullptr && !bounded
-                                          ? std::vector<bool>(graph.tensors.size())
-                                          : inexact_tensors(graph, bounded && (gpus == nullptr || gpus->imitated()));
+    const std::vector<bool> inexact =
+        gpus == nullptr && !bounded ? std::vector<bool>(run.graph.tensors.size())
+                                    : inexact_tensors(run.graph, bounded && (gpus == nullptr || gpus->imitated()));
     for (std::size_t i = 0; i < want.size(); ++i) {
-        const TensorId id = graph.outputs[i].tensor;
-        const bool sum = run.sums_last && is_summed(graph, id);
+        const TensorId id = run.graph.outputs[i].tensor;
+        const bool sum = run.sums_last && is_summed(run.graph, id);
         Allowed allowed;
         if (bounded) {
-            if (inexact[id.index()]) allowed.absolute = run.errors.at(graph[id].name);
+            if (inexact[id.index()]) allowed.absolute = run.errors.at(run.graph[id].name);
         } else {
             allowed.relative = inexact[id.index()] ? 1e-4 : sum ? 1e-6 : 0;
         }
-        EXPECT_TRUE(agree(graph[id].dtype, got[i], want[i], allowed))
-            << "seed " << seed << ", output " << graph[id].name << "\n"
+        EXPECT_TRUE(agree(run.graph[id].dtype, got[i], want[i], allowed))
+            << "seed " << seed << ", output " << run.graph[id].name << "\n"
             << run.text << print_plan(graph, plan);
     }
     return on_gpus;
@@ -255,9 +256,13 @@ void draw_plan(RunCase& run, const World& world) {
     run.request.max_ranks = static_cast<int>(run.seed % 5);
     const int max_ranks = run.request.max_ranks;  // 0: all
     const int ranks = max_ranks == 0 ? world.size() : std::min(max_ranks, world.size());
-    static const std::vector<std::string> strategies = {"data", "data", "model", "hybrid"};
+    static const std::vector<std::string> strategies = {"data", "data", "model", "hybrid", "pipeline", "pipeline"};
     run.request.strategy = strategies[random() % strategies.size()];
     run.request.hybrid = random_hybrid(random, ranks);
+    run.request.stages = static_cast<int>(random() % 5);
+    run.request.microbatches = static_cast<int>(random() % 6);
+    run.request.buffer_depth = static_cast<int>(random() % 4);
+    run.request.alternates = random() % 2 == 0;
     if (random() % 3 == 0) run.request.memory_bytes = 1 << (random() % 16);
     if (run.request.strategy == "data" && run.seed % 3 != 0)
         run.request.grids = random_grids(run.graph, run.seed, ranks);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/patience.hpp"
 #include "base/text.hpp"
 #include "lanes/file/failure_bytes.hpp"
 
@@ -15,6 +16,17 @@ namespace {
 
 void check_mpi(int code, const char* call) {
     if (code != MPI_SUCCESS) throw LinkError(fmt::format("{} failed with code {}", call, code));
+}
+
+/// Collective. What MPI waits for in its own calls keeps a core busy, and a rank may have much to do before it comes.
+void meet(MPI_Comm communicator) {
+    MPI_Request request = MPI_REQUEST_NULL;
+    check_mpi(MPI_Ibarrier(communicator, &request), "MPI_Ibarrier");
+    Patience().until([&] {
+        int all_came = 0;
+        check_mpi(MPI_Test(&request, &all_came, MPI_STATUS_IGNORE), "MPI_Test");
+        return all_came != 0;
+    });
 }
 
 void broadcast(MPI_Comm communicator, int root, std::string& bytes) {
@@ -31,6 +43,7 @@ void agree(MPI_Comm communicator, const std::exception_ptr& failure) {
     const int mine = failure ? rank_in(communicator) : ranks;
     int first_failed = mine;
     if (ranks > 1) {
+        meet(communicator);
         check_mpi(MPI_Allreduce(&mine, &first_failed, 1, MPI_INT, MPI_MIN, communicator), "MPI_Allreduce");
     }
     if (first_failed == ranks) return;
@@ -45,6 +58,7 @@ std::vector<std::int64_t> gather_numbers(MPI_Comm communicator, const std::vecto
     const auto ranks = static_cast<std::size_t>(size_of(communicator));
     const std::int64_t my_count = std::ssize(mine);
     std::vector<std::int64_t> counts(ranks);
+    meet(communicator);
     check_mpi(MPI_Allgather(&my_count, 1, MPI_INT64_T, counts.data(), 1, MPI_INT64_T, communicator), "MPI_Allgather");
     const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
     if (total > std::numeric_limits<int>::max()) {  // the same on every rank

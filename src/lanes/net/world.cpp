@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/patience.hpp"
 #include "base/text.hpp"
 
 namespace maniple {
@@ -29,6 +30,21 @@ MpiSession::MpiSession(int* argc, char*** argv) {
 
 MpiSession::~MpiSession() { MPI_Finalize(); }
 
+namespace {
+
+/// Collective. What MPI waits for in its own calls keeps a core busy, and a rank may have much to do before it comes.
+void meet(MPI_Comm communicator) {
+    MPI_Request request = MPI_REQUEST_NULL;
+    check_mpi(MPI_Ibarrier(communicator, &request), "MPI_Ibarrier");
+    Patience().until([&] {
+        int all_came = 0;
+        check_mpi(MPI_Test(&request, &all_came, MPI_STATUS_IGNORE), "MPI_Test");
+        return all_came != 0;
+    });
+}
+
+}  // namespace
+
 void require_threaded_mpi() {
     int initialised = 0, finalised = 0, provided = MPI_THREAD_SINGLE;
     MPI_Initialized(&initialised);
@@ -51,11 +67,14 @@ World::World(MPI_Comm communicator) {
 
 World::~World() {
     // MPI_Finalize is no barrier: a rank that leaves early would be gone while another's watch still sends to it.
-    MPI_Barrier(own_);
+    try {
+        meet(own_);
+    } catch (const LinkError&) {}  // somebody has been lost: there is nobody to wait for
     for (MPI_Comm* copy : {&own_, &data_, &files_, &watch_}) MPI_Comm_free(copy);
 }
 
 std::string World::broadcast(const std::string& bytes) const {
+    meet(own_);
     std::int64_t size = static_cast<std::int64_t>(bytes.size());
     check_mpi(MPI_Bcast(&size, 1, MPI_INT64_T, 0, own_), "MPI_Bcast");
     std::string result = is_root() ? bytes : std::string(static_cast<std::size_t>(size), '\0');
@@ -64,6 +83,7 @@ std::string World::broadcast(const std::string& bytes) const {
 }
 
 std::vector<std::string> World::gather(const std::string& bytes) const {
+    meet(own_);
     const int mine = checked_cast<int>(bytes.size());
     std::vector<int> sizes(static_cast<std::size_t>(size_));
     check_mpi(MPI_Allgather(&mine, 1, MPI_INT, sizes.data(), 1, MPI_INT, own_), "MPI_Allgather");
@@ -93,6 +113,7 @@ World::NodePlace World::place_on_node() const {
 }
 
 std::int64_t World::sum(std::int64_t value) const {
+    meet(own_);
     std::int64_t result = 0;
     check_mpi(MPI_Allreduce(&value, &result, 1, MPI_INT64_T, MPI_SUM, own_), "MPI_Allreduce");
     return result;
@@ -196,6 +217,7 @@ void World::agree(const std::exception_ptr& error) const {
     const std::int64_t key = mine.preference == no_failure ? std::numeric_limits<std::int64_t>::max()
                                                            : static_cast<std::int64_t>(mine.preference) * size_ + rank_;
     std::int64_t first = 0;
+    meet(own_);
     check_mpi(MPI_Allreduce(&key, &first, 1, MPI_INT64_T, MPI_MIN, own_), "MPI_Allreduce");
     if (first == std::numeric_limits<std::int64_t>::max()) return;
     const int source = static_cast<int>(first % size_);
@@ -217,6 +239,7 @@ void World::require_equal(const std::string& bytes, const std::string& what) con
     const std::uint64_t hash = XXH3_64bits(bytes.data(), bytes.size());
     std::uint64_t range[2] = {hash, ~hash};
     std::uint64_t least[2] = {};
+    meet(own_);
     check_mpi(MPI_Allreduce(range, least, 2, MPI_UINT64_T, MPI_MIN, own_), "MPI_Allreduce");
     if (least[0] != ~least[1]) throw LinkError(what + " differs between ranks");
 }
