@@ -92,6 +92,8 @@ const std::vector<Option>& run_options() {
         flag("validate", "run each operation on another lane, too, and compare"),
         flag("check", "the scheduler's own assertions"),
         flag("host-complete", "a gpu gets work when what it waits for is known to be done, also on that gpu"),
+        value("record", "FILE", "keep in which order threads start the cpu's chunks, in FILE.0, FILE.1, … by rank"),
+        value("replay", "FILE", "start the cpu's chunks in the order of FILE.0, FILE.1, …"),
         flag("no-history", "share work between lanes without what earlier runs measured"),
         flag("quiet", "print errors only"),
         flag("verbose", "print also every option, its value and where it came from"),
@@ -131,6 +133,8 @@ RunOptions parse_run_options(const std::vector<std::string>& arguments) {
     read_lanes(settings, options);
     options.threads = settings.count("threads", 1, 4096).value_or(0);
     if (const Setting* report = settings.find("report")) options.report = report->value;
+    if (const Setting* record = settings.find("record")) options.record = record->value;
+    if (const Setting* replay = settings.find("replay")) options.replay = replay->value;
     options.stall_seconds = settings.seconds("stall").value_or(options.stall_seconds);
     options.no_report = settings.has("no-report");
     options.no_history = settings.has("no-history");

@@ -16,6 +16,8 @@ struct RunOptions {
     JobOverrides overrides;
     std::optional<std::string> lanes;  ///< absent: as the job says
     std::string gpus = "all";
+    std::string record;  ///< empty: no schedule is kept
+    std::string replay;  ///< empty: none is followed
     std::string report;  ///< empty: NAME.report beside the job file
     int threads = 0;     ///< 0: as many as there are cores
     double stall_seconds = 60;

@@ -221,7 +221,10 @@ private:
             world_.size(), world_.size() == 1 ? "rank" : "ranks", threads_, threads_ == 1 ? "thread" : "threads"));
         say_lanes(progress);
         say_libraries(progress);
-        together(world_, [&] { make_memory(); });
+        together(world_, [&] {
+            open_schedules();
+            make_memory();
+        });
         outputs_ =
             std::make_unique<OutputFiles>(world_.files(), job_, catalogue_, output_datasets(graph_, job_, catalogue_),
                                           provenance(), options_.overwrite);
@@ -247,6 +250,8 @@ private:
         });
         if (options_.check) executor.audit();
         if (options_.host_complete) executor.complete_on_host();
+        if (recorded_) executor.record(*recorded_);
+        if (replayed_) executor.replay(*replayed_);
         watch_.observe({[&] { return executor.progress(); }, [&] { return file.is_busy(); },
                         [&] { return executor.in_flight_text(); }});
         std::exception_ptr error;
@@ -257,6 +262,9 @@ private:
         steps_seconds_ = static_cast<double>(now_ns() - steps_begin_ns) / 1e9;
         watch_.observe({});
         agree_or_end(error);
+        together(world_, [&] {
+            if (recorded_) recorded_->finish();
+        });
         summarise(cpu, net, file, inputs);
         if (!options_.no_history) measure_lanes(cpu);
     }
@@ -266,6 +274,13 @@ private:
         for (const auto& lane : gpu_lanes_) gpus.push_back(lane->work_times());
         const RankFacts& facts = machine_.ranks[world_.rank().index()];
         add_measured(graph_, plan_, world_.rank(), facts, cpu.work_times(), gpus, measured_);
+    }
+
+    void open_schedules() {
+        const ScheduleKey key{world_.rank().value, world_.size(), threads_,
+                              fingerprint(print_graph(graph_) + plan_text_)};
+        if (!options_.replay.empty()) replayed_.emplace(schedule_path(options_.replay, key.rank), key);
+        if (!options_.record.empty()) recorded_.emplace(schedule_path(options_.record, key.rank), key);
     }
 
     /// What is not as the user may expect, one line each.
@@ -336,6 +351,8 @@ private:
         summary_.chunks = totals_.chunks;
         summary_.messages = totals_.messages;
         summary_.message_bytes = totals_.message_bytes;
+        summary_.reused_buffers = totals_.reused_buffers;
+        summary_.buffers_found = totals_.buffers_found;
         summary_.read_bytes = inputs.bytes_read();
         summary_.host_peak_bytes = arena_->peak_bytes();
         summary_.device_peak_bytes = layout_.device_bytes();
@@ -421,6 +438,8 @@ private:
     std::vector<std::unique_ptr<GpuLane>> gpu_lanes_;
     std::unique_ptr<Arena> arena_;
     std::unique_ptr<OutputFiles> outputs_;
+    std::optional<ScheduleReader> replayed_;
+    std::optional<ScheduleWriter> recorded_;
     RunTotals totals_;
     double steps_seconds_ = 0;    ///< that the executor took
     ThroughputHistory measured_;  ///< in this run

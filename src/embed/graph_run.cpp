@@ -174,6 +174,8 @@ std::int64_t GraphRun::execute() { return state_->execute(); }
 
 int GraphRun::threads() const { return state_->threads; }
 
+std::int64_t GraphRun::builds() const { return state_->executor->builds(); }
+
 std::string GraphRun::plan_text() const { return state_->plan_text; }
 
 Box GraphRun::input_box(const std::string& name) const { return state_->input_named(name).box; }

@@ -98,6 +98,9 @@ public:
     Shape output_shape(const std::string& name) const;
 
     int threads() const;
+    /// Programs built so far: by the first execution, and by later ones only where `until` stops at a step that asks for
+    /// another one.
+    std::int64_t builds() const;
     /// Where everything is computed (print_plan).
     std::string plan_text() const;
 

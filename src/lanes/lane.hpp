@@ -79,6 +79,9 @@ public:
     /// What it did so far. Call when nothing is in flight.
     virtual Activity activity() const = 0;
 
+    /// Buffers that it has taken from a device's memory so far.
+    virtual std::int64_t allocations() const { return 0; }
+
     /// How long it computed which operation, summed over its threads; empty for lanes that compute nothing. Likewise.
     virtual WorkTimes work_times() const { return {}; }
 };

@@ -38,8 +38,10 @@ public:
         if (shape_.loads) load();
         for (int step = 0; step < shape_.steps; ++step) run_step(step);
         emitter_.return_to_step(shape_.steps - 1);
-        for (const std::size_t output : shape_.observed) write(output);
-        if (graph_.until.valid()) decide();
+        if (!shape_.holds) {
+            for (const std::size_t output : shape_.observed) write(output);
+        }
+        if (graph_.until.valid() && is_stationary(graph_.until)) decide_once();
         return emitter_.finish();
     }
 
@@ -51,12 +53,15 @@ private:
         std::vector<bool> carried(graph_.tensors.size(), false);
         for (const Carry& carry : graph_.carries) carried[carry.value.index()] = true;
         every_step_ = producers_of(carried);
+        std::vector<bool> looked_at = carried;
+        if (graph_.until.valid()) looked_at[graph_.until.index()] = true;
+        deciding_step_ = producers_of(std::move(looked_at));
         std::vector<bool> observed = carried;
         for (const std::size_t output : shape_.observed) observe(graph_.outputs[output], observed);
         for (const GraphOutput& output : graph_.outputs) {
             if (shape_.completes && output.every == 0) observe(output, observed);
         }
-        if (shape_.decides) observed[graph_.until.index()] = true;
+        if (is_looked_at(shape_.steps - 1)) observed[graph_.until.index()] = true;
         last_step_ = producers_of(observed);
     }
 
@@ -78,6 +83,12 @@ private:
             if (original.valid()) result[i] = result[original.index()];
         }
         return result;
+    }
+
+    /// Whether `until` is looked at after this step of the block.
+    bool is_looked_at(int step) const {
+        const int done = step + 1 - shape_.decides;
+        return shape_.decides > 0 && done >= 0 && done % graph_.check == 0;
     }
 
     bool is_stationary(TensorId tensor) const {
@@ -102,10 +113,14 @@ private:
 
     void run_step(int step) {
         emitter_.begin_step(step);
-        const std::vector<bool>& active = step + 1 == shape_.steps ? last_step_ : every_step_;
+        const bool looked_at = is_looked_at(step);
+        const std::vector<bool>& active = step + 1 == shape_.steps ? last_step_
+                                          : looked_at              ? deciding_step_
+                                                                   : every_step_;
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].in_loop && active[i]) run_operation(OperationId(i));
         }
+        if (looked_at && !is_stationary(graph_.until)) decide();
         for (const CarryCopy& copy : layout_.versions.copies) run_copy(copy);
     }
 
@@ -227,12 +242,16 @@ private:
         }
     }
 
-    /// Every rank gets the value of `until`.
+    /// Every rank gets the value of `until` in this step.
     void decide() {
-        const TensorId until = graph_.until;
-        if (shape_.decides) emitter_.set_verdict(emitter_.buffer_of(until, 0));
-        const bool due = is_stationary(until) ? shape_.loads : shape_.decides;
-        if (due) movement_.gather_everywhere(until);
+        emitter_.add_verdict(emitter_.buffer_of(graph_.until, 0));
+        movement_.gather_everywhere(graph_.until);
+    }
+
+    /// One that does not change is brought to all by the first block, and looked at where a block ends.
+    void decide_once() {
+        if (shape_.decides > 0) emitter_.add_verdict(emitter_.buffer_of(graph_.until, 0));
+        if (shape_.loads) movement_.gather_everywhere(graph_.until);
     }
 
     const Graph& graph_;
@@ -244,6 +263,7 @@ private:
     Movement movement_;
     KernelInstructions kernels_;
     std::vector<bool> every_step_;
+    std::vector<bool> deciding_step_;
     std::vector<bool> last_step_;
 };
 

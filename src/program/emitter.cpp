@@ -38,7 +38,7 @@ void Emitter::begin_step(int step) {
 }
 
 BufferId Emitter::buffer_of(TensorId tensor, std::size_t instance, std::int64_t step) const {
-    const int slot = layout_.versions.slot(tensor, program_.shape.phase + step);
+    const int slot = layout_.versions.slot(tensor, program_.shape, step);
     return BufferId(layout_.instances_of(tensor)[instance].first.index() + static_cast<std::size_t>(slot));
 }
 

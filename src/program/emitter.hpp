@@ -31,7 +31,7 @@ public:
     void emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box);
     void emit_receive(Rank from, TensorId tensor, BufferId buffer, const Box& box);
     void add_flops(double flops) { program_.flops += flops; }
-    void set_verdict(BufferId buffer) { program_.verdict = buffer; }
+    void add_verdict(BufferId buffer) { program_.verdicts.push_back(buffer); }
 
     /// Groups the instructions in chunks. The emitter is empty after.
     Program finish();

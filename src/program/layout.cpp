@@ -39,7 +39,7 @@ public:
         layout_.rank = rank;
         layout_.lanes = lanes;
         in_place_ = first_in_place();
-        layout_.versions = find_versions(graph);
+        layout_.versions = find_versions(graph, plan.ranks, plan.ranks > 1 || !lanes.gpus.empty());
         layout_.instances.resize(layout_.versions.families.size());
         layout_.folds.resize(graph.operations.size());
     }

@@ -92,8 +92,10 @@ struct BlockShape {
     bool loads = false;  ///< the first block: reads inputs and computes what does not change from step to step
     std::vector<std::size_t> observed;  ///< graph outputs written after its last step, ascending
     bool completes = false;             ///< computes in its last step what the final outputs need
-    bool decides = false;               ///< brings the value of `until` in its last step to every rank
-    bool carried = true;                ///< of a closing block: the carry after the last step was performed
+    int decides =
+        0;  ///< brings the value of `until` to every rank after so many steps, then every graph.check; 0: never
+    bool holds = false;   ///< what is observed is not written: `until` may have ended the loop before
+    bool carried = true;  ///< of a closing block: the carry after the last step was performed
 
     bool operator==(const BlockShape&) const = default;
 };
@@ -107,7 +109,8 @@ struct Program {
     double flops = 0;                ///< of one execution on this rank, from signatures
     std::int64_t message_count = 0;  ///< sent
     std::int64_t message_bytes = 0;  ///< sent
-    BufferId verdict;                ///< of a block that decides: holds `until`, one bool, after an execution
+    /// Of a block that decides: the values of `until`, one bool each, in the order of the steps, after an execution.
+    std::vector<BufferId> verdicts;
 };
 
 struct Layout;

@@ -17,24 +17,56 @@ namespace {
 /// A run repeats its blocks: after so many none is new.
 constexpr int most_blocks = 4096;
 
-std::vector<StepBlock> different_blocks(const Graph& graph, const Versions& versions) {
-    std::vector<StepBlock> blocks;
-    const auto add = [&](const StepBlock& block) {
-        const bool known = std::any_of(blocks.begin(), blocks.end(),
-                                       [&](const StepBlock& other) { return other.shape == block.shape; });
-        if (!known) blocks.push_back(block);
-    };
-    std::int64_t first = 0;
-    for (int i = 0; i < most_blocks && first < graph.steps; ++i) {
-        const StepBlock block = block_at(graph, versions, first);
-        add(block);
-        first = block.end();
-        if (!graph.until.valid()) continue;
-        if (block.shape.decides) add(closing_block(graph, versions, first, true));
-        if (first == graph.steps) add(closing_block(graph, versions, first, false));
+/// Goes through a run once, and through every way in which `until` may end it.
+class BlockFinder {
+public:
+    BlockFinder(const Graph& graph, const Versions& versions) : graph_(graph), versions_(versions) {}
+
+    std::vector<StepBlock> find() {
+        StepBlock block;
+        set_first_block(graph_, versions_, block);
+        for (int i = 0; i < most_blocks; ++i) {
+            const bool is_new = add(block);
+            if (is_new && graph_.until.valid()) add_ends(block);
+            if (block.end() == graph_.steps) break;
+            set_next_block(graph_, versions_, 0, block);
+        }
+        return std::move(blocks_);
     }
-    return blocks;
-}
+
+private:
+    bool add(const StepBlock& block) {
+        const bool known = std::any_of(blocks_.begin(), blocks_.end(),
+                                       [&](const StepBlock& other) { return other.shape == block.shape; });
+        if (!known) blocks_.push_back(block);
+        return !known;
+    }
+
+    void add_ends(const StepBlock& block) {
+        add_closing(block);
+        if (block.shape.holds) {
+            StepBlock writing;
+            set_writing_block(versions_, block, writing);
+            add(writing);
+        }
+        if (block.shape.decides == 0 || block.shape.decides == block.shape.steps) return;
+        StepBlock careful = block;  // what is left of it where it is gone back to
+        for (set_careful_block(graph_, versions_, careful);; set_next_block(graph_, versions_, block.end(), careful)) {
+            add(careful);
+            add_closing(careful);
+            if (careful.end() >= block.end()) return;
+        }
+    }
+
+    void add_closing(const StepBlock& block) {
+        if (block.end() % graph_.check == 0) add(closing_block(graph_, versions_, block, true));
+        if (block.end() == graph_.steps) add(closing_block(graph_, versions_, block, false));
+    }
+
+    const Graph& graph_;
+    const Versions& versions_;
+    std::vector<StepBlock> blocks_;
+};
 
 /// One block on all ranks: instructions as nodes, the two ends of a message as one.
 class MessageProof {
@@ -160,7 +192,7 @@ Proof prove(const Graph& graph, const Plan& plan, const MemoryLimit& limit) {
             proof.most_bytes = bytes;
         }
     }
-    for (const StepBlock& block : different_blocks(graph, layouts.front().versions)) {
+    for (const StepBlock& block : BlockFinder(graph, layouts.front().versions).find()) {
         std::vector<Program> programs;
         for (const Layout& layout : layouts) programs.push_back(build_program(graph, plan, layout, block.shape));
         proof.messages += MessageProof(programs).check();

@@ -1,10 +1,54 @@
 #include "program/versions.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 namespace maniple {
 
 namespace {
+
+/// What a rank loses where it stops between two steps: the end of its team's work, a few messages, the next beginning.
+constexpr double stop_ns = 50'000;
+/// Of a rank's work in a step, for a guess: most of what a chain of operations reads is in the cache.
+constexpr double bytes_per_ns = 20;
+/// More steps are never computed for nothing than this part of those before.
+constexpr std::int64_t least_divisor = 8;
+/// What a step begins with, and the two versions after it that alternate.
+constexpr int slots_ahead = 3;
+
+double step_ns(const Graph& graph, int ranks) {
+    double bytes = 0;
+    for (const Operation& operation : graph.operations) {
+        if (!operation.in_loop) continue;
+        for (const TensorId id : operation.inputs) bytes += static_cast<double>(graph[id].bytes());
+        for (const TensorId id : operation.outputs) bytes += static_cast<double>(graph[id].bytes());
+    }
+    return bytes / bytes_per_ns / ranks;
+}
+
+/// Steps are computed for nothing where `until` ends the loop: at most as many as have been paid for by stops that were
+/// left out, and twice, since the good ones among them are computed again.
+std::int64_t divisor_of(const Graph& graph, int ranks) {
+    return std::max(least_divisor, static_cast<std::int64_t>(2 * step_ns(graph, ranks) / stop_ns));
+}
+
+/// Whether `until` is of no other use, and a step that is computed for nothing cannot fail. Not where microbatches are
+/// joined: a pipeline's steps overlap as they are.
+bool may_look_later(const Graph& graph) {
+    if (!graph.until.valid()) return false;
+    const Tensor& until = graph[graph.until];
+    if (until.kind != Tensor::Kind::computed || !until.in_loop || !until.readers.empty()) return false;
+    const auto writes_it = [&](const GraphOutput& output) {
+        return output.tensor == graph.until || output.after_carry == graph.until;
+    };
+    const auto carries_it = [&](const Carry& carry) { return carry.value == graph.until; };
+    const auto may_fail = [](const Operation& operation) {
+        return operation.in_loop && (!operation.domains.empty() || operation.twin_of.valid() || operation.joins);
+    };
+    return std::none_of(graph.outputs.begin(), graph.outputs.end(), writes_it) &&
+           std::none_of(graph.carries.begin(), graph.carries.end(), carries_it) &&
+           std::none_of(graph.operations.begin(), graph.operations.end(), may_fail);
+}
 
 class VersionFinder {
 public:
@@ -36,7 +80,6 @@ public:
             };
             for (const TensorId piece : operation.inputs) slots_of(piece) = slots_of(operation.outputs[0]);
         }
-        for (const Family& family : versions_.families) versions_.period = std::lcm(versions_.period, family.slots);
         group_by_family();
         return std::move(versions_);
     }
@@ -88,14 +131,47 @@ private:
 
 }  // namespace
 
-int Versions::slot(TensorId tensor, std::int64_t step) const {
+int Versions::slot(TensorId tensor, const BlockShape& block, std::int64_t step) const {
     const Member& member = members[tensor.index()];
     const Family& family = families[static_cast<std::size_t>(member.family)];
+    const auto wrapped = [&](std::int64_t number) {
+        return static_cast<int>((number % family.slots + family.slots) % family.slots);
+    };
     if (family.stationary) return 0;
+    if (family.by_step) return wrapped(step);
+    if (ahead_divisor == 0) return wrapped(block.phase + step + 1 - member.delay);
+    // Counted from what the block begins with. The last one comes into the slot before that, the one before the last into
+    // the slot before its own: so the phase alone says where both are. A single step leaves the other slot alone.
     const std::int64_t version = step + 1 - member.delay;
-    return static_cast<int>(((version % family.slots) + family.slots) % family.slots);
+    if (version <= 0) return wrapped(block.phase + version);
+    const bool like_last = (block.steps - version) % 2 == 0;
+    return wrapped(block.phase + (block.steps > 1 && like_last ? 2 : 1));
 }
 
-Versions find_versions(const Graph& graph) { return VersionFinder(graph).find(); }
+int Versions::next_phase(const BlockShape& block) const {
+    if (ahead_divisor == 0) return (block.phase + block.steps) % period;
+    return (block.phase + std::min(block.steps, 2)) % period;
+}
+
+Versions find_versions(const Graph& graph, int ranks, bool looks_late) {
+    Versions versions = VersionFinder(graph).find();
+    const bool two_at_most = std::all_of(versions.families.begin(), versions.families.end(),
+                                         [](const Family& family) { return family.slots <= 2; });
+    const std::int64_t divisor = divisor_of(graph, ranks);
+    // Nothing is gained where a run is too short, or its steps too long, for several looks in one block.
+    const bool pays = 2 * graph.check <= most_block_steps &&
+                      graph.steps / divisor >= std::min<std::int64_t>(4 * graph.check, most_block_steps);
+    if (looks_late && two_at_most && pays && may_look_later(graph)) {
+        versions.ahead_divisor = divisor;
+        for (Family& family : versions.families) family.slots = family.slots == 2 ? slots_ahead : family.slots;
+        Family& verdicts = versions.families[static_cast<std::size_t>(versions[graph.until].family)];
+        verdicts.slots = most_block_steps;
+        verdicts.by_step = true;
+    }
+    for (const Family& family : versions.families) {
+        if (!family.by_step) versions.period = std::lcm(versions.period, family.slots);
+    }
+    return versions;
+}
 
 }  // namespace maniple

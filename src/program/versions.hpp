@@ -5,8 +5,12 @@
 #include <vector>
 
 #include "graph/graph.hpp"
+#include "program/program.hpp"
 
 namespace maniple {
+
+/// Steps of a block at most: bounds the size of a program.
+inline constexpr int most_block_steps = 16;
 
 /// Tensors that are one value at different steps: with `carry: {u: v}`, u in step s + 1 is v in step s. Member x in
 /// step s is the family's version s + 1 − delay(x); version t lies in slot t mod slots.
@@ -14,6 +18,7 @@ struct Family {
     TensorId head;  ///< the computed member (delay 0), or the only one
     int slots = 1;
     bool stationary = false;  ///< the same in every step: only version 0 exists
+    bool by_step = false;     ///< each step of a block has a slot of its own, and none outlives the block
 };
 
 /// A carry that cannot share storage (its source has another one already, or is no computed tensor): the value is
@@ -34,8 +39,14 @@ struct Versions {
     std::vector<TensorId> by_family;           ///< all tensors, family by family, ascending in each
     std::vector<std::size_t> first_of_family;  ///< in by_family; one more than there are families
     std::vector<CarryCopy> copies;
-    int block_steps = 16;  ///< at most so many steps in a program: bounds its size
-    int period = 1;        ///< after so many steps every slot holds what it held: lcm of the slots
+    int block_steps = most_block_steps;  ///< at most so many steps in a program
+    int period = 1;  ///< after so many blocks or steps every slot holds what it held
+
+    /// Above 0: steps may be computed before `until` of earlier ones is known, in step s at most s / ahead_divisor of them.
+    /// Then what is carried has a slot more than it needs, and what a block begins with is still there when it ends: where
+    /// `until` has ended the loop in the middle of a block, that is gone back to. A block's phase is then the slot of what
+    /// it begins with.
+    std::int64_t ahead_divisor = 0;
 
     const Member& operator[](TensorId id) const { return members[id.index()]; }
     std::span<const TensorId> members_of(int family) const {
@@ -43,12 +54,14 @@ struct Versions {
         return std::span(by_family).subspan(first_of_family[number],
                                             first_of_family[number + 1] - first_of_family[number]);
     }
-    /// The slot of `tensor` in step `step` (any number congruent modulo the period).
-    int slot(TensorId tensor, std::int64_t step) const;
-    /// The slot that carry copy `input` writes in step `step`: the tensor's slot in the next one.
-    int next_slot(TensorId input, std::int64_t step) const { return slot(input, step + 1); }
+    /// The slot of `tensor` in step `step` of a block, from -1 (the one before the block) to the number of its steps.
+    int slot(TensorId tensor, const BlockShape& block, std::int64_t step) const;
+    /// The phase of the block that follows after all steps of `block`.
+    int next_phase(const BlockShape& block) const;
 };
 
-Versions find_versions(const Graph& graph);
+/// `ranks` share the work of a step. `looks_late`: whether it is worth while not to wait for `until`, which it is where other
+/// ranks or gpus have to be asked; the same on all ranks.
+Versions find_versions(const Graph& graph, int ranks = 1, bool looks_late = false);
 
 }  // namespace maniple

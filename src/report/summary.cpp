@@ -56,6 +56,8 @@ std::string serialize(const RankSummary& summary) {
                        {"written_bytes", summary.written_bytes},
                        {"host_peak_bytes", summary.host_peak_bytes},
                        {"device_peak_bytes", summary.device_peak_bytes},
+                       {"reused_buffers", summary.reused_buffers},
+                       {"buffers_found", summary.buffers_found},
                        {"wall_seconds", summary.wall_seconds}};
     return json.dump();
 }
@@ -82,6 +84,8 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
     summary.written_bytes = json["written_bytes"];
     summary.host_peak_bytes = json["host_peak_bytes"];
     summary.device_peak_bytes = json["device_peak_bytes"];
+    summary.reused_buffers = json["reused_buffers"];
+    summary.buffers_found = json["buffers_found"];
     summary.wall_seconds = json["wall_seconds"];
     return summary;
 }
@@ -105,6 +109,11 @@ double Summary::efficiency() const {
     double best = 0;
     for (const auto& [kind, busy] : by_kind) best = std::max(best, busy.first / (busy.second * wall_seconds()));
     return best;
+}
+
+double Summary::pool_hit_rate() const {
+    const std::int64_t used = sum_of(*this, &RankSummary::reused_buffers);
+    return used == 0 ? 0 : static_cast<double>(sum_of(*this, &RankSummary::buffers_found)) / static_cast<double>(used);
 }
 
 std::string summary_json(const Summary& summary) {
@@ -135,7 +144,7 @@ std::string summary_json(const Summary& summary) {
         {"memory",
          {{"host_peak_bytes", peak_of(summary)},
           {"device_peak_bytes", peak_of(summary, &RankSummary::device_peak_bytes)},
-          {"pool_hit_rate", nullptr}}},
+          {"pool_hit_rate", summary.pool_hit_rate()}}},
         {"retries", 0},
         {"fallbacks", 0},
         {"checkpoints", 0},

@@ -30,6 +30,8 @@ struct RankSummary {
     std::int64_t written_bytes = 0;
     std::int64_t host_peak_bytes = 0;
     std::int64_t device_peak_bytes = 0;  ///< of all its gpu lanes
+    std::int64_t reused_buffers = 0;     ///< of programs executed again (RunTotals)
+    std::int64_t buffers_found = 0;
     double wall_seconds = 0;
 };
 
@@ -51,6 +53,9 @@ struct Summary {
     double flops() const;
     /// For each kind of lane the busy share of wall time; the largest.
     double efficiency() const;
+    /// Of the buffers that programs used when they were executed again, the share that was there already; 0 where none was
+    /// executed twice.
+    double pool_hit_rate() const;
 };
 
 /// The text of summary.json of a run.

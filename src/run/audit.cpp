@@ -42,6 +42,14 @@ void Audit::starts(ChunkId chunk) {
                   of_chunk(chunk, " runs before one that it waits for"));
 }
 
+ChunkId Audit::overdue() const {
+    for (std::size_t i = 0; begun_ && i < counts_.size(); ++i) {
+        const bool ready = counts_[i].predecessors.load(std::memory_order_relaxed) == awaited_[i];
+        if (ready && counts_[i].started.load(std::memory_order_relaxed) == 0) return ChunkId(i);
+    }
+    return {};
+}
+
 void Audit::ends(ChunkId chunk) {
     MANIPLE_CHECK(counts_[chunk.index()].ended.fetch_add(1, std::memory_order_relaxed) == 0,
                   of_chunk(chunk, " ends twice"));

@@ -20,6 +20,9 @@ public:
     void begin();
     void starts(ChunkId chunk);
     void ends(ChunkId chunk);
+    /// A chunk that has not begun, though all that it waits for has ended; none: there is none. Threads: any; between the end
+    /// of one and the beginning of the other this is so for a moment.
+    ChunkId overdue() const;
 
 private:
     struct Counts {

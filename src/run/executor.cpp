@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "program/soundness.hpp"
 #include "run/idleness.hpp"
 #include "run/team.hpp"
 
@@ -39,6 +40,22 @@ std::vector<std::int64_t> count_operations(const Program& program, std::size_t g
     }
     return counts;
 }
+
+std::int64_t count_buffers(const Program& program) {
+    std::set<BufferId> buffers;
+    for (const Instruction& instruction : program.instructions) {
+        for (const Use& use : instruction.reads) buffers.insert(use.buffer);
+        for (const Use& use : instruction.writes) buffers.insert(use.buffer);
+    }
+    return static_cast<std::int64_t>(buffers.size());
+}
+
+/// What Idleness waits for. A replay wakes all whenever it goes on.
+const Run* awaited(const Run& run) { return &run; }
+const Run* awaited(const Replay&) { return nullptr; }
+
+void look_for_missed(Run& run) { run.look_for_missed(); }
+void look_for_missed(Replay&) {}  // its order has been looked at as a whole
 
 }  // namespace
 
@@ -88,20 +105,42 @@ void Executor::work(Worker& worker) {
     }
 }
 
-bool Executor::work_once(Worker& worker) { return scheduler_.work(worker) || scheduler_.poll_now(); }
+bool Executor::work_once(Worker& worker) {
+    if (reader_ == nullptr) return scheduler_.work(worker) || scheduler_.poll_now();
+    Replay* const replay = replaying_.load(std::memory_order_acquire);  // partner: replay_block()
+    return (replay != nullptr && replay->work(worker)) || scheduler_.poll_now();
+}
 
 void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
+    const Versions& versions = layout_.versions;
     bool stopped = false;
-    while (!stopped && totals.steps < graph_.steps) {
-        set_block_at(graph_, layout_.versions, totals.steps, block_);
+    std::int64_t careful_until = 0;
+    set_first_block(graph_, versions, block_);
+    for (;;) {
         run_block(block_, totals);
-        stopped = is_over(block_);
+        const std::optional<int> last = last_wanted_step(block_);
+        if (last.value_or(block_.shape.steps) < block_.shape.steps) {
+            // Steps that nobody wants: back to the block's beginning, and from there no further than is known.
+            totals.flops -= prepare(block_.shape).program.flops;
+            careful_until = block_.end();
+            set_careful_block(graph_, versions, block_);
+            continue;
+        }
+        stopped = last.has_value();
+        if (block_.shape.holds) {
+            set_writing_block(versions, block_, behind_);
+            run_block(behind_, totals);
+        }
         totals.steps = block_.end();
         on_block(totals.steps);
+        if (stopped || totals.steps == graph_.steps) break;
+        set_next_block(graph_, versions, careful_until, block_);
     }
-    if (!graph_.until.valid()) return;
-    set_closing_block(graph_, layout_.versions, totals.steps, stopped, block_);
-    run_block(block_, totals);
+    if (graph_.until.valid()) {
+        set_closing_block(graph_, versions, block_, stopped, behind_);
+        run_block(behind_, totals);
+    }
+    if (reader_ != nullptr) reader_->finish();
 }
 
 void Executor::run_block(const StepBlock& block, RunTotals& totals) {
@@ -110,8 +149,12 @@ void Executor::run_block(const StepBlock& block, RunTotals& totals) {
         const std::lock_guard lock(current_mutex_);
         current_ = &prepared;
     }
-    prepared.run->start({block.first});
-    finish_block(*prepared.run);
+    const std::int64_t before = allocations();
+    carry_out(prepared, block);
+    if (prepared.executions++ > 0) {
+        totals.reused_buffers += prepared.buffers;
+        totals.buffers_found += std::max<std::int64_t>(0, prepared.buffers - (allocations() - before));
+    }
     totals.chunks += static_cast<std::int64_t>(prepared.program.chunks.size());
     totals.operations += prepared.operations[0];
     for (std::size_t gpu = 0; gpu < gpus_.size(); ++gpu) totals.gpu_operations[gpu] += prepared.operations[1 + gpu];
@@ -120,13 +163,47 @@ void Executor::run_block(const StepBlock& block, RunTotals& totals) {
     totals.flops += prepared.program.flops;
 }
 
-/// The same on every rank: all have received one value.
-bool Executor::is_over(const StepBlock& block) {
-    if (!block.shape.decides) return false;
-    return *arena_.block(prepare(block.shape).program.verdict).data != std::byte{0};
+std::int64_t Executor::allocations() const {
+    std::int64_t sum = HostBytes::allocations();
+    for (const Lane* gpu : gpus_) sum += gpu->allocations();
+    return sum;
 }
 
-void Executor::finish_block(Run& run) {
+/// Of an executed block, how many steps it took until `until` held; none: it never did. The same on every rank, since all
+/// have received the same values.
+std::optional<int> Executor::last_wanted_step(const StepBlock& block) {
+    if (block.shape.decides == 0) return std::nullopt;
+    const std::vector<BufferId>& verdicts = prepare(block.shape).program.verdicts;
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        const bool holds = *arena_.block(verdicts[i]).data != std::byte{0};
+        if (holds) return block.shape.decides + static_cast<int>(static_cast<std::int64_t>(i) * graph_.check);
+    }
+    return std::nullopt;
+}
+
+void Executor::carry_out(Prepared& prepared, const StepBlock& block) {
+    if (writer_ != nullptr) log_.begin(prepared.chunks->size());
+    if (reader_ != nullptr) {
+        replay_block(prepared, block);
+    } else {
+        prepared.run->start({block.first});
+        finish_block(*prepared.run);
+    }
+    if (writer_ != nullptr) writer_->add(block.first, block.shape.steps, prepared.fingerprint, log_.starts());
+}
+
+void Executor::replay_block(Prepared& prepared, const StepBlock& block) {
+    std::vector<ChunkStart> order = reader_->next(block.first, block.shape.steps, prepared.fingerprint);
+    const std::string fault = Replay::fault_of(*prepared.chunks, order, threads_);
+    if (!fault.empty())
+        reader_->refuse("cannot be followed from step " + std::to_string(block.first) + " on: " + fault);
+    replaying_.store(prepared.replay.get(), std::memory_order_release);  // partner: work_once()
+    prepared.replay->start({block.first}, std::move(order));
+    finish_block(*prepared.replay);
+}
+
+template <class AnyRun>
+void Executor::finish_block(AnyRun& run) {
     Idleness idleness;
     Worker& worker = scheduler_.worker(0);
     while (!run.is_done()) {
@@ -134,7 +211,8 @@ void Executor::finish_block(Run& run) {
         if (work_once(worker)) {
             idleness.reset();
         } else {
-            idleness.wait(scheduler_, worker, &run);
+            look_for_missed(run);
+            idleness.wait(scheduler_, worker, awaited(run));
         }
     }
     check_failure(run);
@@ -143,7 +221,8 @@ void Executor::finish_block(Run& run) {
 
 /// Another rank's announcement fails this run; a failure of any kind gives up the messages in flight, since a peer
 /// that has failed too will not answer them.
-void Executor::check_failure(Run& run) {
+template <class AnyRun>
+void Executor::check_failure(AnyRun& run) {
     const Rank announcer = net_.failed_rank();
     if (announcer.valid() && !run.has_failed()) {
         run.fail(std::make_exception_ptr(RemoteFailure("rank " + std::to_string(announcer.value) + " has failed")));
@@ -160,13 +239,30 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     }
     auto fresh = std::make_unique<Prepared>();
     fresh->program = build_program(graph_, plan_, layout_, shape);
+    if (audits_) {
+        const std::string fault = fault_of(graph_, layout_, fresh->program);
+        MANIPLE_CHECK(fault.empty(), "the program of a block: " + fault);
+    }
     fresh->operations = count_operations(fresh->program, gpus_.size());
+    fresh->buffers = count_buffers(fresh->program);
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program));
-    fresh->run = std::make_unique<Run>(*fresh->chunks, prepare_lanes(fresh->program), scheduler_);
-    if (completes_on_host_) fresh->run->complete_on_host();
-    if (audits_) fresh->run->audit();
+    make_run(*fresh);
     prepared_.push_back(std::move(fresh));
     return *prepared_.back();
+}
+
+void Executor::make_run(Prepared& prepared) {
+    LanePrograms lanes = prepare_lanes(prepared.program);
+    if (writer_ != nullptr || reader_ != nullptr) prepared.fingerprint = fingerprint(prepared.program);
+    if (reader_ != nullptr) {
+        StartLog* const log = writer_ != nullptr ? &log_ : nullptr;
+        prepared.replay = std::make_unique<Replay>(*prepared.chunks, std::move(lanes), scheduler_, log);
+        return;
+    }
+    if (writer_ != nullptr) lanes.cpu = std::make_unique<LoggedProgram>(std::move(lanes.cpu), scheduler_, log_);
+    prepared.run = std::make_unique<Run>(*prepared.chunks, std::move(lanes), scheduler_);
+    if (completes_on_host_) prepared.run->complete_on_host();
+    if (audits_) prepared.run->audit();
 }
 
 LanePrograms Executor::prepare_lanes(const Program& program) {
@@ -188,8 +284,10 @@ std::string Executor::in_flight_text() const {
     const std::lock_guard lock(current_mutex_);
     if (current_ == nullptr) return "nothing in flight";
     std::vector<ChunkId> chunks = scheduler_.current_chunks();
-    const std::vector<ChunkId> elsewhere = current_->run->in_flight_elsewhere();
-    chunks.insert(chunks.end(), elsewhere.begin(), elsewhere.end());
+    if (current_->run) {
+        const std::vector<ChunkId> elsewhere = current_->run->in_flight_elsewhere();
+        chunks.insert(chunks.end(), elsewhere.begin(), elsewhere.end());
+    }
     return text_of(current_->program, chunks, 6);
 }
 

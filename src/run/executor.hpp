@@ -5,13 +5,16 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "lanes/arena.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
 #include "lanes/net/net_lane.hpp"
 #include "program/blocks.hpp"
+#include "run/replay.hpp"
 #include "run/run.hpp"
+#include "run/schedule_file.hpp"
 #include "run/scheduler.hpp"
 
 namespace maniple {
@@ -25,6 +28,8 @@ struct RunTotals {
     std::int64_t messages = 0;
     std::int64_t message_bytes = 0;
     double flops = 0;
+    /// Of programs executed again, on the host and on gpus: the buffers that each used, and those that were there already.
+    std::int64_t reused_buffers = 0, buffers_found = 0;
 };
 
 /// Borrows everything that it is given. Programs are built when their block is first met, and kept.
@@ -39,6 +44,11 @@ public:
     void audit() { audits_ = true; }
     /// Run::complete_on_host for all. Before run().
     void complete_on_host() { completes_on_host_ = true; }
+    /// Keeps in which order the workers start the cpu's chunks. Borrows `to`, which the caller finishes. Before run().
+    void record(ScheduleWriter& to) { writer_ = &to; }
+    /// They start in the order that was kept. Borrows `from`. Before run(). Errors of run(): DataError where the schedule is
+    /// none of this run's.
+    void replay(ScheduleReader& from) { reader_ = &from; }
 
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
     /// Blocks; returns when every chunk is done and every result handed to the file lane's files.
@@ -46,6 +56,9 @@ public:
     /// be left in flight: the process has to end. Before one it may be called again, which starts at the first step and
     /// allocates nothing (but for what the threads' and MPI's libraries do).
     RunTotals run(const std::function<void(std::int64_t)>& on_block);
+
+    /// Programs built so far: one for each different block that was met.
+    std::int64_t builds() const { return static_cast<std::int64_t>(prepared_.size()); }
 
     /// Grows whenever a chunk finishes. Threads: any.
     std::int64_t progress() const { return scheduler_.finished_chunks(); }
@@ -57,17 +70,27 @@ private:
         Program program;
         std::unique_ptr<ChunkGraph> chunks;
         std::unique_ptr<Run> run;
+        std::unique_ptr<Replay> replay;        ///< instead of the run, where a schedule is followed
+        std::uint64_t fingerprint = 0;         ///< where one is kept or followed
         std::vector<std::int64_t> operations;  ///< of the cpu, then by gpu lane
+        std::int64_t buffers = 0;              ///< that it uses
+        std::int64_t executions = 0;
     };
     Prepared& prepare(const BlockShape& shape);
     void work(Worker& worker);
     bool work_once(Worker& worker);
+    void make_run(Prepared& prepared);
     LanePrograms prepare_lanes(const Program& program);
     void run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals);
     void run_block(const StepBlock& block, RunTotals& totals);
-    void finish_block(Run& run);
-    bool is_over(const StepBlock& block);
-    void check_failure(Run& run);
+    std::int64_t allocations() const;
+    void carry_out(Prepared& prepared, const StepBlock& block);
+    void replay_block(Prepared& prepared, const StepBlock& block);
+    template <class AnyRun>
+    void finish_block(AnyRun& run);
+    std::optional<int> last_wanted_step(const StepBlock& block);
+    template <class AnyRun>
+    void check_failure(AnyRun& run);
 
     const Graph& graph_;
     const Plan& plan_;
@@ -82,9 +105,14 @@ private:
     bool audits_ = false;
     bool completes_on_host_ = false;
     Scheduler scheduler_;
+    StartLog log_;
+    ScheduleWriter* writer_ = nullptr;  ///< null: nobody keeps the schedule
+    ScheduleReader* reader_ = nullptr;  ///< null: the scheduler decides
+    std::atomic<Replay*> replaying_{nullptr};
     std::atomic<bool> over_{false};
     std::vector<std::unique_ptr<Prepared>> prepared_;
-    StepBlock block_;  ///< the current one; kept for its memory
+    StepBlock block_;  ///< the current one; kept for its memory, as the next
+    StepBlock behind_;
     mutable std::mutex current_mutex_;
     const Prepared* current_ = nullptr;  ///< guarded by current_mutex_ for in_flight_text()
 };

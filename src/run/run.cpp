@@ -39,6 +39,7 @@ void Run::start(const Execution& execution) {
     MANIPLE_CHECK(idle, "a run was started while in flight");
     execution_ = execution;
     if (audit_) audit_->begin();
+    overdue_ = {};
     // Relaxed: the stores of the roots below, or the lanes' own hand-over, show these to whoever gets a chunk. A schedule
     // does without.
     for (std::size_t i = 0; schedule_ == nullptr && i < graph_.size(); ++i) {
@@ -246,6 +247,18 @@ void Run::fail(std::exception_ptr error) {
 std::exception_ptr Run::error() const {
     const std::lock_guard lock(error_mutex_);
     return error_;
+}
+
+void Run::look_for_missed() {
+    constexpr std::int64_t patience_ns = 1'000'000'000;
+    if (!audit_ || has_failed()) return;
+    const std::int64_t now = now_ns();
+    if (now - looked_ns_ < patience_ns) return;
+    looked_ns_ = now;
+    const ChunkId overdue = audit_->overdue();
+    MANIPLE_CHECK(!overdue.valid() || overdue != overdue_,
+                  "chunk " + std::to_string(overdue.value) + " was never started");
+    overdue_ = overdue;
 }
 
 std::vector<ChunkId> Run::in_flight_elsewhere() const {

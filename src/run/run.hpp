@@ -72,6 +72,10 @@ public:
     /// For lanes with completions of their own.
     void finished(ChunkId chunk, std::exception_ptr error) override;
 
+    /// For the one that waits for the end, again and again while it finds nothing to do: with an audit, aborts where a chunk
+    /// that could run has not begun for a second, since nobody will ever begin it.
+    void look_for_missed();
+
     /// Chunks of other lanes that have been submitted and have not ended. Threads: any; a snapshot.
     std::vector<ChunkId> in_flight_elsewhere() const;
 
@@ -101,6 +105,8 @@ private:
     bool narrow_;
     bool chains_on_devices_ = true;
     std::unique_ptr<Audit> audit_;  ///< null: nobody looks
+    ChunkId overdue_;               ///< at the last look for missed ones
+    std::int64_t looked_ns_ = 0;
     Execution execution_;
     std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet ended
     std::vector<std::atomic<bool>> elsewhere_;          ///< by chunk: submitted to another lane and not ended

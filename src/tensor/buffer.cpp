@@ -1,5 +1,6 @@
 #include "tensor/buffer.hpp"
 
+#include <atomic>
 #include <cstring>
 #include <new>
 
@@ -69,8 +70,15 @@ void zero_box(const Block& to, const Box& target) {
     for_each_row(target, [&](const Extents& at) { std::memset(to.at(at), 0, row_bytes); });
 }
 
+namespace {
+std::atomic<std::int64_t> host_allocations{0};  // relaxed: a statistic
+}
+
+std::int64_t HostBytes::allocations() { return host_allocations.load(std::memory_order_relaxed); }
+
 HostBytes::HostBytes(std::size_t size) : size_(size) {
     if (size == 0) return;
+    host_allocations.fetch_add(1, std::memory_order_relaxed);
     bytes_.reset(static_cast<std::byte*>(::operator new[](size, std::align_val_t{alignment})));
     std::memset(bytes_.get(), 0, size);
 }

@@ -67,6 +67,9 @@ public:
     const std::byte* data() const { return bytes_.get(); }
     std::size_t size() const { return size_; }
 
+    /// How many have been allocated in this process so far, for statistics. Threads: any.
+    static std::int64_t allocations();
+
 private:
     struct Free {
         void operator()(std::byte* bytes) const;

@@ -205,6 +205,56 @@ TEST(GraphRun, SeriesAndAnEarlyEnd) {
     }
 }
 
+TEST(GraphRun, ProgramsAreBuiltOnce) {
+    GraphRun run(heat_spec(80), MPI_COMM_WORLD, registry(), {2});
+    EXPECT_EQ(run.builds(), 0);
+    const TensorPart<float> u = run.input<float>("u");
+    std::vector<float> mine(u.elements.size());
+    for (int seed = 0; seed < 4; ++seed) {
+        if (seed == 2) run.give<float>("u", mine);
+        fill(seed < 2 ? u : TensorPart<float>{u.box, mine}, seed);
+        run.execute();
+        EXPECT_EQ(run.builds(), 3);  // the block that loads, those between, the last one
+        expect_equal(run.output<float>("v"), heat(80, 0.2f, seed));
+    }
+    GraphRun shorter(heat_spec(16), MPI_COMM_WORLD, registry(), {1});
+    fill(shorter.input<float>("u"), 0);
+    shorter.execute();
+    EXPECT_EQ(shorter.builds(), 1);
+    EXPECT_EQ(run.builds(), 3);
+}
+
+/// Steps until the carried value has reached a limit that each execution has anew.
+TEST(GraphRun, AnEndThatDependsOnTheInputBuildsNothingTwice) {
+    GraphSpec spec("count");
+    spec.generated("n", {}, DType::i64, 0);
+    spec.input<std::int64_t>("limit", {});
+    spec.define("m", "n + 1");
+    spec.steps(1000);
+    spec.carry("n", "m");
+    spec.until("m >= limit");
+    spec.output("m");
+    spec.output("n", 6);
+    GraphRun run(spec, MPI_COMM_WORLD, registry(), {2});
+    const TensorPart<std::int64_t> limit = run.input<std::int64_t>("limit");
+    std::int64_t builds = 0;
+    for (int round = 0; round < 2; ++round) {
+        for (const std::int64_t steps : {1, 12, 35, 36, 131, 140, 145, 300, 1000}) {
+            for (std::int64_t& element : limit.elements) element = steps;
+            EXPECT_EQ(run.execute(), steps);
+            EXPECT_EQ(run.output_shape("n"), Shape{steps / 6});
+            const std::vector<std::int64_t> m = run.whole_output<std::int64_t>("m");
+            const std::vector<std::int64_t> n = run.whole_output<std::int64_t>("n");
+            if (!is_root()) continue;
+            EXPECT_EQ(m, std::vector<std::int64_t>{steps});
+            for (std::size_t row = 0; row < n.size(); ++row)
+                EXPECT_EQ(n[row], static_cast<std::int64_t>(6 * row + 5)) << steps << " steps";
+        }
+        if (round == 0) builds = run.builds();
+    }
+    EXPECT_EQ(run.builds(), builds);
+}
+
 TEST(GraphRun, EveryStrategyComputesTheSame) {
     constexpr std::int64_t rows = 24, width = 8;
     const auto run_under = [&](const std::string& strategy) {

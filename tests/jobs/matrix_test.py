@@ -24,8 +24,10 @@ LANES = {
     "cpu": ({"A": "cpu", "B": "cpu", "C": "cpu"}, ["--gpus", "none"]),
     "gpu": ({"A": "gpu:0", "B": "gpu:0", "C": "cpu"}, ["--gpus", "0"]),
     "two gpus": ({"A": "gpu:0", "B": "gpu:1", "C": "cpu"}, ["--gpus", "0,0"]),
+    "two gpus that the host orders": ({"A": "gpu:0", "B": "gpu:1", "C": "cpu"}, ["--gpus", "0,0", "--host-complete"]),
 }
 EVERYWHERE = ["cpu", "gpu", "two gpus"]
+ORDERED_BY_HOST = EVERYWHERE + ["two gpus that the host orders"]
 
 
 def expect(condition, what):
@@ -281,14 +283,14 @@ def check_cpu_only():
 
 MATRIX = {
     "single-GPU chain": (lambda sets: check_graph("single-GPU chain", single_gpu_chain(), sets), ["cpu", "gpu"]),
-    "disjoint branches on several GPUs": (lambda sets: check_graph("disjoint branches", disjoint_branches(), sets), EVERYWHERE),
-    "GPU0 -> CPU -> GPU1": (lambda sets: check_graph("GPU0 -> CPU -> GPU1", gpu_cpu_gpu(), sets), EVERYWHERE),
-    "diamond": (lambda sets: check_graph("diamond", diamond(), sets), EVERYWHERE),
+    "disjoint branches on several GPUs": (lambda sets: check_graph("disjoint branches", disjoint_branches(), sets), ORDERED_BY_HOST),
+    "GPU0 -> CPU -> GPU1": (lambda sets: check_graph("GPU0 -> CPU -> GPU1", gpu_cpu_gpu(), sets), ORDERED_BY_HOST),
+    "diamond": (lambda sets: check_graph("diamond", diamond(), sets), ORDERED_BY_HOST),
     "large fan-out and fan-in": (lambda sets: check_graph("fan-out and fan-in", fan_out_fan_in(), sets), EVERYWHERE),
     "long chains on one GPU": (lambda sets: check_graph("long chain", long_chain(), sets), ["cpu", "gpu"]),
     "spurious wake-ups": (check_wakeups, EVERYWHERE),
     "a kernel that throws and one that crashes": (check_failing_kernel, EVERYWHERE),
-    "re-execution": (check_execution_again, EVERYWHERE),
+    "re-execution": (check_execution_again, ORDERED_BY_HOST),
     "CPU only": (lambda sets: check_cpu_only(), ["cpu"]),
 }
 

@@ -135,7 +135,7 @@ protected:
 
     Block block_of(const std::string& name) {
         const TensorId id = computing_.tensor(name);
-        const int slot = layout_.versions.slot(id, 0);
+        const int slot = layout_.versions.slot(id, program_.shape, 0);
         return arena_->block(BufferId(layout_.instances_of(id)[0].first.index() + static_cast<std::size_t>(slot)));
     }
 

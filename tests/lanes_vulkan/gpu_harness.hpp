@@ -175,13 +175,15 @@ public:
 
     std::vector<TensorBytes> run() {
         bool stopped = false;
-        for (std::int64_t steps = 0; !stopped && steps < graph_.steps;) {
-            const StepBlock block = block_at(graph_, own_.versions, steps);
-            const BufferId verdict = run_block(block);
-            stopped = block.shape.decides && *arena_.block(verdict).data != std::byte{0};
-            steps_ = steps = block.end();
+        StepBlock block;
+        for (set_first_block(graph_, own_.versions, block);;
+             set_next_block(graph_, own_.versions, graph_.steps, block)) {
+            const std::vector<BufferId> verdicts = run_block(block);
+            stopped = !verdicts.empty() && *arena_.block(verdicts.back()).data != std::byte{0};
+            steps_ = block.end();
+            if (stopped || steps_ == graph_.steps) break;
         }
-        if (graph_.until.valid()) run_block(closing_block(graph_, own_.versions, steps_, stopped));
+        if (graph_.until.valid()) run_block(closing_block(graph_, own_.versions, block, stopped));
         return files_.outputs();
     }
 
@@ -210,7 +212,7 @@ private:
         return *programs_.back();
     }
 
-    BufferId run_block(const StepBlock& block) {
+    std::vector<BufferId> run_block(const StepBlock& block) {
         Prepared& prepared = prepare(block.shape);
         for (std::size_t i = 0; i < prepared.program.chunks.size(); ++i) {
             const Chunk& chunk = prepared.program.chunks[i];
@@ -222,7 +224,7 @@ private:
             completion_.wait();
             if (chunk.lane == LaneKind::gpu) move_staging(prepared.program, chunk, InstructionKind::download);
         }
-        return prepared.program.verdict;
+        return prepared.program.verdicts;
     }
 
     /// What pack and unpack do on the cpu.

@@ -18,7 +18,8 @@ def job_text(steps, until, check, carry, outputs):
     lines = ["maniple: 1", "name: loops", "inputs:"]
     lines += ["  u: {shape: [6], fill: iota, dtype: f32}", "  w: {shape: [6], fill: 10}"]
     lines += ["  c: in.h5:/c", "graph:", "  v: u + 1", "  x: v * 2 - w", "  total: sum(v)", "  alias: u",
-              "  fixed: c + 0.5", "  level: max(fixed)"]
+              "  fixed: c + 0.5", "  level: max(fixed)",
+              "  done: max(where(v > 140, 1.0, 0.0) * (u - u + 1))"]
     loop = "steps: %s, carry: {%s}" % (steps, ", ".join("%s: %s" % pair for pair in carry.items()))
     if until:
         loop += ", until: \"%s\"" % until
@@ -37,6 +38,7 @@ def evaluate(inputs):
     values["total"] = np.array(np.sum(values["v"], dtype=np.float64).astype(np.float32))
     values["alias"] = values["u"]
     values["fixed"] = values["c"] + np.float32(0.5)
+    values["done"] = np.array(np.float64(values["v"].max() > 140))
     values["level"] = np.array(np.max(values["fixed"]))
     return values
 
@@ -102,6 +104,31 @@ CASES = {
     "an alias as series": (5, None, 0, {"u": "v"}, [("alias", 2)]),
     "an output that does not change": (5, "total > 60", 0, {"u": "v"}, [("c", 0), ("fixed", 2)]),
 }
+
+
+def after(steps):
+    """A condition that holds from so many steps on."""
+    return "total >= %d" % (15 + 6 * steps)
+
+
+# Where a loop has gone on for long enough its steps run before it is known that they are wanted: all that is written is as if
+# they had not.
+SERIES = [("total", 1), ("v", 7), ("u", 5), ("x", 0)]
+for stop in (31, 33, 36, 37, 128, 129, 143, 144):
+    CASES["until after %d steps" % stop] = (400, after(stop), 0, {"u": "v"}, ALL)
+for stop in (34, 137):
+    CASES["until after %d steps with series" % stop] = (400, after(stop), 0, {"u": "v"}, SERIES[1:])
+    CASES["until after %d steps, every step written" % stop] = (400, after(stop), 0, {"u": "v"}, SERIES)
+    CASES["until after %d steps of a swap" % stop] = (400, "level > 5 and " + after(1) if stop == 34 else "total > 90", 0,
+                                                      {"u": "w", "w": "u"}, [("u", 0), ("w", 0), ("x", 0)])
+    CASES["until after %d steps, a chain of carries" % stop] = (400, after(stop), 0, {"u": "v", "w": "u"}, ALL + [("w", 0)])
+    CASES["until after %d steps, two copies" % stop] = (400, after(stop), 0, {"u": "v", "w": "v"}, ALL + [("w", 30)])
+for stop, check in ((70, 2), (71, 2), (150, 3), (151, 3), (170, 4), (171, 5), (200, 8)):
+    CASES["until after %d steps, looked at every %d" % (stop, check)] = (400, after(stop), check, {"u": "v"}, SERIES[1:])
+CASES["until never in many steps"] = (150, "total < 0", 0, {"u": "v"}, SERIES[1:])
+CASES["until in the last of many steps"] = (150, after(150), 0, {"u": "v"}, SERIES[1:])
+CASES["until in the last but one of many steps"] = (150, after(149), 0, {"u": "v"}, SERIES[1:])
+CASES["until of a value that is written, too"] = (150, "done == 1", 0, {"u": "v"}, [("v", 0), ("done", 0), ("done", 3)][:2])
 
 
 def run_case(name, case, ranks):

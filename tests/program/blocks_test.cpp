@@ -42,5 +42,130 @@ TEST(BlockAt, LongStretchesRepeatOneShape) {
     for (std::size_t i = 2; i + 1 < blocks.size(); ++i) EXPECT_EQ(blocks[i].shape, blocks[1].shape);
 }
 
+/// A run of `steps` steps that looks at `until` after every `check` of them.
+Example conditional(int steps, int check, const std::string& outputs = "v: o.h5:/v", int ranks = 2) {
+    return Example("maniple: 1\nname: t\ninputs: {a: i.h5:/a}\ngraph: {v: a + a, m: max(v)}\nloop: {steps: " +
+                       std::to_string(steps) + ", carry: {a: v}, until: m > 9, check: " + std::to_string(check) +
+                       "}\noutputs: {" + outputs + "}\n",
+                   {4}, ranks);
+}
+
+std::vector<StepBlock> blocks_of(const Example& example) {
+    const Versions& versions = example.layouts[0].versions;
+    std::vector<StepBlock> blocks(1);
+    set_first_block(example.graph, versions, blocks.back());
+    while (blocks.back().end() < example.graph.steps) {
+        blocks.push_back(blocks.back());
+        set_next_block(example.graph, versions, 0, blocks.back());
+    }
+    return blocks;
+}
+
+TEST(BlocksAhead, FewerStepsAreAheadThanAnEighthOfThoseThatAreKnown) {
+    for (const int check : {1, 2, 3, 4, 5, 8}) {
+        const Example example = conditional(1000, check);
+        EXPECT_GT(example.layouts[0].versions.ahead_divisor, 0) << check;
+        int longest = 0;
+        for (const StepBlock& block : blocks_of(example)) {
+            const std::int64_t ahead = block.shape.steps - block.shape.decides;
+            EXPECT_LE(8 * ahead, block.first) << "check " << check << ", block at " << block.first;
+            EXPECT_EQ(block.shape.decides, check);
+            if (block.end() < 1000) { EXPECT_EQ(block.shape.steps % check, 0); }
+            longest = std::max(longest, block.shape.steps);
+        }
+        EXPECT_EQ(longest, 16 / check * check);
+    }
+}
+
+TEST(BlocksAhead, NothingIsAheadWhereItCannotBeUndone) {
+    const auto divisor = [](const Example& example) { return example.layouts[0].versions.ahead_divisor; };
+    EXPECT_EQ(divisor(conditional(31, 1)), 0) << "too short";
+    EXPECT_GT(divisor(conditional(32, 1)), 0);
+    EXPECT_EQ(divisor(conditional(1000, 9)), 0) << "one look in a block";
+    EXPECT_EQ(divisor(conditional(1000, 1, "v: o.h5:/v", 1)), 0) << "nobody else to ask";
+    const std::string head = "maniple: 1\nname: t\ninputs: {a: i.h5:/a, b: i.h5:/b}\ngraph: {v: a + b, m: max(v)}\n";
+    const auto job = [&](const std::string& loop, const std::string& outputs = "v: o.h5:/v") {
+        return divisor(Example(head + "loop: {steps: 1000, " + loop + "}\noutputs: {" + outputs + "}\n", {4}, 2));
+    };
+    EXPECT_GT(job("carry: {a: v}, until: m > 9"), 0);
+    EXPECT_EQ(job("carry: {a: v, b: a}, until: m > 9"), 0) << "a chain of carries";
+    EXPECT_EQ(job("carry: {a: v}"), 0) << "nothing to look at";
+    const Example large(head + "loop: {steps: 1000, carry: {a: v}, until: m > 9}\noutputs: {v: o.h5:/v}\n", {1 << 28},
+                        1);
+    EXPECT_EQ(divisor(large), 0) << "steps that take long";
+}
+
+TEST(BlocksAhead, WhatABlockBeginsWithIsStillThereWhenItEnds) {
+    const Example example = conditional(1000, 1);
+    const Versions& versions = example.layouts[0].versions;
+    const TensorId a = example.graph.carries[0].input, v = example.graph.carries[0].value;
+    for (BlockShape block; block.phase < versions.period; ++block.phase) {
+        for (block.steps = 1; block.steps <= most_block_steps; ++block.steps) {
+            for (int step = 0; step < block.steps; ++step) {
+                EXPECT_EQ(versions.slot(a, block, step + 1), versions.slot(v, block, step));
+                EXPECT_NE(versions.slot(a, block, step), versions.slot(v, block, step));
+                EXPECT_NE(versions.slot(a, block, 0), versions.slot(v, block, step));
+            }
+            BlockShape next;
+            next.phase = versions.next_phase(block);
+            next.steps = 1;
+            EXPECT_EQ(versions.slot(a, next, 0), versions.slot(v, block, block.steps - 1));
+            next.steps = 0;
+            EXPECT_EQ(versions.slot(v, next, -1), versions.slot(v, block, block.steps - 1));
+            EXPECT_EQ(versions.slot(a, next, -1), versions.slot(a, block, block.steps - 1));
+        }
+    }
+}
+
+TEST(BlocksAhead, EachLookHasItsOwnSlot) {
+    const Example example = conditional(1024, 2);
+    const std::vector<StepBlock> blocks = blocks_of(example);
+    EXPECT_EQ(blocks.back().shape.steps, 16);
+    EXPECT_EQ(example.program(0, blocks.back().shape).verdicts.size(), 8u);
+    std::vector<BufferId> verdicts = example.program(0, blocks.back().shape).verdicts;
+    std::sort(verdicts.begin(), verdicts.end());
+    EXPECT_EQ(std::unique(verdicts.begin(), verdicts.end()), verdicts.end());
+}
+
+TEST(BlocksAhead, SeriesAreWrittenWhenTheStepIsKnownToBeWanted) {
+    const Example example = conditional(1000, 1, "m: {to: 'o.h5:/m', every: 40}");
+    const auto writes = [&](const BlockShape& shape) {
+        return find_all(example.program(0, shape),
+                        [](const Instruction& i) { return i.kind == InstructionKind::write; })
+            .size();
+    };
+    int held = 0;
+    for (const StepBlock& block : blocks_of(example)) {
+        const bool due = block.end() % 40 == 0;
+        EXPECT_EQ(block.shape.observed.size(), due ? 1u : 0u);
+        EXPECT_EQ(writes(block.shape), due && !block.shape.holds ? 1u : 0u);
+        EXPECT_EQ(block.shape.holds, due && block.shape.steps > 1);
+        if (!block.shape.holds) continue;
+        ++held;
+        StepBlock writing;
+        set_writing_block(example.layouts[0].versions, block, writing);
+        EXPECT_EQ(writing.shape.steps, 0);
+        EXPECT_EQ(writes(writing.shape), 1u);
+    }
+    EXPECT_GT(held, 20);
+}
+
+TEST(BlocksAhead, WhatIsGoneBackToIsDoneStepByStep) {
+    const Example example = conditional(1000, 1);
+    const Versions& versions = example.layouts[0].versions;
+    const std::vector<StepBlock> blocks = blocks_of(example);
+    const StepBlock& dropped = blocks.back();
+    ASSERT_GT(dropped.shape.steps, 1);
+    StepBlock careful = dropped;
+    set_careful_block(example.graph, versions, careful);
+    for (std::int64_t step = dropped.first; step < dropped.end(); ++step) {
+        EXPECT_EQ(careful.first, step);
+        EXPECT_EQ(careful.shape.steps, 1);
+        EXPECT_TRUE(careful.shape.completes);
+        if (step == dropped.first) { EXPECT_EQ(careful.shape.phase, dropped.shape.phase); }
+        if (step + 1 < dropped.end()) set_next_block(example.graph, versions, dropped.end(), careful);
+    }
+}
+
 }  // namespace
 }  // namespace maniple

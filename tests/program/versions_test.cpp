@@ -19,6 +19,11 @@ TensorId named(const Graph& graph, const std::string& name) {
     return {};
 }
 
+/// In a run that looks at nothing: the slot in any of its steps.
+int slot(const Versions& versions, TensorId tensor, std::int64_t step) {
+    return versions.slot(tensor, BlockShape{}, step);
+}
+
 TEST(Versions, AValueAndTheInputItIsCarriedIntoShareSlots) {
     const Example example(job("v: a + b", "a: v"), {4}, 1);
     const Versions versions = find_versions(example.graph);
@@ -26,8 +31,8 @@ TEST(Versions, AValueAndTheInputItIsCarriedIntoShareSlots) {
     EXPECT_EQ(versions[a].family, versions[v].family);
     EXPECT_TRUE(versions.copies.empty());
     EXPECT_EQ(versions.period, 2);
-    for (int step = 0; step < 5; ++step) EXPECT_EQ(versions.slot(a, step + 1), versions.slot(v, step));
-    EXPECT_NE(versions.slot(a, 3), versions.slot(v, 3));
+    for (int step = 0; step < 5; ++step) EXPECT_EQ(slot(versions, a, step + 1), slot(versions, v, step));
+    EXPECT_NE(slot(versions, a, 3), slot(versions, v, 3));
 }
 
 TEST(Versions, AChainOfCarriesHasOneSlotMore) {
@@ -37,8 +42,8 @@ TEST(Versions, AChainOfCarriesHasOneSlotMore) {
     EXPECT_EQ(versions.period, 3);
     EXPECT_TRUE(versions.copies.empty());
     for (int step = 0; step < 5; ++step) {
-        EXPECT_EQ(versions.slot(a, step + 1), versions.slot(v, step));
-        EXPECT_EQ(versions.slot(b, step + 2), versions.slot(v, step));
+        EXPECT_EQ(slot(versions, a, step + 1), slot(versions, v, step));
+        EXPECT_EQ(slot(versions, b, step + 2), slot(versions, v, step));
     }
 }
 
@@ -52,7 +57,7 @@ TEST(Versions, WhatDoesNotChangeHasOneVersion) {
     const Versions versions = find_versions(example.graph);
     const TensorId b = named(example.graph, "b");
     EXPECT_TRUE(versions.families[static_cast<std::size_t>(versions[b].family)].stationary);
-    EXPECT_EQ(versions.slot(b, 7), 0);
+    EXPECT_EQ(slot(versions, b, 7), 0);
 }
 
 }  // namespace

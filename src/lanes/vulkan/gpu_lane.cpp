@@ -34,6 +34,8 @@ void GpuLane::cancel() { device_->waiter.cancel(); }
 
 Activity GpuLane::activity() const { return device_->activity; }
 
+std::int64_t GpuLane::allocations() const { return device_->vulkan.memory().buffers_made(); }
+
 WorkTimes GpuLane::work_times() const { return device_->times; }
 
 const DeviceDescription& GpuLane::description() const { return device_->vulkan.description(); }

@@ -38,6 +38,7 @@ public:
     /// ten seconds are over. Chunks submitted from now on are reported at once, with an error.
     void cancel() override;
     Activity activity() const override;
+    std::int64_t allocations() const override;
     WorkTimes work_times() const override;
 
     const DeviceDescription& description() const;

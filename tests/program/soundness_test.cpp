@@ -1,0 +1,116 @@
+// Programs keep what they promise; one violation of each kind is found.
+#include "program/soundness.hpp"
+
+#include <gtest/gtest.h>
+
+#include "example.hpp"
+
+namespace maniple {
+namespace {
+
+std::string fault_in(const Example& example, const Program& program) {
+    return fault_of(example.graph, example.layouts[0], program);
+}
+
+/// A job with halos, folds over ranks, a series and an end that values decide.
+const char* const looked_at = R"yaml(maniple: 1
+name: looked_at
+inputs: {u: in.h5:/u}
+graph: {v: "heat_step(u, alpha=0.2)", d: max(abs(v - u)), m: "matmul(v, transpose(u, axes=[1, 0]))"}
+loop: {steps: 400, carry: {u: v}, until: d < 1e-9}
+outputs: {v: out.h5:/v, m: out.h5:/m, d: {to: out.h5:/d, every: 40}}
+)yaml";
+
+TEST(Soundness, AllBlocksOfAllRanksAreSound) {
+    for (const char* const text : {terrain, looked_at}) {
+        for (const int ranks : {1, 2, 5}) {
+            const Example example(text, {90, 47}, ranks);
+            StepBlock block;
+            set_first_block(example.graph, example.layouts[0].versions, block);
+            for (int i = 0; i < 40; ++i) {
+                for (int rank = 0; rank < ranks; ++rank) {
+                    EXPECT_EQ(fault_of(example.graph, example.layouts[static_cast<std::size_t>(rank)],
+                                       example.program(rank, block.shape)),
+                              "")
+                        << ranks << " ranks, block at " << block.first;
+                }
+                if (block.end() == example.graph.steps) break;
+                set_next_block(example.graph, example.layouts[0].versions, 0, block);
+            }
+        }
+    }
+}
+
+/// The program of one rank in the middle of the run, to be spoilt.
+struct Spoilt {
+    Example example{terrain, {540, 1081}, 1};
+    Program program = example.program(0, block_at(example.graph, example.layouts[0].versions, 10).shape);
+
+    InstructionId a_tile() const {
+        return find_all(program,
+                        [](const Instruction& i) { return i.kind == InstructionKind::compute && i.step == 1; })[1];
+    }
+    std::string fault() const { return fault_in(example, program); }
+};
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(Soundness, TwoWritersOfAVersionAreFound) {
+    Spoilt spoilt;
+    EXPECT_EQ(spoilt.fault(), "");
+    Instruction again = spoilt.program.instructions[spoilt.a_tile().index()];
+    again.after = {InstructionId(spoilt.program.instructions.size() - 1)};
+    spoilt.program.instructions.push_back(again);
+    spoilt.program.chunks = build_chunks(spoilt.program.instructions);
+    EXPECT_TRUE(contains(spoilt.fault(), "has two writers")) << spoilt.fault();
+}
+
+TEST(Soundness, EveryWaitThatIsLeftOutIsFound) {
+    const Spoilt good;
+    int found = 0, left_out = 0;
+    for (std::size_t i = 0; i < good.program.instructions.size(); i += 7) {
+        const std::vector<InstructionId>& after = good.program.instructions[i].after;
+        for (const InstructionId before : after) {
+            Spoilt spoilt;
+            std::erase(spoilt.program.instructions[i].after, before);
+            // Others may say the same: then nothing is amiss.
+            if (waits_for(spoilt.program, InstructionId(i), before)) continue;
+            spoilt.program.chunks = build_chunks(spoilt.program.instructions);
+            ++left_out;
+            found += contains(spoilt.fault(), "does not wait for") ? 1 : 0;
+            break;
+        }
+        if (left_out == 40) break;
+    }
+    EXPECT_GT(left_out, 10);
+    EXPECT_EQ(found, left_out);
+}
+
+TEST(Soundness, AChunkThatNeverStartsIsFound) {
+    Spoilt spoilt;
+    ++spoilt.program.chunks.front().predecessors;  // a root that waits for nobody in particular
+    EXPECT_TRUE(contains(spoilt.fault(), "never starts")) << spoilt.fault();
+}
+
+TEST(Soundness, AChunkThatStartsTooEarlyIsFound) {
+    Spoilt spoilt;
+    for (Chunk& chunk : spoilt.program.chunks) {
+        if (chunk.predecessors > 1) {
+            --chunk.predecessors;
+            break;
+        }
+    }
+    EXPECT_TRUE(contains(spoilt.fault(), "waits for less")) << spoilt.fault();
+}
+
+TEST(Soundness, AnInstructionInTwoChunksOrInNoneIsFound) {
+    Spoilt twice;
+    twice.program.chunks.back().instructions.push_back(twice.program.chunks.front().instructions.front());
+    EXPECT_TRUE(contains(twice.fault(), "two chunks") || contains(twice.fault(), "another lane")) << twice.fault();
+    Spoilt missing;
+    missing.program.chunks.front().instructions.clear();
+    EXPECT_TRUE(contains(missing.fault(), "stands in no chunk")) << missing.fault();
+}
+
+}  // namespace
+}  // namespace maniple
