@@ -27,23 +27,38 @@ void add_block(std::vector<CountedBlock>& blocks, const BlockShape& shape) {
     }
 }
 
+/// Of the last block of a run: it writes the final outputs.
+BlockShape last_shape(const Graph& graph, BlockShape shape) {
+    for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+        if (graph.outputs[i].every == 0 && !graph.until.valid()) shape.observed.push_back(i);
+    }
+    std::sort(shape.observed.begin(), shape.observed.end());
+    return shape;
+}
+
 /// The blocks of a run whose `until` does not end it, each different one with how often it comes.
 std::vector<CountedBlock> blocks_of(const Graph& graph, const Versions& versions) {
     std::vector<CountedBlock> blocks;
-    std::int64_t step = 0;
-    std::int64_t number = 0;
-    for (; number < most_blocks && step < graph.steps; ++number) {
-        const StepBlock block = block_at(graph, versions, step);
+    StepBlock block;
+    set_first_block(graph, versions, block);
+    for (std::int64_t number = 1;; ++number) {
         add_block(blocks, block.shape);
-        step = block.end();
-    }
-    if (step < graph.steps) {
-        for (CountedBlock& block : blocks) {
-            if (!block.shape.loads) block.count *= static_cast<double>(graph.steps) / static_cast<double>(step);
+        if (block.shape.holds) {
+            StepBlock writing;
+            set_writing_block(versions, block, writing);
+            add_block(blocks, writing.shape);
         }
-        add_block(blocks, block_at(graph, versions, std::max<std::int64_t>(step, graph.steps - 1)).shape);
+        if (block.end() == graph.steps || number == most_blocks) break;
+        set_next_block(graph, versions, 0, block);
     }
-    if (graph.until.valid()) add_block(blocks, closing_block(graph, versions, graph.steps, false).shape);
+    if (block.end() < graph.steps) {
+        for (CountedBlock& counted : blocks) {
+            if (!counted.shape.loads)
+                counted.count *= static_cast<double>(graph.steps) / static_cast<double>(block.end());
+        }
+        add_block(blocks, last_shape(graph, block.shape));
+    }
+    if (graph.until.valid()) add_block(blocks, closing_block(graph, versions, block, false).shape);
     return blocks;
 }
 
