@@ -40,7 +40,7 @@ struct Versions {
     std::vector<std::size_t> first_of_family;  ///< in by_family; one more than there are families
     std::vector<CarryCopy> copies;
     int block_steps = most_block_steps;  ///< at most so many steps in a program
-    int period = 1;  ///< after so many blocks or steps every slot holds what it held
+    int period = 1;                      ///< after so many blocks or steps every slot holds what it held
 
     /// Above 0: steps may be computed before `until` of earlier ones is known, in step s at most s / ahead_divisor of them.
     /// Then what is carried has a slot more than it needs, and what a block begins with is still there when it ends: where
