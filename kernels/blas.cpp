@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 
 namespace maniple_blas {
@@ -184,7 +185,12 @@ template <class T>
 void multiply_packed(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
                      bool add) {
     constexpr std::int64_t most = 128;
-    static thread_local T dense_a[most * most], dense_b[most * most], dense_c[most * most];
+    struct Parts {
+        T a[most * most], b[most * most], c[most * most];
+    };
+    // On the heap: what is thread_local itself is zeroed for each thread of the process, whatever that does.
+    static thread_local const std::unique_ptr<Parts> parts = std::make_unique_for_overwrite<Parts>();
+    T *const dense_a = parts->a, *const dense_b = parts->b, *const dense_c = parts->c;
     for (std::int64_t j = 0; j < n; j += most) {
         const std::int64_t columns = std::min(most, n - j);
         for (std::int64_t i = 0; i < m; i += most) {

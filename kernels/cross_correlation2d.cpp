@@ -1,6 +1,7 @@
 // Convolutions by BLAS: the elements under each place of the filters as columns of a matrix, a block of places at a time,
 // which the filters multiply (implicit im2col, Chellapilla, Puri, Simard 2006).
 #include <algorithm>
+#include <memory>
 
 #include "blas.hpp"
 #include "kernel/abi.hpp"
@@ -44,8 +45,13 @@ private:
 
     /// All filters over the places i × j of image n.
     void run_block(std::int64_t n, Range i, Range j, bool add) const {
-        static thread_local T columns[most_terms * most_places], weights[most_filters * most_terms],
-            results[most_filters * most_places];
+        struct Parts {
+            T columns[most_terms * most_places], weights[most_filters * most_terms],
+                results[most_filters * most_places];
+        };
+        // On the heap: what is thread_local itself is zeroed for each thread of the process, whatever that does.
+        static thread_local const std::unique_ptr<Parts> parts = std::make_unique_for_overwrite<Parts>();
+        T *const columns = parts->columns, *const weights = parts->weights, *const results = parts->results;
         const Range c = range(4), p = range(5), q = range(6);
         const std::int64_t terms = c.size() * p.size() * q.size(), places = i.size() * j.size();
         for (std::int64_t o = call_.lo[1]; o < call_.hi[1]; o += most_filters) {
