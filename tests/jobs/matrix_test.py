@@ -168,7 +168,7 @@ class Folder:
             words += ["-x", "FAULT_RANK=%d" % victim]
         if no_device:
             extended["VK_ICD_FILENAMES"] = "/nonexistent.json"
-        words += [maniple, "run", self.job, "--no-history", "--check", *options]
+        words += [maniple, "run", self.job, "--plan", "data", "--no-history", "--check", *options]
         return subprocess.run(words, env=extended, capture_output=True, text=True)
 
     def results(self, names):
