@@ -26,7 +26,9 @@ Option later(Option option) {
 }
 
 Option set_option() { return {"set", "NAME=VALUE", "override a constant of the job", true, false, true}; }
-Option plan_option() { return value("plan", "PLAN", "a strategy (data, auto), or any YAML value of plan:"); }
+Option plan_option() {
+    return value("plan", "PLAN", "a strategy (auto, data, model, pipeline), or any YAML value of plan:");
+}
 Option help_option() { return local(flag("help", "print this")); }
 Option ranks_option(const std::string& what) { return local(value("ranks", "N", what)); }
 Option cluster_option() { return value("cluster", "FILE", "the machine to plan for (default: this one)"); }

@@ -378,7 +378,7 @@ private:
             if (std::find(names.begin(), names.end(), output.to.path) == names.end()) names.push_back(output.to.path);
         }
         if (!world_.is_root()) return;
-        summary.predicted_seconds = predicted_seconds();
+        if (!options_.quiet || !options_.no_report) summary.predicted_seconds = predicted_seconds();
         summary.previous_wall_seconds = read_previous_wall_seconds(summary, report_folder(options_, job_));
         if (!options_.quiet) std::fputs(summary_table(summary).c_str(), stderr);
         if (options_.no_report) return;

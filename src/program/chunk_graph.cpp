@@ -33,11 +33,13 @@ ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes)
 
 /// By the first chunk that waits for each: those that make one tile ready stand together, whatever order they were made in.
 void ChunkGraph::sort_roots() {
-    const auto place = [&](ChunkId root) {
+    std::vector<std::pair<ChunkId, ChunkId>> places;
+    for (const ChunkId root : cpu_roots_) {
         const auto after = dependents(root);
-        return std::pair(after.empty() ? root : *std::min_element(after.begin(), after.end()), root);
-    };
-    std::sort(cpu_roots_.begin(), cpu_roots_.end(), [&](ChunkId a, ChunkId b) { return place(a) < place(b); });
+        places.emplace_back(after.empty() ? root : *std::min_element(after.begin(), after.end()), root);
+    }
+    std::sort(places.begin(), places.end());
+    std::transform(places.begin(), places.end(), cpu_roots_.begin(), [](const auto& place) { return place.second; });
 }
 
 void ChunkGraph::sort_topologically() {

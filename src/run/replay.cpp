@@ -107,15 +107,4 @@ void Replay::submit(const std::vector<ChunkId>& chunks) {
     for (const ChunkId chunk : chunks) lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
 }
 
-void Replay::fail(std::exception_ptr error) {
-    const std::lock_guard lock(mutex_);
-    if (!error_) error_ = std::move(error);
-    failed_.store(true, std::memory_order_release);  // partner: has_failed()
-}
-
-std::exception_ptr Replay::error() const {
-    const std::lock_guard lock(mutex_);
-    return error_;
-}
-
 }  // namespace maniple

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "run/first_error.hpp"
 #include "run/run.hpp"
 #include "run/start_log.hpp"
 
@@ -33,9 +34,9 @@ public:
     bool work(Worker& worker);
 
     /// Lets nothing more start. The first error is kept.
-    void fail(std::exception_ptr error);
-    bool has_failed() const { return failed_.load(std::memory_order_acquire); }  // partner: fail()
-    std::exception_ptr error() const;
+    void fail(std::exception_ptr error) { error_.keep(std::move(error)); }
+    bool has_failed() const { return error_.is_there(); }
+    std::exception_ptr error() const { return error_.get(); }
 
     void finished(ChunkId chunk, std::exception_ptr error) override;
 
@@ -49,12 +50,11 @@ private:
     StartLog* log_;
     Execution execution_;
     std::atomic<std::size_t> open_{0};  ///< chunks that have not ended
-    std::atomic<bool> failed_{false};
-    mutable std::mutex mutex_;             ///< guards the rest
+    FirstError error_;
+    std::mutex mutex_;                     ///< guards the rest
     std::vector<std::int32_t> remaining_;  ///< by chunk: predecessors that have not ended
     std::vector<ChunkStart> order_;
     std::size_t turn_ = 0;  ///< in the order
-    std::exception_ptr error_;
 };
 
 }  // namespace maniple

@@ -238,17 +238,6 @@ void Run::wait_for_levels(const StaticWait& wait, std::int64_t base) const {
     }
 }
 
-void Run::fail(std::exception_ptr error) {
-    const std::lock_guard lock(error_mutex_);
-    if (!error_) error_ = std::move(error);
-    failed_.store(true, std::memory_order_release);  // partner: has_failed()
-}
-
-std::exception_ptr Run::error() const {
-    const std::lock_guard lock(error_mutex_);
-    return error_;
-}
-
 void Run::look_for_missed() {
     constexpr std::int64_t patience_ns = 1'000'000'000;
     if (!audit_ || has_failed()) return;

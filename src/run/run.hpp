@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "program/chunk_graph.hpp"
 #include "program/static_schedule.hpp"
 #include "run/audit.hpp"
+#include "run/first_error.hpp"
 #include "run/scheduler.hpp"
 
 namespace maniple {
@@ -65,9 +65,9 @@ public:
     bool run_static(Worker& worker);
 
     /// Lets nothing more start. The first error is kept.
-    void fail(std::exception_ptr error);
-    bool has_failed() const { return failed_.load(std::memory_order_acquire); }  // partner: fail()
-    std::exception_ptr error() const;
+    void fail(std::exception_ptr error) { error_.keep(std::move(error)); }
+    bool has_failed() const { return error_.is_there(); }
+    std::exception_ptr error() const { return error_.get(); }
 
     /// For lanes with completions of their own.
     void finished(ChunkId chunk, std::exception_ptr error) override;
@@ -114,9 +114,7 @@ private:
     std::vector<StaticProgress> progress_;              ///< by worker
     std::atomic<std::int64_t> static_executions_{0};    ///< that workers may begin
     std::atomic<std::int64_t> open_ends_{0};            ///< chunks that nobody waits for, and start() itself
-    std::atomic<bool> failed_{false};
-    mutable std::mutex error_mutex_;
-    std::exception_ptr error_;
+    FirstError error_;
 };
 
 }  // namespace maniple
