@@ -31,6 +31,7 @@ struct Plan {
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
+    bool moves_borders = false;                  ///< while it runs borders may go where measured speeds put them
     std::vector<std::string> timeline;           ///< of a pipeline: what each group of ranks does when, for people
     /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
     /// time: while it is empty all readers are looked at.

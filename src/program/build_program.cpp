@@ -36,6 +36,7 @@ public:
     Program build() {
         find_needed();
         if (shape_.loads) load();
+        if (shape_.loads || shape_.gathers) gather_stationary();
         for (int step = 0; step < shape_.steps; ++step) run_step(step);
         emitter_.return_to_step(shape_.steps - 1);
         if (!shape_.holds) {
@@ -102,7 +103,10 @@ private:
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (!graph_.operations[i].in_loop) run_operation(OperationId(i));
         }
-        // What does not change is brought to all who will read it now: later blocks take it for granted.
+    }
+
+    /// What does not change is brought to all who will read it now: later blocks take it for granted.
+    void gather_stationary() {
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].in_loop) movement_.gather_inputs(OperationId(i), true);
         }
@@ -251,7 +255,7 @@ private:
     /// One that does not change is brought to all by the first block, and looked at where a block ends.
     void decide_once() {
         if (shape_.decides > 0) emitter_.add_verdict(emitter_.buffer_of(graph_.until, 0));
-        if (shape_.loads) movement_.gather_everywhere(graph_.until);
+        if (shape_.loads || shape_.gathers) movement_.gather_everywhere(graph_.until);
     }
 
     const Graph& graph_;

@@ -90,6 +90,8 @@ struct BlockShape {
     int phase = 0;  ///< first step modulo Layout::period
     int steps = 1;
     bool loads = false;  ///< the first block: reads inputs and computes what does not change from step to step
+    bool gathers =
+        false;  ///< after borders have moved: brings what does not change to all who read it, and nothing else
     std::vector<std::size_t> observed;  ///< graph outputs written after its last step, ascending
     bool completes = false;             ///< computes in its last step what the final outputs need
     int decides =
