@@ -10,20 +10,6 @@ namespace {
 
 using Shares = std::vector<double>;  ///< of the parts of one cut; their sum is 1
 
-/// The operation of the loop with the most points of those that all ranks share; none if no index is cut.
-OperationId leading_operation(const Graph& graph, const Plan& plan) {
-    OperationId leading;
-    std::int64_t most = 0;
-    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-        const BlockGrid& grid = plan.operations[i].points;
-        const std::int64_t points = graph.operations[i].bound.index_space().volume();
-        if (!graph.operations[i].in_loop || grid.count() < 2 || points <= most) continue;
-        leading = OperationId(i);
-        most = points;
-    }
-    return leading;
-}
-
 Shares shares_of(const Box& space, const Cut& cut) {
     Shares shares;
     for (int part = 0; part < cut.parts; ++part) {

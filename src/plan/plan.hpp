@@ -67,6 +67,9 @@ Box owned_box(const Graph& graph, const Plan& plan, TensorId tensor, Rank rank);
 /// The box of output number `output` that `rank` writes; the boxes of all ranks are disjoint and cover it.
 Box written_box(const Graph& graph, const Plan& plan, std::size_t output, Rank rank);
 
+/// The operation of the loop with the most points of those that several ranks compute; none if there is no such one.
+OperationId leading_operation(const Graph& graph, const Plan& plan);
+
 /// The computed tensor that is carried into input `id`, directly or through other inputs; none if they lead elsewhere.
 TensorId computed_source(const Graph& graph, TensorId id);
 

@@ -44,8 +44,23 @@ private:
         return shape;
     }
 
+    /// Whether anything will read what does not change from step to step.
+    bool is_read(TensorId tensor) const {
+        const Graph& graph = move_.graph;
+        const auto writes = [&](const GraphOutput& output) { return output.tensor == tensor; };
+        const auto copies = [&](const CarryCopy& copy) { return copy.value == tensor; };
+        const auto reads = [&](OperationId reader) { return graph[reader].in_loop; };
+        const std::vector<CarryCopy>& all = move_.after.versions.copies;
+        return tensor == graph.until || std::any_of(all.begin(), all.end(), copies) ||
+               std::any_of(graph.outputs.begin(), graph.outputs.end(), writes) ||
+               std::any_of(graph[tensor].readers.begin(), graph[tensor].readers.end(), reads);
+    }
+
     /// The version of `tensor` that the next block begins with.
     void pass(TensorId tensor) {
+        const int family = move_.after.versions[tensor].family;
+        const bool changes = !move_.after.versions.families[static_cast<std::size_t>(family)].stationary;
+        if (!changes && !is_read(tensor)) return;
         const auto slot = static_cast<std::size_t>(move_.after.versions.slot(tensor, next_, 0));
         const BufferId source(move_.before.instances_of(tensor)[0].first.index() + slot);
         const BufferId fresh(move_.after.instances_of(tensor)[0].first.index() + slot);

@@ -43,10 +43,18 @@ public:
             for (const std::size_t output : shape_.observed) write(output);
         }
         if (graph_.until.valid() && is_stationary(graph_.until)) decide_once();
-        return emitter_.finish();
+        Program program = emitter_.finish();
+        program.sweeps_back = is_at_even_part();
+        return program;
     }
 
 private:
+    bool is_at_even_part() const {
+        const OperationId leading = leading_operation(graph_, plan_);
+        if (!leading.valid() || !plan_[leading].points.holds(me_)) return false;
+        return plan_[leading].points.part_of(me_, 0) % 2 == 0;
+    }
+
     // --- What has to be computed ---------------------------------------------------------------------------------
 
     /// Which operations every step needs, and which only the last one, for what is observed after it.

@@ -111,6 +111,9 @@ struct Program {
     double flops = 0;                ///< of one execution on this rank, from signatures
     std::int64_t message_count = 0;  ///< sent
     std::int64_t message_bytes = 0;  ///< sent
+    /// Tiles are begun in falling order, those of the next rank in rising order: so both are at the border between them at
+    /// the same time, and neither waits for the other's messages until the end.
+    bool sweeps_back = false;
     /// Of a block that decides: the values of `until`, one bool each, in the order of the steps, after an execution.
     std::vector<BufferId> verdicts;
 };

@@ -322,6 +322,7 @@ void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
     arena_.keep_last(*layout_);
     run_prepared(prepare(behind_.shape), behind_, totals);
     ++totals.border_moves;
+    border_watch_.has_moved();
 }
 
 void Executor::make_run(Prepared& prepared) {
