@@ -39,6 +39,7 @@ void require_memory(const Layout& layout, const MemoryLimit& limit);
 ///   buffers that are used again (slots of versions, pieces of a batch, staging), or through messages that wait for their
 ///   receivers;
 /// - of two instructions of a rank that touch the same bytes, one of which writes, the later one waits for the earlier;
+/// - in the block that a run begins with nobody reads bytes that nobody has written;
 /// - every element of every output of the block is written once, by one rank.
 /// There are no collective operations in programs: files are opened and closed before and after them, in the job's order.
 /// Pure; near-linear in the instructions.

@@ -109,12 +109,30 @@ private:
             for (std::vector<Use>* uses : {&touched.reads, &touched.writes}) {
                 for (Use& use : *uses) use = in_storage(layout_, use);
             }
+            if (program_.shape.loads && !reads_what_is_there(touched, i)) return false;
             hazards.order(touched, InstructionId(i));
             for (const InstructionId before : touched.after) {
                 if (!follows(i, before.index()))
                     return fail(fmt::format("{} does not wait for {}: both touch the same bytes", text_of(i),
                                             text_of(before.index())));
             }
+        }
+        return true;
+    }
+
+    /// In the block that a run begins with there is nothing but what it makes; later ones begin with what is left of it.
+    bool reads_what_is_there(const Instruction& touched, std::size_t number) {
+        written_.resize(layout_.buffers.size());
+        for (const Use& use : touched.reads) {
+            if (layout_[use.buffer].memory.kind == Memory::Kind::piece) continue;
+            const std::int64_t missing = use.box.volume() - written_[use.buffer.index()].volume_in(use.box);
+            if (missing != 0)
+                return fail(fmt::format("{} reads {} of '{}', of which nobody has written {} elements", text_of(number),
+                                        to_string(use.box), layout_[use.buffer].name, missing));
+        }
+        for (const Use& use : touched.writes) {
+            written_[use.buffer.index()].cut(use.box);
+            written_[use.buffer.index()].add(use.box, InstructionId(number));
         }
         return true;
     }
@@ -153,6 +171,7 @@ private:
     std::vector<ChunkId> chunk_of_;                   ///< by instruction
     std::vector<std::size_t> place_;                  ///< likewise, in its chunk
     std::vector<std::vector<ChunkId>> predecessors_;  ///< by chunk
+    std::vector<LiveAccesses> written_;               ///< by buffer
     std::string fault_;
 };
 

@@ -199,6 +199,58 @@ Said wait_crosswise(BlockPrograms& block, std::mt19937& random) {
     return std::nullopt;
 }
 
+/// Whether instruction `index` is the first to write some bytes that another one reads, in a block that begins with nothing.
+bool makes_what_is_read(const BlockPrograms& block, At at) {
+    const Program& program = block.programs[at.rank];
+    const Layout& layout = block.layouts[at.rank];
+    const Instruction& maker = program.instructions[at.index];
+    if (!program.shape.loads || maker.writes.size() != 1) return false;
+    const Use made = in_storage(layout, maker.writes[0]);
+    if (layout[made.buffer].memory.kind == Memory::Kind::piece) return false;
+    bool is_read = false;
+    for (std::size_t i = 0; i < program.instructions.size() && !is_read; ++i) {
+        const Instruction& other = program.instructions[i];
+        for (const Use& use : i == at.index ? std::vector<Use>{} : other.writes) {
+            const Use written = in_storage(layout, use);
+            if (written.buffer == made.buffer && overlap(written.box, made.box)) return false;
+        }
+        for (const Use& use : i > at.index ? other.reads : std::vector<Use>{}) {
+            const Use read = in_storage(layout, use);
+            is_read = is_read || (read.buffer == made.buffer && overlap(read.box, made.box));
+        }
+    }
+    return is_read;
+}
+
+Said drop_message(BlockPrograms& block, std::mt19937& random) {
+    const auto at = draw(block, random, [&](const Instruction& one, std::size_t rank, std::size_t i) {
+        return is_receive(one) && makes_what_is_read(block, {rank, i});
+    });
+    if (!at) return std::nullopt;
+    const Instruction receive = block.programs[at->rank].instructions[at->index];
+    Program& peer = block.programs[receive.peer.index()];
+    for (std::size_t i = 0; i < peer.instructions.size(); ++i) {
+        const Instruction& one = peer.instructions[i];
+        if (!is_send(one) || one.peer != Rank(at->rank) || one.tag != receive.tag) continue;
+        remove(peer, i);
+        remove(block.programs[at->rank], at->index);
+        return fmt::format("rank {}: neither sent nor received: {}", at->rank, at->index);
+    }
+    return std::nullopt;
+}
+
+Said drop_source(BlockPrograms& block, std::mt19937& random) {
+    const auto at = draw(block, random, [&](const Instruction& one, std::size_t rank, std::size_t i) {
+        const bool moves = one.kind == InstructionKind::read || one.kind == InstructionKind::fill ||
+                           one.kind == InstructionKind::boundary || one.kind == InstructionKind::upload ||
+                           one.kind == InstructionKind::unpack || one.kind == InstructionKind::copy;
+        return moves && makes_what_is_read(block, {rank, i});
+    });
+    if (!at) return std::nullopt;
+    remove(block.programs[at->rank], at->index);
+    return fmt::format("rank {} without instruction {}", at->rank, at->index);
+}
+
 // --- Memory ------------------------------------------------------------------------------------------------------
 
 Said shrink_buffer(BlockPrograms& block, std::mt19937& random) {
@@ -368,6 +420,8 @@ const std::vector<Mutation>& mutations() {
         {"a send redirected", "one rank gets what it does not expect, another waits for ever", redirect_send},
         {"two messages swapped", "they are of different tensors or sizes", swap_messages},
         {"a message shortened", "its two ends disagree on its size", shorten_message},
+        {"a message dropped", "its receiver reads what nobody has written", drop_message},
+        {"a source dropped", "what it would have read, filled or copied is read and was never written", drop_source},
         {"receives before sends", "each of two messages waits for the other, however messages are buffered",
          wait_crosswise},
         {"a buffer shrunk", "an instruction touches bytes behind it", shrink_buffer},
