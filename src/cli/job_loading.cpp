@@ -11,14 +11,14 @@
 namespace maniple {
 
 namespace {
+
 /// One byte more than a job file may have, so that the parser sees that it is too long.
 constexpr std::size_t most_bytes = (std::size_t{16} << 20) + 1;
-}  // namespace
 
-std::string read_job_text(const std::string& path) {
+std::string read_text_of(const std::string& path, const std::string& what, const Place& place) {
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored))
-        throw DataError("cannot read the job file '" + path + "': it is a folder");
+        throw DataError(place, "cannot read the " + what + " '" + path + "': it is a folder");
     std::ifstream file(path, std::ios::binary);
     std::string text;
     char part[1 << 16];
@@ -27,8 +27,16 @@ std::string read_job_text(const std::string& path) {
         text.append(part, static_cast<std::size_t>(file.gcount()));
     }
     if (!file.is_open() || file.bad())
-        throw DataError("cannot read the job file '" + path + "': " + std::strerror(errno));
+        throw DataError(place, "cannot read the " + what + " '" + path + "': " + std::strerror(errno));
     return text;
+}
+
+}  // namespace
+
+std::string read_job_text(const std::string& path) { return read_text_of(path, "job file", {}); }
+
+std::string read_plan_text(const PlanSpec& plan) {
+    return plan.from.empty() ? "" : read_text_of(plan.from, "plan file", plan.from_place);
 }
 
 }  // namespace maniple

@@ -73,7 +73,10 @@ PlanOptions parse_planning(const std::string& command, const std::vector<Option>
     options.json = settings.has("json");
     options.no_history = settings.has("no-history");
     if (const Setting* cluster = settings.find("cluster")) options.cluster = cluster->value;
-    if (settings.has("dump")) options.dump = *settings.one_of("dump", {"graph", "plan", "program"});
+    if (const Setting* dump = settings.find("dump")) {
+        const bool is_file = dump->value.find_first_of("./") != std::string::npos;
+        options.dump = is_file ? dump->value : *settings.one_of("dump", {"graph", "plan", "program"});
+    }
     return options;
 }
 
@@ -116,14 +119,17 @@ const std::vector<Option>& check_options() {
 }
 
 const std::vector<Option>& plan_options() {
-    static const std::vector<Option> options = {ranks_option("ranks to plan for (default: 1)"),
-                                                set_option(),
-                                                plan_option(),
-                                                local(value("dump", "graph|plan|program", "print a stage instead")),
-                                                help_option(),
-                                                cluster_option(),
-                                                no_history_option(),
-                                                local(flag("json", "print JSON"))};
+    static const std::vector<Option> options = {
+        ranks_option("ranks to plan for (default: 1)"),
+        set_option(),
+        plan_option(),
+        local(value("dump", "graph|plan|program|FILE",
+                    "print a stage instead, or write the plan to FILE (with a . or / "
+                    "in its name), to be edited and run by --plan '{from: FILE}'")),
+        help_option(),
+        cluster_option(),
+        no_history_option(),
+        local(flag("json", "print JSON"))};
     return options;
 }
 

@@ -37,7 +37,7 @@ struct RunOptions {
 struct PlanOptions {
     std::string job;
     JobOverrides overrides;
-    std::string dump;     ///< "", "graph", "plan" or "program"
+    std::string dump;     ///< "", "graph", "plan", "program", or a file: its name has a . or /
     std::string cluster;  ///< a cluster file; empty: this machine
     int ranks = 1;
     bool overwrite = false;

@@ -2,7 +2,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
@@ -11,6 +15,7 @@
 #include "cli/planning_machine.hpp"
 #include "cli/prediction_text.hpp"
 #include "cli/stages.hpp"
+#include "plan/plan_file.hpp"
 #include "program/blocks.hpp"
 #include "program/choose_plan.hpp"
 
@@ -102,6 +107,23 @@ std::string candidates_json(const PlannedJob& planned, const std::vector<PlanCan
     return json.dump(2) + "\n";
 }
 
+/// A plan file may be replaced by another one, anything else may not.
+void write_plan_file(const Graph& graph, const PlanOutline& outline, const std::string& path) {
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) {
+        std::ifstream old(path, std::ios::binary);
+        std::string line;
+        bool is_plan = false;
+        while (!is_plan && std::getline(old, line)) is_plan = line.starts_with("maniple_plan:");
+        if (!is_plan) throw CreateError("--dump " + path + ": this is there already, and no plan file");
+    }
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    file << print_plan_file(graph, outline, path);
+    file.close();
+    if (!file) throw CreateError("--dump " + path + ": cannot be written: " + std::strerror(errno));
+    std::fprintf(stderr, "%s: the plan, to be run with --plan '{from: %s}'\n", path.c_str(), path.c_str());
+}
+
 }  // namespace
 
 int plan_command(const std::vector<std::string>& arguments) {
@@ -114,12 +136,17 @@ int plan_command(const std::vector<std::string>& arguments) {
     print_messages(unknown_variables());
     const KernelRegistry registry(standard_kernels());
     const PlanningMachine planning(options.cluster, !options.no_history);
-    const Machine machine = planning.with(options.ranks);
     const PlannedJob planned = plan_job(options.job, options.overrides, registry, planning, options.ranks);
+    const Machine machine = planning.with(options.ranks, planned.job);
     print_messages(planned.graph.warnings);
+    require_constraints(planned, planning);
     const Graph& graph = planned.graph;
     const Plan& plan = planned.plan;
     std::string text;
+    if (options.dump.find_first_of("./") != std::string::npos) {
+        write_plan_file(planned.whole, outline_plan(planned.whole, machine, planned.chosen), options.dump);
+        return 0;
+    }
     if (options.dump == "graph") {
         text = print_graph(graph);
     } else if (options.dump == "program") {
@@ -127,9 +154,9 @@ int plan_command(const std::vector<std::string>& arguments) {
     } else {
         if (!options.json) text = print_plan(graph, plan);
         if (options.dump.empty()) {
-            const std::vector<PlanCandidate> all = weigh_plans(planned.whole, plan_request(planned.job.plan),
-                                                               prediction_for(planned.job, machine, planning),
-                                                               planning.memory_limit_of(planned.job, options.ranks));
+            const std::vector<PlanCandidate> all =
+                weigh_plans(planned.whole, planned.asked, prediction_for(planned.job, machine, planning),
+                            planning.constraints_of(planned.job, options.ranks));
             text += options.json ? candidates_json(planned, all, machine)
                                  : memory_text(graph, plan) + candidates_text(all, machine);
         }

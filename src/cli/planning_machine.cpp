@@ -53,6 +53,14 @@ Machine PlanningMachine::with(int ranks) const {
     return machine;
 }
 
+Machine PlanningMachine::with(int ranks, const Job& job) const {
+    return job.plan.max_devices ? with_devices(with(ranks), *job.plan.max_devices) : with(ranks);
+}
+
+Constraints PlanningMachine::constraints_of(const Job& job, int ranks) const {
+    return maniple::constraints_of(job, memory_limit_of(job, ranks));
+}
+
 MemoryLimit PlanningMachine::memory_limit_of(const Job& job, int ranks) const {
     if (!cluster_) return memory_limit(job, facts_.memory_bytes, ranks);
     MemoryLimit limit = memory_limit(job, cluster_->memory_bytes, std::min(ranks, cluster_->ranks_per_node));

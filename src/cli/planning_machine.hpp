@@ -20,6 +20,10 @@ public:
 
     /// Errors: UnavailableError where there are not so many.
     Machine with(int ranks) const;
+    /// The same for a job, with no more gpu lanes than its `max_devices`.
+    Machine with(int ranks, const Job& job) const;
+    /// What a plan of the job may take on so many ranks.
+    Constraints constraints_of(const Job& job, int ranks) const;
     /// What each of so many ranks may need: as the job says, else its part of a node.
     MemoryLimit memory_limit_of(const Job& job, int ranks) const;
     /// Empty for a cluster: what this machine measured says nothing of it.

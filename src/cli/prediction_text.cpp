@@ -8,14 +8,6 @@
 
 namespace maniple {
 
-std::string duration_text(double seconds) {
-    if (seconds < 1e-3) return fmt::format("{:.3g} us", seconds * 1e6);
-    if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);
-    if (seconds < 600) return fmt::format("{:.3g} s", seconds);
-    if (seconds < 7200) return fmt::format("{:.3g} min", seconds / 60);
-    return fmt::format("{:.3g} h", seconds / 3600);
-}
-
 std::string limit_text(const CriticalWay& way) {
     const std::array<std::pair<const char*, double>, 4> parts = {
         {{"computing", way.compute}, {"copies", way.moves}, {"messages", way.messages}, {"files", way.files}}};

@@ -9,9 +9,6 @@
 
 namespace maniple {
 
-/// "1.23 ms", "4.5 s", "2.1 h".
-std::string duration_text(double seconds);
-
 /// What the end of the run waited for: "messages (61 % of the time)".
 std::string limit_text(const CriticalWay& way);
 

@@ -29,8 +29,7 @@
 #include "lanes/net/watch.hpp"
 #include "lanes/vulkan/cache_file.hpp"
 #include "lanes/vulkan/gpu_lane.hpp"
-#include "program/choose_plan.hpp"
-#include "program/predict.hpp"
+#include "program/refuse_plan.hpp"
 #include "report/progress.hpp"
 #include "report/summary.hpp"
 #include "run/executor.hpp"
@@ -117,39 +116,107 @@ private:
             threads_origin_ = count.origin;
         });
         open_gpus();
-        const RankFacts facts{host_name(), threads_, topology_->memory_bytes(), topology_->core_numbers(),
-                              gpus_.facts()};
-        for (const std::string& bytes : world_.gather(serialize(facts)))
-            machine_.ranks.push_back(deserialize_rank_facts(bytes));
+        find_machine();
         if (!options_.no_history) history_ = read_history(world_, cache_folder());
         const PlanRequest request = chosen_request();
         PlannedGraph planned = plan_graph(std::move(graph_), machine_, request);
         graph_ = std::move(planned.graph);
         plan_ = std::move(planned.plan);
         plan_text_ = print_plan(graph_, plan_);
-        world_.require_equal(plan_text_, "the plan");
+        tamper_if_asked();
+        world_.require_equal(plan_identity(graph_, plan_), "the plan");
         first_core_ = machine_.first_core(world_.rank());
+        together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
+        require_room();
+        prove_by_hand();
+    }
+
+    /// For tests: MANIPLE_TAMPER_PLAN=R puts the first operation elsewhere on rank R alone.
+    void tamper_if_asked() {
+        const char* victim = std::getenv("MANIPLE_TAMPER_PLAN");
+        if (victim == nullptr || victim != std::to_string(world_.rank().value)) return;
+        BlockGrid& grid = plan_.operations.front().points;
+        grid.first = Rank((grid.first.value + 1) % world_.size());
+    }
+
+    /// A plan that people made is proved before it runs; those made here are by the same rules, and `maniple check` proves them.
+    void prove_by_hand() {
+        if (asked_.from.empty()) return;
         together(world_, [&] {
-            make_layout(facts);
-            const MemoryLimit limit =
-                memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank()));
-            require_memory(layout_, limit);
-            memory_ = limit.bytes;
+            if (world_.is_root())
+                prove(graph_, plan_, constraints().memory,
+                      lanes_of_ranks(graph_, plan_, {machine_, history_.history, lane_use_}));
         });
+    }
+
+    /// The facts of all ranks; of their devices no more than `max_devices` are opened.
+    void find_machine() {
+        const RankFacts facts{host_name(), threads_, topology_->memory_bytes(), topology_->core_numbers(),
+                              gpus_.facts()};
+        for (const std::string& bytes : world_.gather(serialize(facts)))
+            machine_.ranks.push_back(deserialize_rank_facts(bytes));
+        if (!job_.plan.max_devices) return;
+        const bool needed = lane_use_ == LaneUse::gpu || lane_use_ == LaneUse::both;
+        if (needed && *job_.plan.max_devices < world_.size()) {
+            throw UnavailableError(
+                job_.plan.place_of("max_devices"),
+                fmt::format("max_devices: {}: --lanes {} needs a gpu lane on each rank, at least {}",
+                            *job_.plan.max_devices, lane_use_ == LaneUse::gpu ? "gpu" : "both", world_.size()));
+        }
+        machine_ = with_devices(std::move(machine_), *job_.plan.max_devices);
+        const std::size_t kept = machine_.ranks[world_.rank().index()].gpus.size();
+        if (kept < gpus_.devices.size())
+            gpus_.note = fmt::format("max_devices: {}: gpu lanes beyond that are left idle", *job_.plan.max_devices);
+        gpus_.devices.resize(kept);
+    }
+
+    Constraints constraints() const {
+        return constraints_of(job_,
+                              memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank())));
+    }
+
+    /// All ranks, or none, go on. What would be enough is found out by rank 0 alone.
+    void require_room() {
+        const std::int64_t lacking = constraints().has_memory_for(layout_.host_bytes()) ? 0 : 1;
+        if (world_.sum(lacking) == 0) return;
+        Constraints least = constraints();  // nodes may differ
+        for (const std::string& bytes : world_.gather(std::to_string(least.memory.bytes)))
+            least.memory.bytes = std::min(least.memory.bytes, *parse_count(bytes));
+        together(world_, [&] {
+            if (world_.is_root()) {
+                refuse_memory(build_graph(job_, catalogue_, *registry_), asked_,
+                              {machine_, history_.history, lane_use_}, least);
+            }
+            require_memory(layout_, constraints().memory);
+        });
+    }
+
+    /// With the text of the plan file, which rank 0 reads.
+    PlanRequest asked_request() {
+        PlanRequest asked = plan_request(job_.plan);
+        if (asked.from.empty()) return asked;
+        together(world_, [&] {
+            if (world_.is_root()) asked.from_text = read_plan_text(job_.plan);
+        });
+        asked.from_text = world_.broadcast(asked.from_text);
+        return asked;
     }
 
     /// What the job asks for; instead of `auto`, what rank 0 finds best.
     PlanRequest chosen_request() {
-        const PlanRequest asked = plan_request(job_.plan);
-        if (asked.strategy != "auto" || world_.size() == 1) return asked;
+        const PlanRequest asked = asked_ = asked_request();
+        const bool is_open = asked.strategy == "auto" && asked.from.empty() && world_.size() > 1;
+        if (!is_open && !constraints().given()) return asked;
         std::string chosen;
         together(world_, [&] {
             if (!world_.is_root()) return;
             machine_.rates = read_rates(cache_folder()).value_or(Rates{});
-            const MemoryLimit limit =
-                memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank()));
-            chosen = name_of(choose_plan(graph_, asked, {machine_, history_.history, lane_use_}, limit));
+            const PredictionRequest request{machine_, history_.history, lane_use_};
+            const PlanRequest choice = choose_plan(graph_, asked, request, constraints());
+            if (constraints().given()) require_constraints(graph_, asked, choice, request, constraints());
+            chosen = name_of(choice);
         });
+        if (!is_open) return asked;
         chosen = world_.broadcast(chosen);
         const std::vector<PlanRequest> all = plan_candidates(asked, world_.size());
         return *std::find_if(all.begin(), all.end(), [&](const PlanRequest& one) { return name_of(one) == chosen; });
@@ -253,7 +320,7 @@ private:
         std::optional<Exchange> exchange;
         if (may_move_borders()) {
             exchange.emplace(world_);
-            executor.move_borders({&*exchange, memory_});
+            executor.move_borders({&*exchange, constraints().memory.bytes});
         }
         if (options_.check) executor.audit();
         if (options_.host_complete) executor.complete_on_host();
@@ -445,6 +512,7 @@ private:
     Catalogue catalogue_;
     Graph graph_;
     Machine machine_;
+    PlanRequest asked_;  ///< as the job says it
     Plan plan_;
     std::string plan_text_;
     GpuChoice gpus_;
@@ -456,7 +524,6 @@ private:
     std::optional<ScheduleReader> replayed_;
     std::optional<ScheduleWriter> recorded_;
     RunTotals totals_;
-    std::int64_t memory_ = 0;     ///< that this rank's buffers may take
     double steps_seconds_ = 0;    ///< that the executor took
     ThroughputHistory measured_;  ///< in this run
     RankSummary summary_;

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
+#include <exception>
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
@@ -11,7 +13,7 @@
 #include "cli/planning_machine.hpp"
 #include "cli/prediction_text.hpp"
 #include "cli/stages.hpp"
-#include "program/choose_plan.hpp"
+#include "program/refuse_plan.hpp"
 
 namespace maniple {
 
@@ -22,10 +24,11 @@ struct Row {
     int ranks = 1;
     std::string strategy;
     Prediction prediction;
-    MemoryLimit limit;
-    double efficiency = 1;  ///< of the work that the fewest ranks do in the same time, rank for rank
+    Constraints constraints;
+    std::exception_ptr refusal;  ///< why its plan may not be carried out
+    double efficiency = 1;       ///< of the work that the fewest ranks do in the same time, rank for rank
 
-    bool fits() const { return limit.bytes <= 0 || prediction.peak_bytes <= limit.bytes; }
+    std::string broken() const { return broken_by(prediction, constraints); }
 };
 
 /// Ranks that are used well do at least half of what the fewest do.
@@ -38,15 +41,20 @@ std::vector<Row> rows_of(const SimulateOptions& options, const PlanningMachine& 
     job_name = planned.job.name;
     print_messages(planned.graph.warnings);
     for (const int ranks : options.ranks) {
-        const Machine those = machine.with(ranks);
+        const Machine those = machine.with(ranks, planned.job);
         const PredictionRequest request = prediction_for(planned.job, those, machine);
         Row row;
         row.ranks = ranks;
-        row.limit = machine.memory_limit_of(planned.job, ranks);
-        const PlanRequest wanted = choose_plan(planned.whole, plan_request(planned.job.plan), request, row.limit);
+        row.constraints = machine.constraints_of(planned.job, ranks);
+        const PlanRequest wanted = choose_plan(planned.whole, planned.asked, request, row.constraints);
         const PlannedGraph made = plan_graph(planned.whole, those, wanted);
         row.strategy = made.plan.strategy;
         row.prediction = predict(made.graph, made.plan, request);
+        if (!row.broken().empty()) {
+            try {
+                require_constraints(planned.whole, planned.asked, wanted, request, row.constraints);
+            } catch (const UnavailableError&) { row.refusal = std::current_exception(); }
+        }
         rows.push_back(row);
         const Row& first = rows.front();
         rows.back().efficiency =
@@ -79,7 +87,7 @@ std::string table_of(const std::vector<Row>& rows) {
         text += fmt::format("{:>8} {:<10} {:>10} {:>9.0f} % {:>5.0f} % {:>11} {:>11} {:>12}  {}{}\n", row.ranks,
                             row.strategy, duration_text(found.seconds), 100 * row.efficiency, 100 * found.idle_share,
                             found.messages, format_bytes(found.message_bytes), format_bytes(found.peak_bytes),
-                            limit_text(found.way), row.fits() ? "" : "; does not fit: " + row.limit.origin);
+                            limit_text(found.way), row.refusal ? "; " + row.broken() : "");
     }
     return text;
 }
@@ -90,8 +98,8 @@ nlohmann::ordered_json json_of(const std::vector<Row>& rows) {
         nlohmann::ordered_json one = {{"ranks", row.ranks}, {"strategy", row.strategy}};
         one.update(prediction_json(row.prediction));
         one["efficiency"] = row.efficiency;
-        one["fits"] = row.fits();
-        one["memory_limit_bytes"] = row.limit.bytes;
+        one["fits"] = !row.refusal;
+        one["memory_limit_bytes"] = row.constraints.memory.bytes;
         list.push_back(std::move(one));
     }
     return list;
@@ -119,6 +127,9 @@ int simulate_command(const std::vector<std::string>& arguments) {
         text = fmt::format("{} on {}, predicted\n", job, origin) + table_of(rows) + scaling_text(rows) + "\n";
     }
     std::fputs(text.c_str(), stdout);
+    // What fits on some of the numbers of ranks is an answer; what fits on none of them cannot be run.
+    if (std::all_of(rows.begin(), rows.end(), [](const Row& row) { return row.refusal != nullptr; }))
+        std::rethrow_exception(rows.back().refusal);
     return 0;
 }
 

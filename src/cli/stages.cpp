@@ -2,7 +2,7 @@
 
 #include "cli/job_loading.hpp"
 #include "lanes/file/output_datasets.hpp"
-#include "program/choose_plan.hpp"
+#include "program/refuse_plan.hpp"
 
 namespace maniple {
 
@@ -25,24 +25,34 @@ PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, cons
     planned.job = std::move(reading.job);
     planned.catalogue = read_catalogue(planned.job);
     planned.graph = build_graph(planned.job, planned.catalogue, registry);
-    const Machine machine = planning.with(ranks);
-    const PlanRequest request =
-        choose_plan(planned.graph, plan_request(planned.job.plan), prediction_for(planned.job, machine, planning),
-                    planning.memory_limit_of(planned.job, ranks));
-    PlannedGraph made = plan_graph(planned.graph, machine, request);
+    const Machine machine = planning.with(ranks, planned.job);
+    planned.asked = plan_request(planned.job.plan);
+    planned.asked.from_text = read_plan_text(planned.job.plan);
+    planned.chosen = choose_plan(planned.graph, planned.asked, prediction_for(planned.job, machine, planning),
+                                 planning.constraints_of(planned.job, ranks));
+    PlannedGraph made = plan_graph(planned.graph, machine, planned.chosen);
     planned.whole = std::move(planned.graph);
     planned.graph = std::move(made.graph);
     planned.plan = std::move(made.plan);
     return planned;
 }
 
+void require_constraints(const PlannedJob& planned, const PlanningMachine& planning) {
+    const int ranks = planned.plan.ranks;
+    const Machine machine = planning.with(ranks, planned.job);
+    require_constraints(planned.whole, planned.asked, planned.chosen, prediction_for(planned.job, machine, planning),
+                        planning.constraints_of(planned.job, ranks));
+}
+
 PredictionRequest prediction_for(const Job& job, const Machine& machine, const PlanningMachine& planning) {
     return {machine, planning.history(), parse_lane_use(job.plan.lanes.empty() ? "auto" : job.plan.lanes)};
 }
 
-Proof check_planned(const PlannedJob& planned, bool overwrite, const MemoryLimit& limit) {
+Proof check_planned(const PlannedJob& planned, bool overwrite, const PlanningMachine& planning) {
     check_outputs(planned.job, output_datasets(planned.graph, planned.job, planned.catalogue), overwrite);
-    return prove(planned.graph, planned.plan, limit);
+    const Machine machine = planning.with(planned.plan.ranks, planned.job);
+    return prove(planned.graph, planned.plan, planning.memory_limit_of(planned.job, planned.plan.ranks),
+                 lanes_of_ranks(planned.graph, planned.plan, prediction_for(planned.job, machine, planning)));
 }
 
 }  // namespace maniple

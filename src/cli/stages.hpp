@@ -18,8 +18,10 @@ namespace maniple {
 struct PlannedJob {
     Job job;
     Catalogue catalogue;
-    Graph whole;  ///< as the job says it
-    Graph graph;  ///< as it is run: where the plan is a pipeline, in microbatches
+    PlanRequest asked;   ///< as the job says it
+    PlanRequest chosen;  ///< what became of it
+    Graph whole;         ///< as the job says it
+    Graph graph;         ///< as it is run: where the plan is a pipeline, in microbatches
     Plan plan;
 };
 
@@ -27,15 +29,19 @@ struct PlannedJob {
 /// can be told beside it.
 [[noreturn]] void refuse_job(JobReading reading, const KernelRegistry& registry);
 
-/// Parses, reads the shapes of the inputs, builds the graph and the plan for so many ranks. Borrows `registry`.
+/// Parses, reads the shapes of the inputs, builds the graph and the plan for so many ranks, whether it meets the
+/// constraints or not. Borrows `registry`.
 PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, const KernelRegistry& registry,
                     const PlanningMachine& machine, int ranks);
+
+/// Errors: UnavailableError for a plan that needs more memory or time than it may take (program/refuse_plan.hpp).
+void require_constraints(const PlannedJob& planned, const PlanningMachine& machine);
 
 /// What a plan is predicted for, with the lanes that the job asks for. Borrows both.
 PredictionRequest prediction_for(const Job& job, const Machine& machine, const PlanningMachine& planning);
 
 /// Holds the outputs and the programs of all ranks to what a run would refuse. Creates nothing.
-/// Errors: CreateError, JobError, UnavailableError.
-Proof check_planned(const PlannedJob& planned, bool overwrite, const MemoryLimit& limit);
+/// Errors: CreateError, JobError, UnavailableError, and those of prove().
+Proof check_planned(const PlannedJob& planned, bool overwrite, const PlanningMachine& machine);
 
 }  // namespace maniple

@@ -18,9 +18,9 @@ void check_plan(const PlanSpec& plan) {
         return found == plan.key_places.end() ? plan.place : found->second;
     };
     if (plan.strategy == "stealing") refuse(place_of("strategy"), "plan: " + plan.strategy);
-    static const std::set<std::string> carried_out = {"strategy",     "max_ranks", "memory",      "lanes",
-                                                      "data",         "model",     "pipeline",    "stages",
-                                                      "microbatches", "schedule",  "buffer_depth"};
+    static const std::set<std::string> carried_out = {
+        "strategy", "max_ranks", "max_devices",  "max_time", "memory",       "lanes",  "data",
+        "model",    "pipeline",  "microbatches", "schedule", "buffer_depth", "stages", "from"};
     for (const auto& [key, place] : plan.key_places) {
         if (!carried_out.contains(key)) refuse(place, "plan: {" + key + ": …}");
     }

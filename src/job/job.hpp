@@ -117,6 +117,13 @@ struct PlanSpec {
     std::optional<bool> reproducible;
     Place place;
     std::map<std::string, Place> key_places;  ///< of each key that was written
+    Place from_place;                         ///< of the value of `from`
+
+    /// Of a key that was written; else no place.
+    Place place_of(const std::string& key) const {
+        const auto found = key_places.find(key);
+        return found == key_places.end() ? Place{} : found->second;
+    }
 };
 
 struct CheckpointSpec {

@@ -46,7 +46,7 @@ void apply_overrides(const std::vector<std::pair<std::string, std::string>>& set
 }
 
 /// Reads `--plan` over the job's own plan.
-void apply_plan(const std::string& text, const Reading& job_reading, PlanSpec& plan) {
+void apply_plan(const std::string& text, PlanSpec& plan) {
     if (text.empty()) return;
     std::vector<Diagnostic> errors;
     try {
@@ -54,12 +54,12 @@ void apply_plan(const std::string& text, const Reading& job_reading, PlanSpec& p
         const bool bare_word = node.kind == YamlNode::Kind::scalar;
         PlanSpec given;
         Reading reading;
-        reading.folder = job_reading.folder;
-        read_plan(reading, node, given);
+        read_plan(reading, node, given);  // its paths are relative to the current folder
         errors = reading.errors;
         if (bare_word) {
             plan.strategy = given.strategy;
             plan.hybrid.clear();
+            plan.from.clear();
         } else {
             plan = given;
         }
@@ -180,7 +180,7 @@ JobReading read_job(std::string_view text, const std::string& file, const JobOve
     result.names_known = !reading.incomplete && std::all_of(reading.broken.begin(), reading.broken.end(), is_name);
     result.broken = std::move(reading.broken);
     reading.broken.clear();
-    if (reading.errors.empty()) apply_plan(overrides.plan, reading, job.plan);
+    if (reading.errors.empty()) apply_plan(overrides.plan, job.plan);
     result.errors = complete(std::move(reading.errors), SourceText(text, file));
     return result;
 }

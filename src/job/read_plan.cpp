@@ -96,7 +96,18 @@ void read_plan(Reading& reading, const YamlNode& node, PlanSpec& plan) {
     section.read("memory", [&](const YamlNode& value) { plan.memory_bytes = read_bytes(value); });
     section.read("max_time", [&](const YamlNode& value) { plan.max_time_seconds = read_seconds(value); });
     section.read("reproducible", [&](const YamlNode& value) { plan.reproducible = read_boolean(value); });
-    section.read("from", [&](const YamlNode& value) { plan.from = reading.resolve(read_text(value, "a file")); });
+    section.read("from", [&](const YamlNode& value) {
+        plan.from = reading.resolve(read_text(value, "a file"));
+        plan.from_place = value.place;
+    });
+    if (plan.from.empty()) return;
+    // A file says all of these itself.
+    for (const char* key : {"strategy", "stages", "microbatches", "schedule", "buffer_depth"}) {
+        if (section.find(key) != nullptr)
+            reading.error(section.key_place(key), "'" + std::string(key) + "' and 'from' exclude each other");
+    }
+    for (const auto& [name, count] : plan.hybrid)
+        reading.error(section.key_place(name), "'" + name + "' and 'from' exclude each other");
 }
 
 }  // namespace maniple

@@ -73,8 +73,8 @@ std::vector<TensorId> carried_into(const Graph& graph, TensorId id) {
 }
 
 /// Every access to a tensor.
-std::vector<Reading> readings_of(const Graph& graph, TensorId id) {
-    std::vector<Reading> readings;
+std::vector<LoadedRead> readings_of(const Graph& graph, TensorId id) {
+    std::vector<LoadedRead> readings;
     for (const OperationId reader : graph[id].readers) {
         const Operation& operation = graph[reader];
         for (std::size_t access = 0; access < operation.bound.reads.size(); ++access) {
@@ -87,7 +87,7 @@ std::vector<Reading> readings_of(const Graph& graph, TensorId id) {
 
 /// Whether every rank reads the same in both. Other points along an index that the access does not follow are all one: of
 /// a batch in pieces every piece reads the same weights.
-bool reads_alike(const Graph& graph, const Plan& plan, const Reading& a, const Reading& b) {
+bool reads_alike(const Graph& graph, const Plan& plan, const LoadedRead& a, const LoadedRead& b) {
     const BoundSignature& first = graph[a.operation].bound;
     const BoundSignature& second = graph[b.operation].bound;
     const std::vector<AxisMap>& axes = first.reads[a.access].axes;
@@ -110,8 +110,8 @@ bool reads_alike(const Graph& graph, const Plan& plan, const Reading& a, const R
 Box read_box(const Graph& graph, const Plan& plan, TensorId id, Rank rank) {
     const Tensor& tensor = graph[id];
     Box box = Box::nothing(tensor.shape.rank());
-    const std::vector<Reading> all = plan.readings.empty() ? readings_of(graph, id) : std::vector<Reading>{};
-    for (const Reading& reading : plan.readings.empty() ? all : plan.readings[id.index()]) {
+    const std::vector<LoadedRead> all = plan.readings.empty() ? readings_of(graph, id) : std::vector<LoadedRead>{};
+    for (const LoadedRead& reading : plan.readings.empty() ? all : plan.readings[id.index()]) {
         const Box points = points_of(graph, plan, reading.operation, rank);
         if (points.empty()) continue;
         const BoundAccess& read = graph[reading.operation].bound.reads[reading.access];
@@ -131,11 +131,12 @@ void find_readings(const Graph& graph, Plan& plan) {
     plan.readings.assign(graph.tensors.size(), {});
     for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
         if (graph.tensors[i].kind == Tensor::Kind::computed) continue;
-        std::vector<Reading>& found = plan.readings[i];
-        for (const Reading& reading : readings_of(graph, TensorId(i))) {
+        std::vector<LoadedRead>& found = plan.readings[i];
+        for (const LoadedRead& reading : readings_of(graph, TensorId(i))) {
             const auto compared = found.end() - static_cast<std::ptrdiff_t>(std::min(most_compared, found.size()));
-            const bool known = std::any_of(
-                compared, found.end(), [&](const Reading& other) { return reads_alike(graph, plan, reading, other); });
+            const bool known = std::any_of(compared, found.end(), [&](const LoadedRead& other) {
+                return reads_alike(graph, plan, reading, other);
+            });
             if (!known) found.push_back(reading);
         }
     }

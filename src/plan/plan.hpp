@@ -18,7 +18,7 @@ struct OperationPlacement {
 };
 
 /// One access of an operation to a loaded tensor.
-struct Reading {
+struct LoadedRead {
     OperationId operation;
     std::size_t access = 0;  ///< number in BoundSignature::reads
 };
@@ -35,7 +35,7 @@ struct Plan {
     std::vector<std::string> timeline;           ///< of a pipeline: what each group of ranks does when, for people
     /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
     /// time: while it is empty all readers are looked at.
-    std::vector<std::vector<Reading>> readings = {};
+    std::vector<std::vector<LoadedRead>> readings = {};
 
     const OperationPlacement& operator[](OperationId id) const { return operations[id.index()]; }
 };
@@ -90,14 +90,23 @@ struct PlanRequest {
     bool alternates = false;        ///< `1f1b`; else `gpipe`
     std::int64_t memory_bytes = 0;  ///< of a rank; 0: the machine's, if that is known
     Place place = {};               ///< where it was asked for
+    Place max_ranks_place = {};
+    std::string from = {};       ///< a plan file (plan_file.hpp), which stands for all above but max_ranks; empty: none
+    std::string from_text = {};  ///< what it holds
+    Place from_place = {};
 };
 
+/// `from_text` is left empty: whoever may read files fills it in.
 PlanRequest plan_request(const PlanSpec& spec);
 
 /// Chooses a placement. Pure; near O(n·log n) in the operations, whatever the number of ranks.
 /// Requires: grids asked for cut only what may_cut allows, into no more blocks than there are ranks.
-/// Errors: UnavailableError for a hybrid of more ranks than there are.
+/// Errors: UnavailableError for a hybrid, or a plan file, of more ranks than there are; JobError for a plan file that does
+/// not fit the graph.
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request);
+
+/// The ranks that a request may use of a machine's.
+int ranks_for(const PlanRequest& request, int ranks);
 
 /// A graph as it will be run, with its plan.
 struct PlannedGraph {
@@ -108,6 +117,10 @@ struct PlannedGraph {
 /// The same, and where the plan is a pipeline the graph in microbatches (graph/microbatches.hpp); else as it is.
 /// make_plan() alone places whole batches.
 PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& request);
+
+/// All that a graph's plan, and the graph as it is run, say of what each rank does: equal bytes, equal programs. For ranks to
+/// compare. Pure; O(operations).
+std::string plan_identity(const Graph& graph, const Plan& plan);
 
 /// The plan as text: each operation with its blocks and the boxes of the first ranks.
 std::string print_plan(const Graph& graph, const Plan& plan);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "plan/plan.hpp"
+#include "plan/plan_file.hpp"
 
 namespace maniple {
 
@@ -42,6 +42,32 @@ std::string boxes_text(const Graph& graph, const Plan& plan, OperationId id) {
 }
 
 }  // namespace
+
+std::string plan_identity(const Graph& graph, const Plan& plan) {
+    std::string bytes = fmt::format("{} {} {}", plan.strategy, plan.ranks, graph.steps);
+    const auto add_grid = [&](const BlockGrid& grid) {
+        bytes += fmt::format(";{}", grid.first.value);
+        for (const Cut& cut : grid.cuts) bytes += fmt::format(" {}x{}", cut.index, cut.parts);
+    };
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        const Operation& operation = graph.operations[i];
+        const OperationPlacement& placement = plan.operations[i];
+        bytes += '\n' + operation.name + ' ' + operation.kernel->name;
+        for (const BoundSignature::Index& index : operation.bound.indices)
+            bytes += fmt::format(" {}:{}", index.from, index.end());
+        for (const TensorId input : operation.inputs) bytes += fmt::format(" i{}", input.value);
+        for (const TensorId output : operation.outputs)
+            bytes += fmt::format(" o{} {} {}", output.value, graph[output].alive, graph[output].follows.value);
+        for (const OperationId before : operation.after) bytes += fmt::format(" a{}", before.value);
+        add_grid(placement.points);
+        bytes += fmt::format(" {} {}", placement.combines, placement.finishers);
+    }
+    for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+        if (is_placed_output(graph, graph.outputs[i]))
+            add_grid(plan.outputs[i]);  // others are written by who computes them
+    }
+    return bytes;
+}
 
 std::string print_plan(const Graph& graph, const Plan& plan) {
     std::string text = fmt::format("plan {}: strategy {}, {} {}\n", graph.name, plan.strategy, plan.ranks,

@@ -4,6 +4,7 @@
 
 #include "plan/data_plan.hpp"
 #include "plan/pipeline_plan.hpp"
+#include "plan/plan_file.hpp"
 #include "plan/staged_plan.hpp"
 
 namespace maniple {
@@ -28,9 +29,11 @@ GroupShape group_shape(const PlanRequest& request, int ranks) {
         const PlanRequest::Hybrid& hybrid = request.hybrid;
         const std::int64_t product = std::int64_t{hybrid.data} * hybrid.pipeline * hybrid.model;
         if (product > ranks) {
-            throw UnavailableError(request.place,
-                                   fmt::format("plan: {} takes {} ranks, there {} {}", hybrid_text(hybrid), product,
-                                               ranks == 1 ? "is" : "are", ranks));
+            const bool is_bound = request.max_ranks == ranks;
+            throw UnavailableError(
+                is_bound ? request.max_ranks_place : request.place,
+                fmt::format("plan: {} takes {} ranks, {} {}", hybrid_text(hybrid), product,
+                            is_bound ? "max_ranks:" : (ranks == 1 ? "there is" : "there are"), ranks));
         }
         shape.columns = hybrid.pipeline;
         shape.model = hybrid.model;
@@ -63,7 +66,7 @@ class Choice {
 public:
     Choice(const Graph& graph, const Machine& machine, const PlanRequest& request)
         : graph_(graph), machine_(machine), request_(request), ranks_(machine.size()) {
-        if (request.max_ranks > 0) ranks_ = std::min(ranks_, request.max_ranks);
+        ranks_ = ranks_for(request, ranks_);
         shape_ = group_shape(request, ranks_);
         if (!groups()) return;
         const std::int64_t memory = request.memory_bytes > 0 ? request.memory_bytes : machine.least_memory_bytes();
@@ -75,7 +78,7 @@ public:
 
     bool is_pipeline() const { return applies_ && in_stages(); }
 
-    PlannedGraph pipeline() { return pipeline_plan(graph_, std::move(staged_), shape_, request_); }
+    PlanOutline pipeline() { return pipeline_outline(graph_, std::move(staged_), shape_, request_); }
 
     Plan plan() {
         if (applies_) {
@@ -149,7 +152,14 @@ PlanRequest plan_request(const PlanSpec& spec) {
     request.alternates = spec.schedule == "1f1b";
     request.memory_bytes = spec.memory_bytes.value_or(0);
     request.place = spec.place;
+    request.max_ranks_place = spec.place_of("max_ranks");
+    request.from = spec.from;
+    request.from_place = spec.from_place;
     return request;
+}
+
+int ranks_for(const PlanRequest& request, int ranks) {
+    return request.max_ranks > 0 ? std::min(ranks, request.max_ranks) : ranks;
 }
 
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
@@ -158,16 +168,19 @@ Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& re
     return plan;
 }
 
-PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& request) {
-    Choice choice(graph, machine, request);
-    if (choice.is_pipeline()) {
-        PlannedGraph planned = choice.pipeline();
-        find_readings(planned.graph, planned.plan);
-        return planned;
+PlanOutline outline_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
+    if (!request.from.empty()) {
+        PlanOutline outline = read_plan_file(graph, request, machine.size());
+        copy_to_twins(graph, outline.plan);
+        return outline;
     }
-    Plan plan = choice.plan();
-    find_readings(graph, plan);
-    return {std::move(graph), std::move(plan)};
+    Choice choice(graph, machine, request);
+    return choice.is_pipeline() ? choice.pipeline() : PlanOutline{choice.plan(), std::nullopt};
+}
+
+PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& request) {
+    PlanOutline outline = outline_plan(graph, machine, request);
+    return carry_out(std::move(graph), std::move(outline));
 }
 
 }  // namespace maniple

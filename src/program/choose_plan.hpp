@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "program/constraints.hpp"
 #include "program/predict.hpp"
-#include "program/proof.hpp"
 
 namespace maniple {
 
@@ -15,6 +15,7 @@ struct PlanCandidate {
     Plan plan;
     Prediction prediction;
     std::string why_not;  ///< empty: it is the one that is taken
+    bool allowed = true;  ///< false: a constraint of the request itself rules it out, it is there to be compared
 
     bool taken() const { return why_not.empty(); }
     int ranks() const { return request.max_ranks > 0 ? request.max_ranks : plan.ranks; }  ///< that it may use
@@ -27,14 +28,18 @@ std::string name_of(const PlanRequest& request);
 /// added here.
 std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks);
 
-/// Predicts all of plan_candidates(). What was asked for is taken; of `auto` the best of those that fit `limit`, if it is so
-/// much better than the first that the prediction's error does not matter. Pure; costs the programs of all ranks for each.
+/// Predicts all of plan_candidates(), and what `max_ranks` rules out. What was asked for is taken; of `auto` the best of those
+/// that meet the constraints, if it is so much better than the first that the prediction's error does not matter; where none
+/// meets them the fastest that fits the memory. Pure; costs the programs of all ranks for each.
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
-                                       const MemoryLimit& limit);
+                                       const Constraints& constraints);
+
+/// Whether weighing the plans of a graph on so many ranks takes some tenths of a second at most.
+bool may_weigh(const Graph& graph, int ranks);
 
 /// What `auto` becomes: the request of the candidate that is taken; other requests stay what they are. Does not weigh what
 /// takes no time, nor graphs so large on so many ranks that it would take long itself: these are `data`.
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
-                        const MemoryLimit& limit);
+                        const Constraints& constraints);
 
 }  // namespace maniple

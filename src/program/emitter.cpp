@@ -76,18 +76,7 @@ void Emitter::order(Instruction& instruction, InstructionId id) {
     by_storage.reads = instruction.reads;
     by_storage.writes = instruction.writes;
     for (std::vector<Use>* const uses : {&by_storage.reads, &by_storage.writes}) {
-        for (Use& use : *uses) {
-            const BufferSpec& buffer = layout_[use.buffer];
-            if (!buffer.storage.valid()) continue;
-            const Box& storage = layout_[buffer.storage].box;
-            for (int axis = 0; axis < use.box.rank(); ++axis) {
-                const std::int64_t row = axis == 0 ? buffer.storage_row : 0;
-                const std::int64_t shift = storage.lo[axis] + row - buffer.box.lo[axis];
-                use.box.lo[axis] += shift;
-                use.box.hi[axis] += shift;
-            }
-            use.buffer = buffer.storage;
-        }
+        for (Use& use : *uses) use = in_storage(layout_, use);
     }
     by_storage.after = std::move(instruction.after);
     hazards_.order(by_storage, id);

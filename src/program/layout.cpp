@@ -380,6 +380,20 @@ std::size_t Layout::instance_for(TensorId id, const BoundaryRule& rule) const {
     return 0;
 }
 
+Use in_storage(const Layout& layout, Use use) {
+    const BufferSpec& buffer = layout[use.buffer];
+    if (!buffer.storage.valid()) return use;
+    const Box& storage = layout[buffer.storage].box;
+    for (int axis = 0; axis < use.box.rank(); ++axis) {
+        const std::int64_t row = axis == 0 ? buffer.storage_row : 0;
+        const std::int64_t shift = storage.lo[axis] + row - buffer.box.lo[axis];
+        use.box.lo[axis] += shift;
+        use.box.hi[axis] += shift;
+    }
+    use.buffer = buffer.storage;
+    return use;
+}
+
 std::int64_t Layout::host_bytes() const {
     std::int64_t bytes = 0;
     for (const BufferSpec& buffer : buffers) {

@@ -99,6 +99,9 @@ struct Layout {
     std::int64_t device_bytes() const;  ///< of all gpu lanes
 };
 
+/// The same bytes as a box of the buffer that has them: itself, or the one whose storage it uses.
+Use in_storage(const Layout& layout, Use use);
+
 /// How a chain cuts a tile into pieces: `rows` coordinates along `axis` at a time, all of it along the axes behind.
 struct PieceCut {
     int axis = 0;

@@ -43,6 +43,13 @@ void LiveAccesses::find(const Box& box, std::vector<InstructionId>& by) {
     for_each_in(box, [&](std::size_t number) { by.push_back(pieces_[number].by); });
 }
 
+std::int64_t LiveAccesses::volume_in(const Box& box) {
+    std::int64_t volume = 0;
+    if (pieces_.empty() || box.empty()) return volume;
+    for_each_in(box, [&](std::size_t number) { volume += intersect(pieces_[number].box, box).volume(); });
+    return volume;
+}
+
 void LiveAccesses::cut(const Box& box) {
     if (pieces_.empty() || box.empty()) return;
     std::vector<Piece> left;

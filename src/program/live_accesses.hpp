@@ -19,6 +19,8 @@ public:
     }
     /// Appends those who accessed a part of `box` that is left; one more than once, if several parts are.
     void find(const Box& box, std::vector<InstructionId>& by);
+    /// How many coordinates of `box` are left of all boxes together. Requires: these do not overlap.
+    std::int64_t volume_in(const Box& box);
     /// Takes `box` away from all.
     void cut(const Box& box);
 

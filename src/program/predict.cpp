@@ -1,8 +1,11 @@
 #include "program/predict.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
+#include "base/text.hpp"
 #include "program/blocks.hpp"
 
 namespace maniple {
@@ -78,6 +81,12 @@ public:
         }
     }
 
+    PeakMemory peak() {
+        lay_out();
+        const Layout& fullest = layouts_[prediction_.fullest.index()];
+        return {prediction_.peak_bytes, prediction_.fullest, largest_text(fullest)};
+    }
+
     Prediction find() {
         lay_out();
         for (const CountedBlock& block : blocks_of(graph_, layouts_.front().versions)) add(block);
@@ -93,10 +102,8 @@ private:
     const RankFacts& facts_of(std::size_t rank) const { return request_.machine.ranks[rank]; }
 
     void lay_out() {
-        for (std::size_t rank = 0; rank < static_cast<std::size_t>(plan_.ranks); ++rank) {
-            LaneChoice lanes = choose_lanes(graph_, facts_of(rank), request_.lanes);
-            if (!lanes.lanes.empty())
-                lanes.weights = lane_weights(graph_, plan_, Rank(rank), facts_of(rank), lanes, request_.history);
+        for (const LaneChoice& lanes : lanes_of_ranks(graph_, plan_, request_)) {
+            const std::size_t rank = layouts_.size();
             layouts_.push_back(build_layout(graph_, plan_, Rank(rank), lanes));
             const std::int64_t bytes = layouts_.back().host_bytes();
             if (prediction_.fullest.valid() && bytes <= prediction_.peak_bytes) continue;
@@ -149,6 +156,37 @@ private:
 };
 
 }  // namespace
+
+std::string duration_text(double seconds) {
+    if (seconds < 1e-3) return fmt::format("{:.3g} us", seconds * 1e6);
+    if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);
+    if (seconds < 600) return fmt::format("{:.3g} s", seconds);
+    if (seconds < 7200) return fmt::format("{:.3g} min", seconds / 60);
+    return fmt::format("{:.3g} h", seconds / 3600);
+}
+
+std::string largest_text(const Layout& layout) {
+    if (layout.buffers.empty()) return "none";
+    const auto largest =
+        std::max_element(layout.buffers.begin(), layout.buffers.end(),
+                         [](const BufferSpec& a, const BufferSpec& b) { return a.bytes() < b.bytes(); });
+    return fmt::format("'{}' {}, {}", largest->name, to_string(largest->box), format_bytes(largest->bytes()));
+}
+
+std::vector<LaneChoice> lanes_of_ranks(const Graph& graph, const Plan& plan, const PredictionRequest& request) {
+    std::vector<LaneChoice> all;
+    for (std::size_t rank = 0; rank < static_cast<std::size_t>(plan.ranks); ++rank) {
+        const RankFacts& facts = request.machine.ranks[rank];
+        all.push_back(choose_lanes(graph, facts, request.lanes));
+        if (!all.back().lanes.empty())
+            all.back().weights = lane_weights(graph, plan, Rank(rank), facts, all.back(), request.history);
+    }
+    return all;
+}
+
+PeakMemory peak_memory(const Graph& graph, const Plan& plan, const PredictionRequest& request) {
+    return Predictor(graph, plan, request).peak();
+}
 
 Prediction predict(const Graph& graph, const Plan& plan, const PredictionRequest& request) {
     return Predictor(graph, plan, request).find();

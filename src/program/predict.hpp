@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "program/lane_choice.hpp"
+#include "program/layout.hpp"
 #include "program/simulate.hpp"
 
 namespace maniple {
@@ -27,6 +29,25 @@ struct Prediction {
     Rank fullest;
     CriticalWay way;  ///< of all blocks together
 };
+
+/// By rank: the lanes that compute, with their shares. Errors: as predict().
+std::vector<LaneChoice> lanes_of_ranks(const Graph& graph, const Plan& plan, const PredictionRequest& request);
+
+/// What the fullest rank of a plan needs.
+struct PeakMemory {
+    std::int64_t bytes = 0;  ///< of the host's buffers
+    Rank fullest;
+    std::string largest;  ///< of its buffers, for people: "'u@0' [0:8, 0:8], 256 B"
+};
+
+/// Pure; costs the layouts of all ranks. Errors: as predict().
+PeakMemory peak_memory(const Graph& graph, const Plan& plan, const PredictionRequest& request);
+
+/// "31.2 s", "4.5 ms", "2 h".
+std::string duration_text(double seconds);
+
+/// "'u@0' [0:8, 0:8], 256 B": the largest buffer.
+std::string largest_text(const Layout& layout);
 
 /// Simulates each different block of steps once, from a common beginning of all ranks, and adds them up as often as they
 /// come: what one block's stragglers hide in the next is not counted. Pure; costs the programs of all ranks.

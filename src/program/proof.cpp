@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <tuple>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -68,134 +67,54 @@ private:
     std::vector<StepBlock> blocks_;
 };
 
-/// One block on all ranks: instructions as nodes, the two ends of a message as one.
-class MessageProof {
-public:
-    explicit MessageProof(const std::vector<Program>& programs) : programs_(programs) {
-        for (const Program& program : programs) {
-            first_node_.push_back(nodes_);
-            nodes_ += program.instructions.size();
-        }
-        same_as_.resize(nodes_);
-        for (std::size_t node = 0; node < nodes_; ++node) same_as_[node] = node;
+void count(const Program& program, Proof& proof) {
+    ++proof.programs;
+    proof.instructions += static_cast<std::int64_t>(program.instructions.size());
+    proof.chunks += static_cast<std::int64_t>(program.chunks.size());
+    for (const Chunk& chunk : program.chunks) proof.edges += static_cast<std::int64_t>(chunk.dependents.size());
+    proof.messages += program.message_count;
+    proof.message_bytes += program.message_bytes;
+    std::set<Rank> neighbours;
+    for (const Instruction& instruction : program.instructions) {
+        if (instruction.kind == InstructionKind::write) proof.written_elements += instruction.box.volume();
+        if (instruction.lane == LaneKind::net) neighbours.insert(instruction.peer);
     }
-
-    std::int64_t check() {
-        match();
-        require_order();
-        return messages_;
-    }
-
-private:
-    using Key = std::tuple<Rank, Rank, int>;  ///< from, to, tag
-
-    std::size_t node_of(std::size_t rank, InstructionId id) const { return same_as_[first_node_[rank] + id.index()]; }
-
-    void match() {
-        std::map<Key, std::pair<std::size_t, std::int64_t>> sends;
-        for_each(InstructionKind::send, [&](const Program& program, const Instruction& send, std::size_t node) {
-            const bool is_new =
-                sends.emplace(Key{program.rank, send.peer, send.tag}, std::make_pair(node, send.bytes)).second;
-            MANIPLE_CHECK(is_new, fmt::format("two messages with tag {}", send.tag));
-        });
-        messages_ = static_cast<std::int64_t>(sends.size());
-        for_each(InstructionKind::receive, [&](const Program& program, const Instruction& receive, std::size_t node) {
-            const auto send = sends.find({receive.peer, program.rank, receive.tag});
-            MANIPLE_CHECK(send != sends.end() && send->second.second == receive.bytes,
-                          fmt::format("rank {} waits for a message from rank {} that is not sent", program.rank.value,
-                                      receive.peer.value));
-            same_as_[node] = send->second.first;
-            sends.erase(send);
-        });
-        MANIPLE_CHECK(sends.empty(), "a message is sent that nobody receives");
-    }
-
-    template <class Visit>
-    void for_each(InstructionKind kind, Visit&& visit) const {
-        for (std::size_t rank = 0; rank < programs_.size(); ++rank) {
-            const std::vector<Instruction>& instructions = programs_[rank].instructions;
-            for (std::size_t i = 0; i < instructions.size(); ++i) {
-                if (instructions[i].kind == kind) visit(programs_[rank], instructions[i], first_node_[rank] + i);
-            }
-        }
-    }
-
-    /// Removes what waits for nothing until all is gone.
-    void require_order() const {
-        std::vector<std::vector<std::size_t>> dependents(nodes_);
-        std::vector<std::size_t> waits_for(nodes_, 0);
-        for (std::size_t rank = 0; rank < programs_.size(); ++rank) {
-            const std::vector<Instruction>& instructions = programs_[rank].instructions;
-            for (std::size_t i = 0; i < instructions.size(); ++i) {
-                const std::size_t node = node_of(rank, InstructionId(i));
-                for (const InstructionId before : instructions[i].after) {
-                    dependents[node_of(rank, before)].push_back(node);
-                    ++waits_for[node];
-                }
-            }
-        }
-        std::vector<std::size_t> ready;
-        std::size_t left = 0;
-        for (std::size_t node = 0; node < nodes_; ++node) {
-            if (same_as_[node] != node) continue;
-            ++left;
-            if (waits_for[node] == 0) ready.push_back(node);
-        }
-        while (!ready.empty()) {
-            const std::size_t node = ready.back();
-            ready.pop_back();
-            --left;
-            for (const std::size_t dependent : dependents[node]) {
-                if (--waits_for[dependent] == 0) ready.push_back(dependent);
-            }
-        }
-        MANIPLE_CHECK(left == 0, fmt::format("{} instructions wait for each other", left));
-    }
-
-    const std::vector<Program>& programs_;
-    std::vector<std::size_t> first_node_;  ///< by rank
-    std::vector<std::size_t> same_as_;     ///< by node: a receive is its send
-    std::size_t nodes_ = 0;
-    std::int64_t messages_ = 0;
-};
+    proof.most_neighbours = std::max(proof.most_neighbours, static_cast<int>(neighbours.size()));
+}
 
 }  // namespace
-
-MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on_node) {
-    if (job.plan.memory_bytes) return {*job.plan.memory_bytes, "the job's plan: {memory: …}"};
-    return {memory_bytes / ranks_on_node, ranks_on_node == 1
-                                              ? "this machine's memory"
-                                              : fmt::format("this machine's memory shared by {} ranks", ranks_on_node)};
-}
 
 void require_memory(const Layout& layout, const MemoryLimit& limit) {
     const std::int64_t bytes = layout.host_bytes();
     if (limit.bytes <= 0 || bytes <= limit.bytes) return;
-    const auto largest =
-        std::max_element(layout.buffers.begin(), layout.buffers.end(),
-                         [](const BufferSpec& a, const BufferSpec& b) { return a.bytes() < b.bytes(); });
     throw UnavailableError(
-        fmt::format("rank {} needs {} for its tensors and may have {} ({}); the largest is '{}' {}, {}",
-                    layout.rank.value, format_bytes(bytes), format_bytes(limit.bytes), limit.origin, largest->name,
-                    to_string(largest->box), format_bytes(largest->bytes())));
+        limit.place,
+        fmt::format("rank {} needs {} for its tensors and may have {} ({}); the largest is {}", layout.rank.value,
+                    format_bytes(bytes), format_bytes(limit.bytes), limit.origin, largest_text(layout)));
 }
 
-Proof prove(const Graph& graph, const Plan& plan, const MemoryLimit& limit) {
+Proof prove(const Graph& graph, const Plan& plan, const MemoryLimit& limit, const std::vector<LaneChoice>& lanes) {
     std::vector<Layout> layouts;
     Proof proof;
     for (int rank = 0; rank < plan.ranks; ++rank) {
-        layouts.push_back(build_layout(graph, plan, Rank(rank)));
+        const LaneChoice own = lanes.empty() ? LaneChoice{} : lanes[static_cast<std::size_t>(rank)];
+        layouts.push_back(build_layout(graph, plan, Rank(rank), own));
         require_memory(layouts.back(), limit);
-        const std::int64_t bytes = layouts.back().host_bytes();
-        if (!proof.fullest.valid() || bytes > proof.most_bytes) {
-            proof.fullest = Rank(rank);
-            proof.most_bytes = bytes;
-        }
+        proof.bytes.push_back(layouts.back().host_bytes());
+        if (proof.fullest.valid() && proof.bytes.back() <= proof.most_bytes) continue;
+        proof.fullest = Rank(rank);
+        proof.most_bytes = proof.bytes.back();
+        proof.threads = own.threads;
     }
     for (const StepBlock& block : BlockFinder(graph, layouts.front().versions).find()) {
         std::vector<Program> programs;
-        for (const Layout& layout : layouts) programs.push_back(build_program(graph, plan, layout, block.shape));
-        proof.messages += MessageProof(programs).check();
+        for (const Layout& layout : layouts) {
+            programs.push_back(build_program(graph, plan, layout, block.shape));
+            count(programs.back(), proof);
+        }
+        const std::string fault = fault_of_block(graph, layouts, programs);
+        if (!fault.empty())
+            throw KernelError(fmt::format("the plan cannot be proved (step {}): {}", block.first, fault));
         ++proof.blocks;
     }
     return proof;

@@ -126,14 +126,17 @@ private:
         for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
             const InstructionId id(i);
             const Instruction& instruction = program_.instructions[i];
-            for (const Use& use : instruction.reads) {
+            std::vector<Use> reads, writes;
+            for (const Use& use : instruction.reads) reads.push_back(in_storage(layout_, use));
+            for (const Use& use : instruction.writes) writes.push_back(in_storage(layout_, use));
+            for (const Use& use : reads) {
                 if (!look_at(accesses[use.buffer], {id, use.box, false}, use.buffer)) return false;
             }
-            for (const Use& use : instruction.writes) {
+            for (const Use& use : writes) {
                 if (!look_at(accesses[use.buffer], {id, use.box, true}, use.buffer)) return false;
             }
-            for (const Use& use : instruction.reads) accesses[use.buffer].push_back({id, use.box, false});
-            for (const Use& use : instruction.writes) {
+            for (const Use& use : reads) accesses[use.buffer].push_back({id, use.box, false});
+            for (const Use& use : writes) {
                 // What comes later and touches what is covered has to wait for this one, and thereby for that.
                 std::vector<Access>& known = accesses[use.buffer];
                 std::erase_if(known,

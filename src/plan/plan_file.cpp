@@ -1,0 +1,290 @@
+#include "plan/plan_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.hpp"
+#include "job/reading.hpp"
+#include "plan/data_plan.hpp"
+#include "plan/plan_table.hpp"
+
+namespace maniple {
+
+namespace {
+
+/// Why `index` of `operation` may not be cut.
+std::string rule_against(const Operation& operation, int index) {
+    const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
+    if (loop.whole) return fmt::format("'{}' needs all of it at once", operation.kernel->name);
+    if (loop.points() < 2) return fmt::format("it has {}", loop.points() == 1 ? "one point" : "no points");
+    if (!operation.kernel->is_fold()) return fmt::format("'{}' adds up along it in one go", operation.kernel->name);
+    return fmt::format("'{}' folds in order: of what it folds only the outermost index may be cut",
+                       operation.kernel->name);
+}
+
+class PlanFileReader {
+public:
+    PlanFileReader(const Graph& graph, const PlanRequest& request, int ranks)
+        : graph_(graph), request_(request), ranks_(ranks), keys_(plan_keys(graph)) {}
+
+    PlanOutline read() {
+        try {
+            const YamlNode root = compose_yaml(request_.from_text, request_.from, reading_.errors);
+            read_root(root);
+        } catch (const TooManyErrors&) {}
+        if (!reading_.errors.empty()) throw JobError(by_place(std::move(reading_.errors)));
+        require_ranks();
+        outline_.plan.ranks = ranks_;
+        return std::move(outline_);
+    }
+
+private:
+    void read_root(const YamlNode& root) {
+        const Section top(reading_, root, "",
+                          {"maniple_plan", "job", "graph", "strategy", "ranks", "pipeline", "operations", "outputs"},
+                          {"maniple_plan", "graph", "ranks", "operations"});
+        if (root.kind != YamlNode::Kind::mapping) return;
+        top.read("maniple_plan", [](const YamlNode& node) {
+            if (read_count(node, 1) != 1) refuse(node, "this version reads plans of format 1");
+        });
+        top.read("graph", [&](const YamlNode& node) {
+            const std::string& made_for = read_text(node, "the fingerprint of a graph");
+            if (made_for != plan_fingerprint(graph_))
+                refuse(node, fmt::format("this plan is of another graph: that of '{}' is {}", graph_.name,
+                                         plan_fingerprint(graph_)));
+        });
+        outline_.plan.strategy = "data";
+        top.read("strategy",
+                 [&](const YamlNode& node) { outline_.plan.strategy = read_text(node, "what the plan is called"); });
+        top.read("ranks", [&](const YamlNode& node) {
+            planned_ranks_ = static_cast<int>(std::min<std::int64_t>(read_count(node, 1), 1 << 20));
+            ranks_place_ = node.place;
+        });
+        const YamlNode* pipeline = top.find("pipeline");
+        if (pipeline != nullptr) begin_pipeline(*pipeline);
+        top.read("operations", [&](const YamlNode& node) { read_operations(node); });
+        if (pipeline != nullptr && reading_.errors.empty()) read_tables(*pipeline);
+        read_outputs(root, top);
+    }
+
+    void require_ranks() const {
+        if (planned_ranks_ > ranks_)
+            throw UnavailableError(ranks_place_, fmt::format("the plan takes {} ranks, there {} {}", planned_ranks_,
+                                                             ranks_ == 1 ? "is" : "are", ranks_));
+        if (ranks_for(request_, ranks_) < planned_ranks_)
+            throw UnavailableError(request_.max_ranks_place,
+                                   fmt::format("max_ranks: {}: the plan in {} takes {} ranks", request_.max_ranks,
+                                               request_.from, planned_ranks_));
+    }
+
+    // --- Operations ----------------------------------------------------------------------------------------------
+
+    void read_operations(const YamlNode& node) {
+        Plan& plan = outline_.plan;
+        plan.operations.resize(graph_.operations.size());
+        std::map<std::string, std::size_t> numbers;
+        for (std::size_t i = 0; i < keys_.size(); ++i) {
+            if (!keys_[i].empty()) numbers.emplace(keys_[i], i);
+        }
+        std::set<std::string> meant;  // also by those who misspell it
+        std::vector<std::string> written;
+        for (const YamlEntry* entry : reading_.entries(node, "operations")) {
+            const std::string& key = entry->first.value;
+            written.push_back(key);
+            const auto found = numbers.find(key);
+            if (found == numbers.end()) {
+                const std::string near = nearest_word(key, keys_);
+                meant.insert(near);
+                reading_.error(entry->first.place,
+                               fmt::format("{} is no operation of graph '{}'", in_quotes(key), graph_.name), near);
+                continue;
+            }
+            meant.insert(key);
+            reading_.attempt([&] { read_operation(entry->second, OperationId(found->second)); });
+        }
+        for (const auto& [key, number] : numbers) {
+            if (!meant.contains(key))
+                reading_.error(node.place, fmt::format("operation '{}' is missing", key), nearest_word(key, written));
+        }
+    }
+
+    void read_operation(const YamlNode& node, OperationId id) {
+        const Operation& operation = graph_[id];
+        std::vector<std::string> known = {"cut", "rank"}, required;
+        if (outline_.pipeline) {
+            known.emplace_back("stage");
+            required.emplace_back("stage");
+        }
+        const Section section(reading_, node, keys_[id.index()], known, required);
+        std::vector<std::string> names;
+        for (const BoundSignature::Index& index : operation.bound.indices) names.push_back(index.name);
+        BlockGrid grid = read_grid(section, [&](const YamlNode& key, int parts) {
+            const auto found = std::find(names.begin(), names.end(), key.value);
+            if (found == names.end())
+                refuse(key,
+                       fmt::format("'{}' has no index {}; it has {}", operation.kernel->name, in_quotes(key.value),
+                                   join(names, ", ")),
+                       nearest_word(key.value, names));
+            const int index = static_cast<int>(found - names.begin());
+            if (!may_cut(operation, index))
+                refuse(key, fmt::format("index '{}' of '{}' may not be cut: {}", key.value, keys_[id.index()],
+                                        rule_against(operation, index)));
+            require_points(key, operation.bound.indices[static_cast<std::size_t>(index)].points(), parts);
+            return index;
+        });
+        require_in_ranks(section, node, grid);
+        section.read("stage", [&](const YamlNode& value) { read_stage(value, id); });
+        place_operation(graph_, outline_.plan, id, grid);
+    }
+
+    /// `index_of` finds what a key of `cut` means, or refuses it.
+    template <class IndexOf>
+    BlockGrid read_grid(const Section& section, IndexOf&& index_of) {
+        BlockGrid grid;
+        section.read("cut", [&](const YamlNode& cuts) {
+            for (const YamlEntry* cut : reading_.entries(cuts, "cut")) {
+                reading_.attempt([&] {
+                    const auto parts = static_cast<int>(std::min<std::int64_t>(read_count(cut->second, 2), 1 << 20));
+                    grid.cuts.push_back({index_of(cut->first, parts), parts});
+                });
+            }
+            if (grid.cuts.size() > most_cuts)
+                refuse(cuts, fmt::format("at most {} indices may be cut, found {}", most_cuts, grid.cuts.size()));
+        });
+        section.read("rank", [&](const YamlNode& value) {
+            grid.first = Rank(static_cast<std::int32_t>(std::min<std::int64_t>(read_count(value, 0), 1 << 20)));
+        });
+        return grid;
+    }
+
+    static void require_points(const YamlNode& key, std::int64_t points, int parts) {
+        if (parts > points)
+            refuse(key, fmt::format("'{}' has {} points: it cannot be cut into {} parts", key.value, points, parts));
+    }
+
+    void require_in_ranks(const Section& section, const YamlNode& node, const BlockGrid& grid) {
+        std::int64_t count = 1;
+        for (const Cut& cut : grid.cuts) count *= cut.parts;
+        if (grid.cuts.size() > most_cuts || grid.first.value + count <= planned_ranks_) return;
+        const YamlNode* at = section.find("rank");
+        if (at == nullptr) at = section.find("cut");
+        const std::string takes = count == 1
+                                      ? fmt::format("rank {}", grid.first.value)
+                                      : fmt::format("ranks {} to {}", grid.first.value, grid.first.value + count - 1);
+        reading_.error(at != nullptr ? at->place : node.place,
+                       fmt::format("this takes {}, and the plan has {} (ranks:)", takes, planned_ranks_));
+    }
+
+    void read_stage(const YamlNode& node, OperationId id) {
+        const std::int64_t stage = read_count(node, 0);
+        PipelineOutline& pipeline = *outline_.pipeline;
+        if (stage >= static_cast<std::int64_t>(pipeline.column_of.size()))
+            refuse(node, fmt::format("there is no stage {}: 'columns' has {}", stage, pipeline.column_of.size()));
+        pipeline.stage_of[id.index()] = static_cast<int>(stage);
+    }
+
+    // --- Pipelines -----------------------------------------------------------------------------------------------
+
+    void begin_pipeline(const YamlNode& node) {
+        PipelineOutline pipeline;
+        pipeline.stage_of.resize(graph_.operations.size(), 0);
+        batch_ = find_batch(graph_);
+        const Section section(reading_, node, "pipeline",
+                              {"microbatches", "depth", "schedule", "splits_inputs", "columns", "tables"},
+                              {"microbatches", "depth", "columns", "tables"});
+        if (batch_.rows < 2)
+            reading_.error(node.place, "no leading index of this graph can be cut: it has no pipeline");
+        section.read("microbatches", [&](const YamlNode& value) {
+            const std::int64_t count = read_count(value, 2);
+            if (count > batch_.rows)
+                refuse(value, fmt::format("the batch has {} rows: that many microbatches at most", batch_.rows));
+            pipeline.microbatches = static_cast<int>(count);
+        });
+        section.read("depth", [&](const YamlNode& value) {
+            pipeline.depth = static_cast<int>(std::min<std::int64_t>(read_count(value, 1), pipeline.microbatches));
+        });
+        section.read("schedule", [&](const YamlNode& value) {
+            pipeline.alternates = read_choice(value, {"gpipe", "1f1b"}) == "1f1b";
+        });
+        section.read("splits_inputs", [&](const YamlNode& value) { pipeline.splits_inputs = read_boolean(value); });
+        section.read("columns", [&](const YamlNode& value) {
+            if (value.kind != YamlNode::Kind::sequence || value.items.empty())
+                refuse(value, "expected a list: the column of ranks of each stage");
+            for (const YamlNode& item : value.items)
+                pipeline.column_of.push_back(static_cast<int>(std::min<std::int64_t>(read_count(item, 0), 1 << 20)));
+        });
+        if (pipeline.column_of.empty()) pipeline.column_of = {0};
+        outline_.pipeline = std::move(pipeline);
+    }
+
+    void read_tables(const YamlNode& node) {
+        PipelineOutline& pipeline = *outline_.pipeline;
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+            const OperationId original = graph_.operations[i].twin_of;
+            if (original.valid()) pipeline.stage_of[i] = pipeline.stage_of[original.index()];
+        }
+        const YamlNode& tables = *node.find("tables");
+        if (tables.kind != YamlNode::Kind::sequence || tables.items.size() != static_cast<std::size_t>(batch_.phases)) {
+            reading_.error(tables.place, fmt::format("expected a list of {}: one table for each time that the batch "
+                                                     "goes through",
+                                                     batch_.phases));
+            return;
+        }
+        for (int phase = 0; phase < batch_.phases; ++phase) {
+            pipeline.tables.push_back(
+                read_table(reading_, tables.items[static_cast<std::size_t>(phase)], graph_, batch_, pipeline, phase));
+        }
+    }
+
+    // --- Outputs -------------------------------------------------------------------------------------------------
+
+    void read_outputs(const YamlNode& root, const Section& top) {
+        outline_.plan.outputs.resize(graph_.outputs.size());
+        std::vector<std::string> names;
+        for (const GraphOutput& output : graph_.outputs) {
+            if (is_placed_output(graph_, output)) names.push_back(graph_[output.tensor].name);
+        }
+        const YamlNode* node = top.find("outputs");
+        if (node == nullptr && !names.empty())
+            reading_.error(root.place, fmt::format("missing key 'outputs': who writes {}", join(names, ", ")));
+        if (node == nullptr) return;
+        const Section section(reading_, *node, "outputs", names, names);
+        for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+            const GraphOutput& output = graph_.outputs[i];
+            if (!is_placed_output(graph_, output)) continue;
+            section.read(graph_[output.tensor].name, [&](const YamlNode& value) {
+                const Section one(reading_, value, graph_[output.tensor].name, {"cut", "rank"});
+                outline_.plan.outputs[i] = read_grid(one, [&](const YamlNode& key, int parts) {
+                    const Shape& shape = graph_[output.tensor].shape;
+                    const std::int64_t axis = read_count(key, 0);
+                    if (axis >= shape.rank())
+                        refuse(key, fmt::format("there is no axis {}: it has {}", axis, shape.rank()));
+                    require_points(key, shape[static_cast<int>(axis)], parts);
+                    return static_cast<int>(axis);
+                });
+                require_in_ranks(one, value, outline_.plan.outputs[i]);
+            });
+        }
+    }
+
+    const Graph& graph_;
+    const PlanRequest& request_;
+    int ranks_;
+    int planned_ranks_ = 1;
+    Place ranks_place_;
+    std::vector<std::string> keys_;
+    Batch batch_;
+    Reading reading_;
+    PlanOutline outline_;
+};
+
+}  // namespace
+
+PlanOutline read_plan_file(const Graph& graph, const PlanRequest& request, int ranks) {
+    return PlanFileReader(graph, request, ranks).read();
+}
+
+}  // namespace maniple

@@ -1,0 +1,205 @@
+#include "program/rank_proof.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "program/hazards.hpp"
+
+namespace maniple {
+
+namespace {
+
+class RankProof {
+public:
+    RankProof(const Graph& graph, const Layout& layout, const Program& program)
+        : graph_(graph), layout_(layout), program_(program) {}
+
+    std::string find() {
+        const bool good = buffers_lie_in_memory() && boxes_lie_in_buffers() && stand_in_chunks() && are_ordered();
+        return good ? "" : fault_;
+    }
+
+private:
+    bool fail(std::string fault) {
+        fault_ = std::move(fault);
+        return false;
+    }
+
+    std::string text_of(std::size_t instruction) const {
+        return instruction_text(graph_, layout_, program_, instruction);
+    }
+
+    // --- Memory --------------------------------------------------------------------------------------------------
+
+    /// Buffers that have no bytes of their own lie in those of another, as long as rows of the same length do.
+    bool buffers_lie_in_memory() {
+        for (const BufferSpec& buffer : layout_.buffers) {
+            if (!buffer.storage.valid() || buffer.box.empty()) continue;
+            const BufferSpec& storage = layout_[buffer.storage];
+            const std::int64_t row = buffer.box.rank() == 0 ? buffer.bytes() : buffer.bytes() / buffer.box.extent(0);
+            const bool inside = !storage.storage.valid() && buffer.storage_row >= 0 &&
+                                buffer.storage_row * row + buffer.bytes() <= storage.bytes();
+            if (!inside)
+                return fail(fmt::format("rank {}: '{}' {}, {} from row {} on, does not lie in the {} of '{}'",
+                                        program_.rank.value, buffer.name, to_string(buffer.box),
+                                        format_bytes(buffer.bytes()), buffer.storage_row, format_bytes(storage.bytes()),
+                                        storage.name));
+        }
+        return true;
+    }
+
+    bool boxes_lie_in_buffers() {
+        for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
+            const Instruction& of = program_.instructions[i];
+            for (const std::vector<Use>* uses : {&of.reads, &of.writes}) {
+                for (const Use& use : *uses) {
+                    const BufferSpec& buffer = layout_[use.buffer];
+                    if (use.box.empty() || buffer.box.contains(use.box)) continue;
+                    return fail(fmt::format("{} touches {} of '{}', which holds {}, {}", text_of(i), to_string(use.box),
+                                            buffer.name, to_string(buffer.box), format_bytes(buffer.bytes())));
+                }
+            }
+        }
+        return true;
+    }
+
+    // --- Chunks --------------------------------------------------------------------------------------------------
+
+    bool stand_in_chunks() {
+        chunk_of_.assign(program_.instructions.size(), ChunkId{});
+        place_.assign(program_.instructions.size(), 0);
+        std::vector<std::int32_t> told(program_.chunks.size(), 0);
+        for (std::size_t i = 0; i < program_.chunks.size(); ++i) {
+            const Chunk& chunk = program_.chunks[i];
+            for (std::size_t place = 0; place < chunk.instructions.size(); ++place) {
+                const std::size_t id = chunk.instructions[place].index();
+                const Instruction& of = program_.instructions[id];
+                if (chunk_of_[id].valid()) return fail(text_of(id) + " stands in two chunks");
+                if (of.lane != chunk.lane || of.gpu != chunk.gpu)
+                    return fail(text_of(id) + " stands in a chunk of another lane");
+                chunk_of_[id] = ChunkId(i);
+                place_[id] = place;
+            }
+            for (const ChunkId dependent : chunk.dependents) ++told[dependent.index()];
+        }
+        for (std::size_t id = 0; id < chunk_of_.size(); ++id) {
+            if (!chunk_of_[id].valid()) return fail(text_of(id) + " stands in no chunk");
+        }
+        for (std::size_t i = 0; i < program_.chunks.size(); ++i) {
+            if (told[i] == program_.chunks[i].predecessors) continue;
+            return fail(fmt::format("{} waits for {} chunks and is told by {}",
+                                    text_of(program_.chunks[i].instructions.front().index()),
+                                    program_.chunks[i].predecessors, told[i]));
+        }
+        return true;
+    }
+
+    /// Finds anew what each instruction has to follow, and looks whether its chunk does.
+    bool are_ordered() {
+        find_predecessors();
+        std::vector<bool> apart;
+        for (const BufferSpec& buffer : layout_.buffers) apart.push_back(buffer.memory.kind == Memory::Kind::piece);
+        Hazards hazards(std::move(apart));
+        for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
+            Instruction touched;
+            touched.reads = program_.instructions[i].reads;
+            touched.writes = program_.instructions[i].writes;
+            for (std::vector<Use>* uses : {&touched.reads, &touched.writes}) {
+                for (Use& use : *uses) use = in_storage(layout_, use);
+            }
+            if (program_.shape.loads && !reads_what_is_there(touched, i)) return false;
+            hazards.order(touched, InstructionId(i));
+            for (const InstructionId before : touched.after) {
+                if (!follows(i, before.index()))
+                    return fail(fmt::format("{} does not wait for {}: both touch the same bytes", text_of(i),
+                                            text_of(before.index())));
+            }
+        }
+        return true;
+    }
+
+    /// In the block that a run begins with there is nothing but what it makes; later ones begin with what is left of it.
+    bool reads_what_is_there(const Instruction& touched, std::size_t number) {
+        written_.resize(layout_.buffers.size());
+        for (const Use& use : touched.reads) {
+            if (layout_[use.buffer].memory.kind == Memory::Kind::piece) continue;
+            const std::int64_t missing = use.box.volume() - written_[use.buffer.index()].volume_in(use.box);
+            if (missing != 0)
+                return fail(fmt::format("{} reads {} of '{}', of which nobody has written {} elements", text_of(number),
+                                        to_string(use.box), layout_[use.buffer].name, missing));
+        }
+        for (const Use& use : touched.writes) {
+            written_[use.buffer.index()].cut(use.box);
+            written_[use.buffer.index()].add(use.box, InstructionId(number));
+        }
+        return true;
+    }
+
+    void find_predecessors() {
+        predecessors_.assign(program_.chunks.size(), {});
+        for (std::size_t i = 0; i < program_.chunks.size(); ++i) {
+            for (const ChunkId dependent : program_.chunks[i].dependents)
+                predecessors_[dependent.index()].push_back(ChunkId(i));
+        }
+    }
+
+    bool follows(std::size_t later, std::size_t earlier) const {
+        const ChunkId there = chunk_of_[later], here = chunk_of_[earlier];
+        if (there == here) return place_[earlier] < place_[later];
+        // Most often directly; chunks wait for few others.
+        std::vector<ChunkId> open = {there};
+        std::vector<bool> seen;
+        while (!open.empty()) {
+            const ChunkId chunk = open.back();
+            open.pop_back();
+            const std::vector<ChunkId>& before = predecessors_[chunk.index()];
+            if (std::find(before.begin(), before.end(), here) != before.end()) return true;
+            seen.resize(predecessors_.size(), false);
+            for (const ChunkId other : before) {
+                if (!seen[other.index()]) open.push_back(other);
+                seen[other.index()] = true;
+            }
+        }
+        return false;
+    }
+
+    const Graph& graph_;
+    const Layout& layout_;
+    const Program& program_;
+    std::vector<ChunkId> chunk_of_;                   ///< by instruction
+    std::vector<std::size_t> place_;                  ///< likewise, in its chunk
+    std::vector<std::vector<ChunkId>> predecessors_;  ///< by chunk
+    std::vector<LiveAccesses> written_;               ///< by buffer
+    std::string fault_;
+};
+
+}  // namespace
+
+std::int64_t bytes_of(const Layout& layout, const std::vector<Use>& uses) {
+    std::int64_t bytes = 0;
+    for (const Use& use : uses) bytes += use.box.volume() * layout[use.buffer].element_bytes;
+    return bytes;
+}
+
+std::string tensor_name(const Graph& graph, const Instruction& of) {
+    if (of.tensor.valid()) return graph[of.tensor].name;
+    return of.operation.valid() ? graph[of.operation].name : "?";
+}
+
+std::string instruction_text(const Graph& graph, const Layout& layout, const Program& program, std::size_t number) {
+    const Instruction& of = program.instructions[number];
+    std::string peer;
+    if (of.kind == InstructionKind::send) peer = fmt::format(" to rank {}", of.peer.value);
+    if (of.kind == InstructionKind::receive) peer = fmt::format(" from rank {}", of.peer.value);
+    return fmt::format("rank {}: {} {} '{}' {} of step {}{}, {}", program.rank.value, number, name_of(of.kind),
+                       tensor_name(graph, of), to_string(of.box), of.step, peer,
+                       format_bytes(bytes_of(layout, of.reads) + bytes_of(layout, of.writes)));
+}
+
+std::string fault_of_rank(const Graph& graph, const Layout& layout, const Program& program) {
+    return RankProof(graph, layout, program).find();
+}
+
+}  // namespace maniple

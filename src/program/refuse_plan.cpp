@@ -1,0 +1,121 @@
+#include "program/refuse_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/text.hpp"
+
+namespace maniple {
+
+namespace {
+
+/// Operations on all ranks whose layouts take some tenths of a second.
+constexpr std::size_t most_looked_at = 100'000;
+constexpr int most_ranks = 1024;
+
+/// A plan with what its fullest rank needs.
+struct Need {
+    std::string name;
+    PeakMemory peak;
+};
+
+bool is_small(const Graph& graph, int ranks) {
+    return graph.operations.size() * static_cast<std::size_t>(ranks) <= most_looked_at;
+}
+
+Need need_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request) {
+    const PlannedGraph made = plan_graph(graph, request.machine, wanted);
+    return {name_of(wanted), peak_memory(made.graph, made.plan, request)};
+}
+
+/// "3.1 GiB (3328599654 B)": what `memory:` would have to say.
+std::string exact_bytes(std::int64_t bytes) {
+    return bytes < 1024 ? fmt::format("{} B", bytes) : fmt::format("{} ({} B)", format_bytes(bytes), bytes);
+}
+
+/// The fewest ranks, of twice as many again and again, on which `data` fits. The last that was tried where none does.
+std::optional<std::pair<int, std::int64_t>> more_ranks(const Graph& graph, const PredictionRequest& request,
+                                                       const Constraints& constraints) {
+    std::optional<std::pair<int, std::int64_t>> last;
+    for (int ranks = 2 * request.machine.size(); ranks <= most_ranks && is_small(graph, ranks); ranks *= 2) {
+        Machine machine = Machine::uniform(ranks, request.machine.ranks.front());
+        machine.rates = request.machine.rates;
+        const PredictionRequest larger{machine, request.history, request.lanes};
+        PlanRequest data;
+        data.strategy = "data";
+        last = {ranks, need_of(graph, data, larger).peak.bytes};
+        if (constraints.has_memory_for(last->second)) break;
+    }
+    return last;
+}
+
+[[noreturn]] void refuse_time(const Graph& graph, const PlanRequest& asked, const PlanCandidate& chosen,
+                              const PredictionRequest& request, const Constraints& constraints) {
+    const std::string bound = "max_time: " + duration_text(constraints.max_seconds);
+    Constraints memory_alone = constraints;
+    memory_alone.max_seconds = 0;
+    const PlanCandidate* fastest = &chosen;
+    std::vector<PlanCandidate> all;
+    if (asked.from.empty() && may_weigh(graph, request.machine.size()))
+        all = weigh_plans(graph, asked, request, memory_alone);
+    for (const PlanCandidate& one : all) {
+        if (!one.allowed || !constraints.has_memory_for(one.prediction.peak_bytes)) continue;
+        if (one.prediction.seconds < fastest->prediction.seconds) fastest = &one;
+    }
+    const bool is_it = name_of(fastest->request) == name_of(chosen.request);
+    const std::string own = is_it || asked.strategy == "auto" ? ""
+                                                              : fmt::format("{} takes {}; ", name_of(chosen.request),
+                                                                            duration_text(chosen.prediction.seconds));
+    throw UnavailableError(constraints.time_place,
+                           fmt::format("{}: {}the fastest plan found ({}) takes {}", bound, own,
+                                       name_of(fastest->request), duration_text(fastest->prediction.seconds)));
+}
+
+}  // namespace
+
+void refuse_memory(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
+                   const Constraints& constraints) {
+    PlanRequest first = asked;
+    if (asked.strategy == "auto") first.strategy = "data";
+    Need least = need_of(graph, first, request);
+    std::string others;
+    if (asked.from.empty() && is_small(graph, request.machine.size())) {
+        for (const PlanRequest& wanted : plan_candidates(asked, request.machine.size())) {
+            const Need need = need_of(graph, wanted, request);
+            if (need.peak.bytes >= least.peak.bytes) continue;
+            if (asked.strategy == "auto") {
+                least = need;
+            } else if (others.empty() && constraints.has_memory_for(need.peak.bytes)) {
+                others = fmt::format("; {} {}", need.name, exact_bytes(need.peak.bytes));
+            }
+        }
+    }
+    const std::string who = asked.strategy == "auto" ? "needs" : least.name + " needs";
+    std::string text = fmt::format("{} a rank ({}) is too little: {} at least {} a rank (rank {}; the largest is {})",
+                                   exact_bytes(constraints.memory.bytes), constraints.memory.origin, who,
+                                   exact_bytes(least.peak.bytes), least.peak.fullest.value, least.peak.largest);
+    text += others;
+    if (const auto more = more_ranks(graph, request, constraints)) {
+        text += fmt::format("; with {} ranks {}{}", more->first,
+                            constraints.has_memory_for(more->second) ? "" : "still ", exact_bytes(more->second));
+        if (asked.max_ranks > 0) text += fmt::format(" (max_ranks: {})", asked.max_ranks);
+    }
+    throw UnavailableError(constraints.memory.place, "memory: " + text);
+}
+
+void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,
+                         const PredictionRequest& request, const Constraints& constraints) {
+    PlannedGraph made = plan_graph(graph, request.machine, chosen);
+    if (!constraints.has_memory_for(peak_memory(made.graph, made.plan, request).bytes))
+        refuse_memory(graph, asked, request, constraints);
+    if (constraints.max_seconds <= 0) return;
+    PlanCandidate candidate;
+    candidate.request = chosen;
+    candidate.prediction = predict(made.graph, made.plan, request);
+    if (!constraints.has_time_for(candidate.prediction.seconds))
+        refuse_time(graph, asked, candidate, request, constraints);
+}
+
+}  // namespace maniple

@@ -1,0 +1,187 @@
+// Plan files: what is printed is read again as the same plan; what is not allowed is refused at its place.
+#include "plan/plan_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <sstream>
+
+#include "../plan/random_grids.hpp"
+#include "graph/twins.hpp"
+#include "program/proof.hpp"
+#include "shipped.hpp"
+
+namespace maniple {
+namespace {
+
+/// Without what was said of the request.
+std::string without_notes(const std::string& text) {
+    std::istringstream lines(text);
+    std::string line, kept;
+    while (std::getline(lines, line)) {
+        if (line.find("note: ") == std::string::npos) kept += line + "\n";
+    }
+    return kept;
+}
+
+PlanRequest from_text(const std::string& text) {
+    PlanRequest request;
+    request.from = "plan.yaml";
+    request.from_text = text;
+    return request;
+}
+
+std::string name_of_request(const PlanRequest& request) {
+    return request.strategy + (request.alternates ? " 1f1b" : "") + " " + std::to_string(request.hybrid.data) +
+           std::to_string(request.hybrid.pipeline) + std::to_string(request.hybrid.model);
+}
+
+void expect_round_trip(const Graph& graph, const Machine& machine, const PlanRequest& request) {
+    const PlanOutline outline = outline_plan(graph, machine, request);
+    const std::string text = print_plan_file(graph, outline, "plan.yaml");
+    PlanOutline again;
+    ASSERT_NO_THROW(again = outline_plan(graph, machine, from_text(text))) << text;
+    EXPECT_EQ(without_notes(print_plan_file(graph, again, "plan.yaml")), without_notes(text));
+    const PlannedGraph one = carry_out(graph, outline), other = carry_out(graph, again);
+    EXPECT_TRUE(plan_identity(one.graph, one.plan) == plan_identity(other.graph, other.plan));
+    EXPECT_EQ(without_notes(print_plan(one.graph, one.plan)), without_notes(print_plan(other.graph, other.plan)));
+}
+
+TEST(PlanFile, HoldsThePlansOfEveryShippedJob) {
+    for (const std::string& name : shipped_names()) {
+        for (int ranks = 1; ranks <= 4; ++ranks) {
+            for (const PlanRequest& request : shipped_requests(ranks)) {
+                SCOPED_TRACE(name + " on " + std::to_string(ranks) + " ranks, " + name_of_request(request));
+                expect_round_trip(shipped_graph(name), Machine::uniform(ranks, {}), request);
+            }
+        }
+    }
+}
+
+/// With --validate each operation has a twin; the file does not know of them.
+TEST(PlanFile, PlacesTwinsWhereTheirOriginalsAre) {
+    const Graph& graph = shipped_graph("deep-mlp");
+    const Machine machine = Machine::uniform(2, {});
+    PlanRequest request;
+    request.strategy = "pipeline";
+    const std::string text = print_plan_file(graph, outline_plan(graph, machine, request), "plan.yaml");
+    const Graph twice = with_twins(graph);
+    const PlannedGraph planned = plan_graph(twice, machine, from_text(text));
+    int twins = 0;
+    for (std::size_t i = 0; i < planned.graph.operations.size(); ++i) {
+        const OperationId original = planned.graph.operations[i].twin_of;
+        if (!original.valid()) continue;
+        ++twins;
+        EXPECT_EQ(planned.plan.operations[i].points, planned.plan[original].points);
+    }
+    EXPECT_GT(twins, 0);
+    EXPECT_NO_THROW(prove(planned.graph, planned.plan, {}));
+}
+
+TEST(PlanFile, MoreRanksThanThePlanTakesAreIdle) {
+    const Graph& graph = shipped_graph("life");
+    PlanRequest data;
+    data.strategy = "data";
+    const std::string text = print_plan_file(graph, outline_plan(graph, Machine::uniform(2, {}), data), "plan.yaml");
+    const PlannedGraph planned = plan_graph(graph, Machine::uniform(4, {}), from_text(text));
+    EXPECT_EQ(planned.plan.ranks, 4);
+    EXPECT_TRUE(points_of(planned.graph, planned.plan, OperationId(std::size_t{0}), Rank(3)).empty());
+    EXPECT_NO_THROW(prove(planned.graph, planned.plan, {}));
+}
+
+/// Plans that nobody would choose are read as they are written, and can be proved.
+TEST(PlanFile, LegalEditsCanBeProved) {
+    std::mt19937 random(5);
+    for (const std::string& name : shipped_names()) {
+        const Graph& graph = shipped_graph(name);
+        const Machine machine = Machine::uniform(4, {});
+        for (std::uint32_t seed = 0; seed < 6; ++seed) {
+            PlanRequest request;
+            request.strategy = seed % 2 == 0 ? "data" : "pipeline";
+            request.microbatches = request.strategy == "pipeline" ? 3 : 0;
+            PlanOutline outline = outline_plan(graph, machine, request);
+            const std::vector<BlockGrid> grids = random_grids(graph, seed, 4);
+            for (std::size_t i = 0; i < grids.size(); ++i) {
+                BlockGrid grid = grids[i];
+                grid.first = Rank(static_cast<std::int32_t>(random() % static_cast<unsigned>(5 - grid.count())));
+                outline.plan.operations[i].points = grid;
+            }
+            SCOPED_TRACE(name + " " + request.strategy + " " + std::to_string(seed));
+            const PlannedGraph planned =
+                plan_graph(graph, machine, from_text(print_plan_file(graph, outline, "plan.yaml")));
+            EXPECT_NO_THROW(prove(planned.graph, planned.plan, {}));
+        }
+    }
+}
+
+// --- What is refused ---------------------------------------------------------------------------------------------
+
+/// The file of terrain on two ranks with `from` replaced by `to`.
+std::string edited(const std::string& from, const std::string& to) {
+    const Graph& graph = shipped_graph("terrain");
+    PlanRequest data;
+    data.strategy = "data";
+    std::string text = print_plan_file(graph, outline_plan(graph, Machine::uniform(2, {}), data), "plan.yaml");
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from << " is not in\n" << text;
+    return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
+/// What is wrong with a file, "LINE: message", one a line, and the line of the file.
+std::string refusal(const std::string& text, ExitCode code = ExitCode::job, int ranks = 2) {
+    try {
+        outline_plan(shipped_graph("terrain"), Machine::uniform(ranks, {}), from_text(text));
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), code);
+        std::string all;
+        for (const Diagnostic& one : error.diagnostics()) {
+            EXPECT_TRUE(one.place) << one.message;
+            EXPECT_EQ(one.place.file, "plan.yaml");
+            all += one.message + (one.suggestion.empty() ? "" : " (" + one.suggestion + "?)") + " | " +
+                   one.place.line_text.substr(static_cast<std::size_t>(one.place.column) - 1, 8) + "\n";
+        }
+        return all;
+    }
+    return "nothing";
+}
+
+TEST(PlanFile, RefusesWhatMayNotBeCut) {
+    EXPECT_NE(refusal(edited("smooth: {cut: {y: 2}", "smooth: {cut: {z: 2}")).find("has no index 'z'; it has y, x"),
+              std::string::npos);
+    EXPECT_NE(refusal(edited("smooth: {cut: {y: 2}", "smooth: {cut: {y: 541}")).find("540 points"), std::string::npos);
+    EXPECT_NE(refusal(edited("smooth: {cut: {y: 2}", "smooth: {cut: {y: 1}")).find("| 1"), std::string::npos);
+}
+
+TEST(PlanFile, RefusesRanksThatAreNotThere) {
+    const std::string outside = refusal(edited("smooth: {cut: {y: 2}, rank: 0}", "smooth: {cut: {y: 2}, rank: 1}"));
+    EXPECT_NE(outside.find("this takes ranks 1 to 2, and the plan has 2 (ranks:) | 1}"), std::string::npos) << outside;
+    const std::string many = refusal(edited("\nranks: 2", "\nranks: 3"), ExitCode::unavailable);
+    EXPECT_NE(many.find("the plan takes 3 ranks, there are 2"), std::string::npos) << many;
+}
+
+TEST(PlanFile, RefusesUnknownAndMissingOperations) {
+    const std::string unknown = refusal(edited("  smooth:", "  smoth:"));
+    EXPECT_EQ(unknown, "'smoth' is no operation of graph 'terrain' (smooth?) | smoth: {\n");
+    const std::string text = edited("  slope:", "  # slope:");
+    EXPECT_NE(refusal(text).find("operation 'slope' is missing"), std::string::npos) << refusal(text);
+}
+
+TEST(PlanFile, RefusesAnotherGraph) {
+    const Graph& other = shipped_graph("life");
+    PlanRequest data;
+    data.strategy = "data";
+    const std::string text = print_plan_file(other, outline_plan(other, Machine::uniform(2, {}), data), "plan.yaml");
+    EXPECT_NE(refusal(text).find("another graph"), std::string::npos);
+    EXPECT_NE(refusal(edited("graph: x", "graph: y")).find("another graph"), std::string::npos);
+}
+
+TEST(PlanFile, RefusesWhatIsNoPlan) {
+    EXPECT_NE(refusal("maniple_plan: 1\n").find("missing key 'operations'"), std::string::npos);
+    EXPECT_NE(refusal(edited("maniple_plan: 1", "maniple_plan: 2")).find("format 1"), std::string::npos);
+    EXPECT_NE(refusal(edited("strategy:", "strateg:")).find("(strategy?)"), std::string::npos);
+    EXPECT_NE(refusal("[1, 2]\n").find("expected a mapping"), std::string::npos);
+    EXPECT_NE(refusal(edited("rank: 0}", "rank: 0, stage: 1}")).find("unknown key 'stage'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace maniple
