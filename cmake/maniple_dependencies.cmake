@@ -9,6 +9,11 @@ if(NOT HDF5_IS_PARALLEL)
   message(FATAL_ERROR "maniple writes its results through parallel HDF5, and only the serial library was found: "
                       "install libhdf5-openmpi-dev (Debian, Ubuntu) or point HDF5_ROOT at a parallel build")
 endif()
+# Not in sanitizers' builds: those know the leaks of the shared library by its name.
+if(MANIPLE_LINK_HDF5_ARCHIVE AND NOT MANIPLE_SANITIZE)
+  include("${CMAKE_CURRENT_LIST_DIR}/maniple_hdf5_archive.cmake")
+  maniple_use_hdf5_archive()
+endif()
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)

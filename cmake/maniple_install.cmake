@@ -38,6 +38,6 @@ install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 configure_package_config_file(cmake/maniple-config.cmake.in maniple-config.cmake INSTALL_DESTINATION ${config_folder})
 write_basic_package_version_file(maniple-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/maniple-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/maniple-config-version.cmake
-              cmake/maniple_dependencies.cmake cmake/maniple_add_kernels.cmake
+              cmake/maniple_dependencies.cmake cmake/maniple_hdf5_archive.cmake cmake/maniple_add_kernels.cmake
               cmake/maniple_compile_shaders.cmake
         DESTINATION ${config_folder})

@@ -1,6 +1,7 @@
 // cli/history_file.hpp: how fast lanes were in earlier runs, kept in the cache folder.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "lanes/net/world.hpp"
@@ -24,8 +25,8 @@ HistoryReading read_history(const std::string& folder);
 /// is just doing the same, or the file cannot be written, nothing happens: a history is no reason to wait or to fail.
 void add_to_history(const std::string& folder, const ThroughputHistory& measured);
 
-/// Collective: what rank 0 reads, on every rank.
-HistoryReading read_history(const World& world, const std::string& folder);
+/// Collective: what rank 0 reads, on every rank. `known` is what it has read already.
+HistoryReading read_history(const World& world, const std::string& folder, std::optional<HistoryReading> known);
 /// Collective: what all ranks have measured, into rank 0's file.
 void add_to_history(const World& world, const std::string& folder, const ThroughputHistory& measured);
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <optional>
 #include <set>
 
@@ -16,6 +17,7 @@
 #include "cli/launch.hpp"
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
+#include "cli/preparation.hpp"
 #include "cli/print_options.hpp"
 #include "cli/rates_file.hpp"
 #include "cli/stages.hpp"
@@ -61,12 +63,14 @@ std::string report_folder(const RunOptions& options, const Job& job) {
 /// One `maniple run` on one rank, stage by stage.
 class JobRun {
 public:
-    JobRun(const World& world, Watch& watch, RunOptions options, std::int64_t begin_ns)
-        : world_(world), watch_(watch), options_(std::move(options)), begin_ns_(begin_ns) {}
+    JobRun(const World& world, Watch& watch, RunOptions options, Prepared prepared, std::int64_t begin_ns)
+        : world_(world), watch_(watch), options_(std::move(options)), prepared_(std::move(prepared)),
+          begin_ns_(begin_ns) {}
 
     void run() {
         together(world_, [&] {
-            registry_.emplace(standard_kernels());
+            registry_ = std::move(prepared_.registry);
+            if (registry_ == nullptr) registry_ = std::make_unique<KernelRegistry>(standard_kernels());
             topology_.emplace();
         });
         load_job();
@@ -84,12 +88,13 @@ private:
     void load_job() {
         std::string text;
         together(world_, [&] {
-            if (world_.is_root()) text = read_job_text(options_.job);
+            if (world_.is_root()) text = prepared_.text ? std::move(*prepared_.text) : read_job_text(options_.job);
         });
         text = world_.broadcast(text);
         world_.require_equal(version_number() + text, "the version of maniple or the job file");
         // Every rank reads the same text, so all of them find the same errors; rank 0 adds those of the graph.
-        JobReading reading = read_job(text, options_.job, options_.overrides);
+        JobReading reading =
+            prepared_.reading ? std::move(*prepared_.reading) : read_job(text, options_.job, options_.overrides);
         if (!reading.errors.empty()) {
             together(world_, [&] {
                 if (world_.is_root()) refuse_job(std::move(reading), *registry_);
@@ -106,7 +111,7 @@ private:
     }
 
     void make_graph_and_plan() {
-        graph_ = build_graph(job_, catalogue_, *registry_);
+        graph_ = prepared_.graph ? std::move(*prepared_.graph) : build_graph(job_, catalogue_, *registry_);
         if (options_.validate) graph_ = with_twins(std::move(graph_));
         if (world_.is_root() && !options_.quiet) print_messages(graph_.warnings);
         together(world_, [&] {
@@ -117,7 +122,7 @@ private:
         });
         open_gpus();
         find_machine();
-        if (!options_.no_history) history_ = read_history(world_, cache_folder());
+        if (!options_.no_history) history_ = read_history(world_, cache_folder(), std::move(prepared_.history));
         const PlanRequest request = chosen_request();
         PlannedGraph planned = plan_graph(std::move(graph_), machine_, request);
         graph_ = std::move(planned.graph);
@@ -444,23 +449,17 @@ private:
         std::vector<std::int64_t> rows;
         for (const GraphOutput& output : graph_.outputs)
             rows.push_back(output.every > 0 ? totals_.steps / output.every : 0);
+        // Beside what has to be done anyway: a processor has nothing to do.
+        std::future<std::optional<double>> predicted;
+        const bool tells = world_.is_root() && (!options_.quiet || !options_.no_report);
+        if (tells) predicted = std::async([this] { return predicted_seconds(); });
         outputs_->finish(rows);
         summary_.written_bytes = outputs_->bytes_written();
         summary_.wall_seconds = static_cast<double>(now_ns() - begin_ns_) / 1e9;
         if (!options_.no_history) keep_history();
-        Summary summary;
-        summary.job = job_.name;
-        summary.version = version_number();
-        summary.strategy = plan_.strategy;
-        summary.steps = totals_.steps;
-        for (const std::string& bytes : world_.gather(serialize(summary_)))
-            summary.ranks.push_back(deserialize_rank_summary(bytes));
-        for (const OutputSpec& output : job_.outputs) {
-            std::vector<std::string>& names = summary.outputs;
-            if (std::find(names.begin(), names.end(), output.to.path) == names.end()) names.push_back(output.to.path);
-        }
+        Summary summary = summary_of_all();
         if (!world_.is_root()) return;
-        if (!options_.quiet || !options_.no_report) summary.predicted_seconds = predicted_seconds();
+        if (tells) summary.predicted_seconds = predicted.get();
         summary.previous_wall_seconds = read_previous_wall_seconds(summary, report_folder(options_, job_));
         if (!options_.quiet) std::fputs(summary_table(summary).c_str(), stderr);
         if (options_.no_report) return;
@@ -474,6 +473,21 @@ private:
         }
     }
 
+    Summary summary_of_all() const {
+        Summary summary;
+        summary.job = job_.name;
+        summary.version = version_number();
+        summary.strategy = plan_.strategy;
+        summary.steps = totals_.steps;
+        for (const std::string& bytes : world_.gather(serialize(summary_)))
+            summary.ranks.push_back(deserialize_rank_summary(bytes));
+        for (const OutputSpec& output : job_.outputs) {
+            std::vector<std::string>& names = summary.outputs;
+            if (std::find(names.begin(), names.end(), output.to.path) == names.end()) names.push_back(output.to.path);
+        }
+        return summary;
+    }
+
     /// What a run takes beside its blocks of steps: reading the job, making and closing files.
     ThroughputKey overhead_key() const { return {"a run beside its steps", fmt::format("x{}", world_.size()), 0}; }
 
@@ -482,8 +496,15 @@ private:
         add_to_history(world_, cache_folder(), measured_);
     }
 
-    /// From what was known before the run; nothing where finding it out would take long.
+    /// From what was known before the run; nothing where finding it out would take long, or too much memory: the results
+    /// are complete by now.
     std::optional<double> predicted_seconds() const {
+        try {
+            return simulated_seconds();
+        } catch (const std::exception&) { return std::nullopt; }
+    }
+
+    std::optional<double> simulated_seconds() const {
         constexpr std::size_t most_operations = 20'000;
         if (graph_.operations.size() * static_cast<std::size_t>(world_.size()) > most_operations) return std::nullopt;
         Machine machine = machine_;
@@ -500,8 +521,9 @@ private:
     const World& world_;
     Watch& watch_;
     RunOptions options_;
+    Prepared prepared_;
     std::int64_t begin_ns_;
-    std::optional<KernelRegistry> registry_;
+    std::unique_ptr<const KernelRegistry> registry_;
     std::optional<Topology> topology_;
     std::string instruction_set_;
     HistoryReading history_;
@@ -587,14 +609,23 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
         return 0;
     }
     if (wants_dry_run(arguments)) return dry_run(argc, argv, arguments);
+    // Wrong ones are an error of all ranks, told once MPI is there.
+    std::exception_ptr wrong_options;
+    RunOptions options;
+    std::optional<Preparation> preparation;
+    try {
+        options = parse_run_options(arguments);
+        preparation.emplace(options, cache_folder(), launched_rank() == 0);
+    } catch (...) { wrong_options = std::current_exception(); }
     const MpiSession session(argc, argv);
     const std::int64_t begin_ns = now_ns();
     const World world(MPI_COMM_WORLD);
     try {
-        RunOptions options = parse_run_options(arguments);
+        if (wrong_options) std::rethrow_exception(wrong_options);
+        Prepared prepared = preparation->take(world);
         if (world.is_root() && !options.quiet) print_messages(unknown_variables());
         Watch watch(world, options.stall_seconds);
-        JobRun(world, watch, std::move(options), begin_ns).run();
+        JobRun(world, watch, std::move(options), std::move(prepared), begin_ns).run();
         return 0;
     } catch (const Error& error) {
         // Every rank has the same error: found alike by all, or agreed upon. One prints it, while no other can leave:

@@ -24,14 +24,12 @@ LaneRates rates_of(const Rates& rates, const RankFacts& facts, int lane) {
     return facts.gpus[static_cast<std::size_t>(lane)].software ? rates.software_gpu : rates.gpu;
 }
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
-    std::vector<std::string_view> parts;
-    while (true) {
-        const std::size_t end = text.find(separator);
-        parts.push_back(text.substr(0, end));
-        if (end == std::string_view::npos) return parts;
-        text.remove_prefix(end + 1);
-    }
+/// What stands before the next `separator`, which is taken away too; all of it where there is none.
+std::string_view take_until(std::string_view& text, char separator) {
+    const std::size_t end = text.find(separator);
+    const std::string_view part = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    return part;
 }
 
 template <class T>
@@ -44,18 +42,41 @@ bool read_number(std::string_view text, T& number) {
 constexpr double least_sample = 1e-9;
 constexpr double most_sample = 1e15;
 
-double median_of(std::vector<double> samples) {
+template <class Samples>
+double median_of(Samples samples) {
     const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
     std::nth_element(samples.begin(), middle, samples.end());
     return *middle;
 }
 
+/// A line without its end. False where it is none that text() makes.
+bool read_line(std::string_view line, ThroughputKey& key, ThroughputHistory::Samples& samples) {
+    if (std::count(line.begin(), line.end(), '\t') != 3) return false;
+    key.kernel = take_until(line, '\t');
+    key.lane = take_until(line, '\t');
+    if (!read_number(take_until(line, '\t'), key.size_class)) return false;
+    for (bool more = true; more;) {
+        more = line.find(' ') != std::string_view::npos;
+        double sample = 0;
+        if (!read_number(take_until(line, ' '), sample) || !(sample >= least_sample && sample <= most_sample))
+            return false;
+        samples.add(sample);
+    }
+    return true;
+}
+
 }  // namespace
 
+void ThroughputHistory::Samples::add(double sample) {
+    if (count_ == most_samples) {
+        std::move(begin() + 1, end(), begin());
+        --count_;
+    }
+    values_[count_++] = sample;
+}
+
 void ThroughputHistory::add(const ThroughputKey& key, double ns_per_point) {
-    std::vector<double>& samples = samples_[key];
-    samples.push_back(std::clamp(ns_per_point, least_sample, most_sample));
-    if (samples.size() > most_samples) samples.erase(samples.begin());
+    samples_[key].add(std::clamp(ns_per_point, least_sample, most_sample));
 }
 
 void ThroughputHistory::add(const ThroughputHistory& newer) {
@@ -69,7 +90,7 @@ void ThroughputHistory::add_run(const ThroughputHistory& run) {
 }
 
 std::optional<double> ThroughputHistory::median(const ThroughputKey& key) const {
-    const std::vector<double>* nearest = nullptr;
+    const Samples* nearest = nullptr;
     int distance = 0;
     for (auto at = samples_.lower_bound({key.kernel, key.lane, 0}); at != samples_.end(); ++at) {
         if (at->first.kernel != key.kernel || at->first.lane != key.lane) break;
@@ -95,26 +116,23 @@ std::vector<ThroughputHistory::Entry> ThroughputHistory::of_kernel(const std::st
 
 std::string ThroughputHistory::text() const {
     std::string text = std::string(first_line) + "\n";
-    for (const auto& [key, samples] : samples_)
-        text += fmt::format("{}\t{}\t{}\t{:.6g}\n", key.kernel, key.lane, key.size_class, fmt::join(samples, " "));
+    for (const auto& [key, samples] : samples_) {
+        fmt::format_to(std::back_inserter(text), "{}\t{}\t{}\t{:.6g}\n", key.kernel, key.lane, key.size_class,
+                       fmt::join(samples, " "));
+    }
     return text;
 }
 
 std::optional<ThroughputHistory> ThroughputHistory::parse(std::string_view text) {
-    std::vector<std::string_view> lines = split(text, '\n');
-    if (lines.size() < 2 || lines.front() != first_line || !lines.back().empty()) return std::nullopt;
+    if (text.empty() || text.back() != '\n' || take_until(text, '\n') != first_line) return std::nullopt;
     ThroughputHistory history;
-    for (std::size_t i = 1; i + 1 < lines.size(); ++i) {
-        const std::vector<std::string_view> fields = split(lines[i], '\t');
+    while (!text.empty()) {
         ThroughputKey key;
-        if (fields.size() != 4 || !read_number(fields[2], key.size_class)) return std::nullopt;
-        key.kernel = fields[0];
-        key.lane = fields[1];
-        for (const std::string_view word : split(fields[3], ' ')) {
-            double sample = 0;
-            if (!read_number(word, sample) || !(sample >= least_sample && sample <= most_sample)) return std::nullopt;
-            history.add(key, sample);
-        }
+        Samples samples;
+        if (!read_line(take_until(text, '\n'), key, samples)) return std::nullopt;
+        // They come in their order: each behind the last one.
+        const auto at = history.samples_.try_emplace(history.samples_.end(), std::move(key));
+        for (const double sample : samples) at->second.add(sample);
     }
     return history;
 }

@@ -1,6 +1,7 @@
 // program/throughput.hpp: how fast a rank's lanes are, guessed or measured, so that each gets its share of the work.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -32,6 +33,21 @@ class ThroughputHistory {
 public:
     static constexpr std::size_t most_samples = 15;
 
+    /// The last most_samples of those that were added.
+    class Samples {
+    public:
+        void add(double sample);
+        const double* begin() const { return values_.data(); }
+        const double* end() const { return begin() + count_; }
+        double* begin() { return values_.data(); }
+        double* end() { return begin() + count_; }
+        std::size_t size() const { return count_; }
+
+    private:
+        std::array<double, most_samples> values_{};
+        std::size_t count_ = 0;
+    };
+
     /// A sample that no lane can have is taken as the nearest that one can.
     void add(const ThroughputKey& key, double ns_per_point);
     /// The median of the key's samples, or of the nearest size class that has some, the larger of two; one slow outlier
@@ -57,7 +73,7 @@ public:
     static std::optional<ThroughputHistory> parse(std::string_view text);
 
 private:
-    std::map<ThroughputKey, std::vector<double>> samples_;
+    std::map<ThroughputKey, Samples> samples_;
 };
 
 /// `lane` is a number of LaneChoice. `points` are all that the lanes of the rank share.

@@ -19,8 +19,22 @@ struct Topology::State {
     }
 };
 
+namespace {
+
+/// Nothing but cores and memory is asked for: caches, devices and what a processor says of itself take most of the time.
+bool load_cores(hwloc_topology_t topology) {
+    hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
+    hwloc_topology_set_type_filter(topology, HWLOC_OBJ_CORE, HWLOC_TYPE_FILTER_KEEP_ALL);
+#ifdef __linux__
+    hwloc_topology_set_components(topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86");
+#endif
+    return hwloc_topology_load(topology) == 0;
+}
+
+}  // namespace
+
 Topology::Topology() : state_(std::make_unique<State>()) {
-    if (hwloc_topology_init(&state_->topology) != 0 || hwloc_topology_load(state_->topology) != 0) {
+    if (hwloc_topology_init(&state_->topology) != 0 || !load_cores(state_->topology)) {
         throw UnavailableError("hwloc cannot find out this machine's topology");
     }
     state_->mask = hwloc_bitmap_alloc();

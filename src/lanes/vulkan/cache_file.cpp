@@ -43,7 +43,11 @@ std::vector<std::uint8_t> CacheFile::read() const {
     // Reading from a folder throws, from a pipe it waits.
     if (path_.empty() || !std::filesystem::is_regular_file(path_, ignored)) return {};
     std::ifstream file(path_, std::ios::binary);
-    std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::vector<std::uint8_t> bytes;
+    const std::uintmax_t size = std::filesystem::file_size(path_, ignored);
+    if (ignored) return {};
+    bytes.resize(size);
+    if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size))) return {};
     if (bytes.size() < head_bytes || std::memcmp(bytes.data(), magic, sizeof magic) != 0) return {};
     std::uint64_t hash = 0;
     std::memcpy(&hash, bytes.data() + sizeof magic, sizeof hash);
