@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plan/claims.hpp"
 #include "plan/data_plan.hpp"
 #include "plan/pipeline_plan.hpp"
 #include "plan/staged_plan.hpp"
@@ -85,6 +86,7 @@ public:
         Plan plan = data_plan(graph_, ranks_, request_.grids);
         note_unused(plan);
         if (groups()) plan.notes.push_back(request_.strategy + " leaves all to one rank here: planned as data");
+        if (request_.strategy == "stealing") allow_claims(graph_, ranks_, plan);
         plan.ranks = machine_.size();
         copy_to_twins(graph_, plan);
         return plan;

@@ -18,6 +18,9 @@ void run_seeds(bool with_gpus) {
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
     EXPECT_EQ(failures, 0);
+    const std::int64_t claims = claims_so_far(world);
+    if (world.size() > 1) { EXPECT_GT(claims, 0); }
+    if (world.is_root()) { std::printf("%lld boxes were computed by other ranks\n", static_cast<long long>(claims)); }
     if (world.is_root()) { EXPECT_EQ(on_gpus > seeds, with_gpus) << on_gpus; }
 }
 

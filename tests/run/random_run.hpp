@@ -48,6 +48,9 @@ TensorBytes input_bytes(const Tensor& tensor, std::uint32_t seed);
 /// kernel that is not exact. Returns the operations on this rank's gpu lanes. `gpus` may be null.
 std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus);
 
+/// Boxes that ranks have computed for others, in all runs so far. Collective.
+std::int64_t claims_so_far(const World& world);
+
 /// The random graph of `seed`, two of three with random grids.
 std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus);
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
+#include <thread>
 #include <variant>
 
 #include "lanes/arguments.hpp"
@@ -96,16 +98,20 @@ using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork, CheckWork
 /// The chunks of one program with every address resolved.
 class CpuProgram final : public InlineProgram {
 public:
-    CpuProgram(CpuLane& lane, const Program& program)
+    enum class Which { all, claimable };
+
+    CpuProgram(CpuLane& lane, const Program& program, Which which)
         : lane_(lane), program_(program), work_(program.instructions.size()), scratch_(lane.activity_.size()) {
         for (std::size_t i = 0; i < program.instructions.size(); ++i) {
             const Instruction& instruction = program.instructions[i];
             const LaneKind kind = lane.imitated_gpu_ < 0 ? LaneKind::cpu : LaneKind::gpu;
-            if (instruction.lane == kind && instruction.gpu == lane.imitated_gpu_)
+            const bool wanted = which == Which::all || instruction.claimable;
+            if (wanted && instruction.lane == kind && instruction.gpu == lane.imitated_gpu_)
                 work_[i] = resolve(program.instructions[i]);
         }
         for (const Chunk& chunk : program.chunks) {
-            const bool mine = chunk.lane == LaneKind::cpu || chunk.lane == LaneKind::gpu;
+            const bool wanted = which == Which::all || chunk.claimable;
+            const bool mine = wanted && (chunk.lane == LaneKind::cpu || chunk.lane == LaneKind::gpu);
             sections_.push_back(mine ? sections_of(chunk) : std::vector<Section>{});
             chunk_work_.push_back(mine ? work_of(lane.graph_, program, chunk) : std::vector<ChunkWork>{});
         }
@@ -127,6 +133,7 @@ public:
                 throw;  // says itself what and where
             } catch (const std::exception& error) { throw named(section.last, error.what()); }
         }
+        if (lane_.slowness_ > 1) linger(now_ns() - begin);
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         const std::int64_t duration = now_ns() - begin;
         activity.busy_ns += duration;
@@ -135,6 +142,12 @@ public:
     }
 
 private:
+    /// After `ns` of work.
+    void linger(std::int64_t ns) const {
+        const double more_ns = static_cast<double>(ns) * (lane_.slowness_ - 1);
+        std::this_thread::sleep_for(std::chrono::nanoseconds(static_cast<std::int64_t>(more_ns)));
+    }
+
     std::vector<Section> sections_of(const Chunk& chunk) {
         std::vector<Section> sections;
         for (std::size_t i = 0; i < chunk.instructions.size();) {
@@ -455,7 +468,11 @@ CpuLane::~CpuLane() = default;
 std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) { return prepare_inline(program); }
 
 std::unique_ptr<InlineProgram> CpuLane::prepare_inline(const Program& program) {
-    return std::make_unique<CpuProgram>(*this, program);
+    return std::make_unique<CpuProgram>(*this, program, CpuProgram::Which::all);
+}
+
+std::unique_ptr<InlineProgram> CpuLane::prepare_claimable(const Program& program) {
+    return std::make_unique<CpuProgram>(*this, program, CpuProgram::Which::claimable);
 }
 
 Activity CpuLane::activity() const { return total(activity_); }
