@@ -67,6 +67,15 @@ double slowness_of(int rank) {
     return which == rank ? times : 1;
 }
 
+/// For tests of what ranks of different nodes do: MANIPLE_CLAIM_BY=messages.
+bool claims_by_messages() {
+    const char* text = std::getenv("MANIPLE_CLAIM_BY");
+    if (text == nullptr || *text == '\0') return false;
+    if (std::string(text) != "messages")
+        throw UsageError("MANIPLE_CLAIM_BY takes messages, found '" + std::string(text) + "'");
+    return true;
+}
+
 std::string report_folder(const RunOptions& options, const Job& job) {
     if (!options.report.empty()) return options.report;
     const std::filesystem::path folder = std::filesystem::path(options.job).parent_path();
@@ -261,7 +270,7 @@ private:
         std::optional<Stealing> stealing;
         const double slowness = slowness_of(world_.rank().value);
         cpu.slow_down(slowness);
-        if (claim_memory_) stealing.emplace(world_, claim_context(slowness), *claim_memory_);
+        if (claim_memory_) stealing.emplace(world_, claim_context(slowness), *claim_memory_, *arena_);
         Executor executor(graph_, plan_, *arena_, cpu, net, file, gpus, threads_, [&](int worker) {
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
@@ -290,7 +299,7 @@ private:
     /// What ranks need that compute each other's chunks.
     ClaimContext claim_context(double slowness) const {
         const auto lanes_of = [this](Rank rank) { return shared_lanes(rank, machine_.ranks[rank.index()]); };
-        return {graph_, plan_, lanes_of, instruction_set_, threads_, slowness};
+        return {graph_, plan_, lanes_of, instruction_set_, threads_, slowness, claims_by_messages()};
     }
 
     void measure_lanes(const CpuLane& cpu, const Stealing* stealing) {

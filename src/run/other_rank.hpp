@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,21 +36,36 @@ struct ClaimContext {
     std::string instruction_set;
     int threads = 1;
     double slowness = 1;  ///< of this rank (CpuLane::slow_down)
+    /// For tests: as if every rank were on a node of its own, and every chunk worth its bytes.
+    bool only_messages = false;
 };
 
-/// One other rank of this node. Its programs are derived when one of its chunks is about to be taken, and kept; they compute
-/// in that rank's memory. Threads: any.
+/// What a rank's program is known by.
+struct ProgramMarks {
+    std::uint64_t layout = 0;
+    std::uint64_t program = 0;
+};
+
+/// One other rank. Its programs are derived when one of its chunks is about to be taken, and kept. They compute in that
+/// rank's memory; where that is not to be reached, in a copy of which only what is touched takes any. Threads: any.
 class OtherRank {
 public:
-    /// Borrows `context` and `shapes`.
-    OtherRank(Rank rank, ClaimMemory memory, const ClaimContext& context, const KnownShapes& shapes);
+    /// Without `memory` it is far. Borrows `context` and `shapes`.
+    OtherRank(Rank rank, std::optional<ClaimMemory> memory, const ClaimContext& context, const KnownShapes& shapes);
     ~OtherRank();
 
     Rank rank() const { return rank_; }
-    ClaimPool<>& pool() { return pool_; }
+    bool is_far() const { return !memory_; }
+    /// Requires: it is not far.
+    ClaimPool<>& pool() { return *pool_; }
     /// Its program of that number, to run chunks of it here. Null: not known here yet, or it cannot be run here. The first
     /// call for a program builds it, which may take long.
     InlineProgram* program(int number);
+    /// The same for a far one, whose marks came with what it wants to be done.
+    InlineProgram* program(int number, const ProgramMarks& marks);
+    /// Of a program that program() has given.
+    const Program& instructions_of(int number);
+    Arena& arena();
 
     void count_claim() { claimed_.fetch_add(1, std::memory_order_relaxed); }
     std::int64_t claimed() const { return claimed_.load(std::memory_order_relaxed); }  ///< chunks computed here so far
@@ -60,11 +76,12 @@ public:
 private:
     struct Built;
     struct BuiltProgram;
-    InlineProgram* build(int number);
+    InlineProgram* find(int number, const std::function<ProgramMarks()>& marks);
+    InlineProgram* build(int number, const ProgramMarks& marks);
 
     Rank rank_;
-    ClaimMemory memory_;
-    ClaimPool<> pool_;
+    std::optional<ClaimMemory> memory_;
+    std::optional<ClaimPool<>> pool_;
     const ClaimContext& context_;
     const KnownShapes& shapes_;
     std::atomic<std::int64_t> claimed_{0};

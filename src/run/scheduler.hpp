@@ -26,8 +26,7 @@ struct alignas(128) Worker {
     std::atomic<std::int32_t> current{-1};  ///< the chunk that it runs; likewise
     std::int64_t ends = 0;                  ///< chunks that nobody waits for, not yet told to the run
     std::uint32_t next_victim = 0;
-    std::uint32_t next_rank = 0;  ///< of the others, where it looks first (Stealing)
-    std::int64_t polled = 0;      ///< in ticks(): when it last moved messages forward
+    std::int64_t polled = 0;  ///< in ticks(): when it last moved messages forward
 };
 
 /// One for each team. Borrows the net lane. Threads: each worker calls with its own Worker; the rest any.

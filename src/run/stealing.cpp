@@ -10,27 +10,6 @@ namespace maniple {
 
 namespace {
 
-/// A chunk of a program of a rank as one number, never 0.
-struct Claim {
-    Rank owner;
-    int program = 0;
-    ChunkId chunk;
-
-    static constexpr int chunk_bits = 32, program_bits = 12, rank_bits = 19;
-
-    std::uint64_t packed() const {
-        return std::uint64_t{1} << 63 | static_cast<std::uint64_t>(owner.value) << (chunk_bits + program_bits) |
-               static_cast<std::uint64_t>(program) << chunk_bits | static_cast<std::uint64_t>(chunk.value);
-    }
-    static Claim unpacked(std::uint64_t item) {
-        Claim claim;
-        claim.owner = Rank(static_cast<std::int32_t>(item >> (chunk_bits + program_bits) & ((1U << rank_bits) - 1)));
-        claim.program = static_cast<int>(item >> chunk_bits & ((1U << program_bits) - 1));
-        claim.chunk = ChunkId(static_cast<std::int32_t>(item & 0xffffffffU));
-        return claim;
-    }
-};
-
 /// The most that is claimed at once.
 constexpr std::size_t most_at_once = 256;
 
@@ -41,78 +20,34 @@ bool lies_in_arena(const Layout& layout, BufferId buffer) {
 
 }  // namespace
 
-/// Chunks of one program of this rank that others may compute.
-class Stealing::OfferedProgram final : public LaneProgram {
-public:
-    OfferedProgram(Stealing& stealing, int number, std::size_t chunks, InlineProgram& cpu)
-        : stealing_(stealing), number_(number), cpu_(cpu), state_(chunks) {}
-    ~OfferedProgram() override { stealing_.programs_[static_cast<std::size_t>(number_)] = nullptr; }
-
-    void submit(ChunkId chunk, const Execution& execution, Completion& done) override {
-        // Relaxed, all three: shown with the chunk, by publish(). The first two are the same for all of an execution.
-        first_step_.store(execution.first_step, std::memory_order_relaxed);
-        done_.store(&done, std::memory_order_relaxed);
-        state_[chunk.index()].store(open, std::memory_order_relaxed);
-        stealing_.publish(Claim{stealing_.me_, number_, chunk}.packed());
+Stealing::Stealing(const World& world, ClaimContext context, ClaimMemory& memory, Arena& arena)
+    : context_(std::move(context)), memory_(memory), arena_(arena), pool_(memory.pool()), me_(world.rank()),
+      meeting_(world), by_rank_(static_cast<std::size_t>(world.size()), nullptr),
+      programs_(ClaimMemory::most_programs, nullptr) {
+    open_memories(world);
+    std::vector<int> far;
+    const int claiming = std::min(world.size(), context_.plan.claiming_ranks);
+    for (int rank = 0; rank < claiming && me_.value < claiming; ++rank) {
+        if (rank != me_.value && other(Rank(rank)) == nullptr) far.push_back(rank);
     }
+    some_are_far_ =
+        world.sum(static_cast<std::int64_t>(far.size())) > 0;  // nobody stops sharing before all have looked
+    memory_.stop_sharing();
+    if (some_are_far_)
+        far_ = std::make_unique<FarClaims>(world, far, context_, shapes_, static_cast<ClaimDesk&>(*this));
+}
 
-    /// On one of this rank's workers.
-    void compute(ChunkId chunk) {
-        if (!leave(chunk, open, taken)) return;  // given up
-        std::exception_ptr error;
-        try {
-            if (!stealing_.stopped_.load(std::memory_order_relaxed))
-                cpu_.run(chunk, {first_step_.load(std::memory_order_relaxed)});
-        } catch (...) { error = std::current_exception(); }
-        leave(chunk, taken, ended);
-        finish(chunk, error);
-    }
-
-    /// Another rank has computed it, or it is given up. Where it has ended already, or is under way here, nothing happens.
-    void end(ChunkId chunk) {
-        if (leave(chunk, open, ended)) finish(chunk, nullptr);
-    }
-
-    void end_all() {
-        for (std::size_t i = 0; i < state_.size(); ++i) end(ChunkId(i));
-    }
-
-private:
-    /// Of a chunk in an execution. A worker of this rank, the answer of another rank and the end of all after a failure agree
-    /// by the change of it on who ends the chunk.
-    enum State : std::uint8_t { ended, open, taken };
-
-    bool leave(ChunkId chunk, State from, State to) {
-        std::uint8_t expected = from;
-        return state_[chunk.index()].compare_exchange_strong(expected, to, std::memory_order_acq_rel);
-    }
-    void finish(ChunkId chunk, const std::exception_ptr& error) {
-        stealing_.end_one();
-        done_.load(std::memory_order_relaxed)->finished(chunk, error);
-    }
-
-    Stealing& stealing_;
-    int number_;
-    InlineProgram& cpu_;
-    std::vector<std::atomic<std::uint8_t>> state_;  ///< by chunk
-    std::atomic<std::int64_t> first_step_{0};
-    std::atomic<Completion*> done_{nullptr};
-};
-
-Stealing::Stealing(const World& world, ClaimContext context, ClaimMemory& memory)
-    : context_(std::move(context)), memory_(memory), pool_(memory.pool()), me_(world.rank()), meeting_(world),
-      by_rank_(static_cast<std::size_t>(world.size()), nullptr), programs_(ClaimMemory::most_programs, nullptr) {
-    const bool takes_part = me_.value < context_.plan.claiming_ranks;
-    const std::vector<std::string> descriptions = world.gather(memory.description());
-    for (int rank = 0; rank < std::min(world.size(), context_.plan.claiming_ranks); ++rank) {
-        if (rank == me_.value || !takes_part) continue;
+void Stealing::open_memories(const World& world) {
+    const std::vector<std::string> descriptions = world.gather(memory_.description());
+    const int claiming = std::min(world.size(), context_.plan.claiming_ranks);
+    if (context_.only_messages || me_.value >= claiming) return;
+    for (int rank = 0; rank < claiming; ++rank) {
+        if (rank == me_.value) continue;
         std::optional<ClaimMemory> theirs = ClaimMemory::open(descriptions[static_cast<std::size_t>(rank)]);
         if (!theirs) continue;
-        others_.push_back(std::make_unique<OtherRank>(Rank(rank), std::move(*theirs), context_, shapes_));
+        others_.push_back(std::make_unique<OtherRank>(Rank(rank), std::move(theirs), context_, shapes_));
         by_rank_[static_cast<std::size_t>(rank)] = others_.back().get();
     }
-    world.agree(nullptr);  // nobody stops sharing before all have looked
-    memory_.stop_sharing();
 }
 
 Stealing::~Stealing() = default;
@@ -131,18 +66,24 @@ std::vector<bool> Stealing::offered(const Layout& layout, const Program& program
 
 std::unique_ptr<LaneProgram> Stealing::offer(const Program& program, const std::vector<bool>& offered,
                                              InlineProgram& cpu) {
-    const int number = program_count_++;
+    const int number = program_count_.load(std::memory_order_relaxed);  // this thread's own
+    std::unique_ptr<OfferedProgram> made;
+    if (std::find(offered.begin(), offered.end(), true) != offered.end()) {
+        // Release: before any of its chunks can be seen. Partner: OtherRank.
+        memory_.program_fingerprint(number).store(fingerprint(program), std::memory_order_release);
+        made = std::make_unique<OfferedProgram>(static_cast<OfferedProgram::Desk&>(*this), number, program, cpu);
+        programs_[static_cast<std::size_t>(number)] = made.get();
+    }
     shapes_.add(program.shape);
-    if (std::find(offered.begin(), offered.end(), true) == offered.end()) return nullptr;
-    // Release: before any of its chunks can be seen. Partner: OtherRank.
-    memory_.program_fingerprint(number).store(fingerprint(program), std::memory_order_release);
-    auto made = std::make_unique<OfferedProgram>(*this, number, program.chunks.size(), cpu);
-    programs_[static_cast<std::size_t>(number)] = made.get();
+    program_count_.store(number + 1, std::memory_order_release);  // partner: known_programs()
     return made;
 }
 
-void Stealing::publish(std::uint64_t item) {
-    // No more are away than the pool has places for what comes back. Acquire: partner end_one().
+// --- This rank's chunks ----------------------------------------------------------------------------------------------
+
+void Stealing::publish(int program, ChunkId chunk) {
+    std::uint64_t item = Claim{me_, program, chunk}.packed();
+    // No more are away than the pool has places for what comes back. Acquire: partner has_ended().
     const bool fits = away_.fetch_add(1, std::memory_order_acquire) < ClaimMemory::capacity;
     if (fits) {
         const std::lock_guard lock(put_mutex_);
@@ -153,7 +94,7 @@ void Stealing::publish(std::uint64_t item) {
 }
 
 /// Release: the place that collect() has emptied is free for whoever publishes after this.
-void Stealing::end_one() { away_.fetch_sub(1, std::memory_order_release); }
+void Stealing::has_ended() { away_.fetch_sub(1, std::memory_order_release); }
 
 void Stealing::keep_at_home(std::uint64_t item) {
     const std::lock_guard lock(put_mutex_);
@@ -161,26 +102,37 @@ void Stealing::keep_at_home(std::uint64_t item) {
     at_home_count_.store(static_cast<std::int64_t>(at_home_.size()), std::memory_order_seq_cst);  // partner: has_work()
 }
 
+std::size_t Stealing::lend(int known_programs, std::span<std::uint64_t> items) {
+    return pool_.take(
+        items, [](std::uint32_t length) { return (std::size_t{length} + 1) / 2; },
+        [&](std::uint64_t item) {
+            const Claim claim = Claim::unpacked(item);
+            return claim.owner == me_ && claim.program < known_programs;
+        });
+}
+
+void Stealing::take_back(std::uint64_t item) {
+    keep_at_home(item);
+    scheduler_->wake_one();
+}
+
+ProgramMarks Stealing::marks(int number) {
+    return {memory_.layout_fingerprint(), memory_.program_fingerprint(number).load(std::memory_order_relaxed)};
+}
+
 bool Stealing::has_work() const { return !pool_.is_empty() || at_home_count_.load(std::memory_order_seq_cst) > 0; }
 
 std::uint64_t Stealing::take_own() {
-    if (const std::uint64_t item = pool_.take_one(); item != 0) return item;
-    if (at_home_count_.load(std::memory_order_relaxed) == 0) return 0;  // a hint; the lock decides
-    const std::lock_guard lock(put_mutex_);
-    if (at_home_.empty()) return 0;
-    const std::uint64_t item = at_home_.back();
-    at_home_.pop_back();
-    at_home_count_.store(static_cast<std::int64_t>(at_home_.size()), std::memory_order_seq_cst);
-    return item;
-}
-
-bool Stealing::work(Worker& worker) {
-    const bool collected = collect();
-    if (const std::uint64_t item = take_own(); item != 0) {
-        compute(item);
-        return true;
+    if (at_home_count_.load(std::memory_order_relaxed) > 0) {  // a hint; the lock decides
+        const std::lock_guard lock(put_mutex_);
+        if (!at_home_.empty()) {
+            const std::uint64_t item = at_home_.back();
+            at_home_.pop_back();
+            at_home_count_.store(static_cast<std::int64_t>(at_home_.size()), std::memory_order_seq_cst);
+            return item;
+        }
     }
-    return collected || claim(worker);
+    return pool_.take_one();
 }
 
 /// Ends what other ranks have computed.
@@ -194,17 +146,49 @@ bool Stealing::collect() {
     }
     for (std::size_t i = 0; i < count; ++i) {
         const Claim claim = Claim::unpacked(done[i]);
-        programs_[static_cast<std::size_t>(claim.program)]->end(claim.chunk);
+        offered_program(claim.program).end(claim.chunk);
     }
     return count > 0;
 }
 
-/// Takes half of what another rank has, the next one after the last that had something.
-bool Stealing::claim(Worker& worker) {
-    if (stopped_.load(std::memory_order_relaxed)) return false;
+// --- Workers ---------------------------------------------------------------------------------------------------------
+
+bool Stealing::work(Worker&) {
+    try {
+        return work_once();
+    } catch (...) {
+        fail();
+        return false;
+    }
+}
+
+bool Stealing::work_once() {
+    bool any = collect();
+    if (far_ && far_->progress()) any = true;
+    if (const std::uint64_t item = take_own(); item != 0) {
+        compute(item);
+        return true;
+    }
+    return any || claim() || work_far();
+}
+
+bool Stealing::work_far() {
+    if (!far_ || has_stopped()) return false;
+    if (const std::uint64_t item = far_->reclaim(); item != 0) {
+        compute(item);
+        return true;
+    }
+    far_->ask();
+    return false;
+}
+
+/// Takes half of what another rank of this node has, the next one after the last that had something.
+bool Stealing::claim() {
+    if (has_stopped()) return false;
     const std::size_t count = others_.size();
+    const std::size_t first = next_.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t at = (worker.next_rank + i) % count;
+        const std::size_t at = (first + i) % count;
         ClaimPool<>& pool = others_[at]->pool();
         if (pool.is_empty()) continue;
         std::array<std::uint64_t, most_at_once> items;
@@ -212,7 +196,7 @@ bool Stealing::claim(Worker& worker) {
             items, [](std::uint32_t length) { return (std::size_t{length} + 1) / 2; },
             [this](std::uint64_t item) { return can_compute(item); });
         if (taken == 0) continue;
-        worker.next_rank = static_cast<std::uint32_t>(at);
+        next_.store(static_cast<std::uint32_t>(at), std::memory_order_relaxed);
         for (std::size_t k = 1; k < taken; ++k) {
             std::unique_lock lock(put_mutex_);
             const bool put = pool_.put(items[k]);
@@ -226,8 +210,6 @@ bool Stealing::claim(Worker& worker) {
     return false;
 }
 
-OtherRank* Stealing::other(Rank rank) const { return by_rank_[rank.index()]; }
-
 bool Stealing::can_compute(std::uint64_t item) {
     const Claim claim = Claim::unpacked(item);
     if (claim.owner == me_) return true;
@@ -237,22 +219,26 @@ bool Stealing::can_compute(std::uint64_t item) {
 
 void Stealing::compute(std::uint64_t item) {
     const Claim claim = Claim::unpacked(item);
+    const std::int64_t begin = now_ns();
     if (claim.owner == me_) {
-        programs_[static_cast<std::size_t>(claim.program)]->compute(claim.chunk);
-        return;
+        offered_program(claim.program).compute(claim.chunk);
+    } else if (OtherRank* const near = other(claim.owner); near == nullptr) {
+        far_->compute(claim);
+        scheduler_->count_foreign();
+    } else if (!has_stopped()) {  // else its owner gives it up as well
+        near->program(claim.program)->run(claim.chunk, {});
+        near->count_claim();
+        scheduler_->count_foreign();
+        near->pool().give_back(item);
     }
-    if (stopped_.load(std::memory_order_relaxed)) return;  // its owner gives it up as well
-    OtherRank& owner = *other(claim.owner);
-    try {
-        owner.program(claim.program)->run(claim.chunk, {});
-    } catch (...) {
-        error_.keep(std::current_exception());
-        stopped_.store(true, std::memory_order_relaxed);
-        return;
-    }
-    owner.count_claim();
-    scheduler_->count_foreign();
-    owner.pool().give_back(item);
+    const auto took = static_cast<double>(now_ns() - begin);
+    const double before = chunk_ns_.load(std::memory_order_relaxed);
+    chunk_ns_.store(before == 0 ? took : before + (took - before) / 8, std::memory_order_relaxed);
+}
+
+void Stealing::fail() {
+    error_.keep(std::current_exception());
+    stopped_.store(true, std::memory_order_relaxed);
 }
 
 void Stealing::give_up() {
@@ -262,9 +248,32 @@ void Stealing::give_up() {
     }
 }
 
+bool Stealing::all_have_ended() {
+    if (ending_ == Ending::runs) {
+        if (!meeting_.all_have_come()) return false;
+        if (!some_are_far_) return true;
+        // Nobody has anything left to lend. Questions may be on their way still, and each gets its answer.
+        far_->close();
+        ending_ = Ending::claims;
+    }
+    if (!meeting_.has_begun() && !far_->is_quiet()) return false;
+    if (!meeting_.all_have_come()) return false;
+    ending_ = Ending::runs;
+    far_->open();
+    return true;
+}
+
+std::vector<const OtherRank*> Stealing::all_others() const {
+    std::vector<const OtherRank*> all;
+    for (const auto& other : others_) all.push_back(other.get());
+    if (!far_) return all;
+    for (const OtherRank* const other : far_->others()) all.push_back(other);
+    return all;
+}
+
 std::vector<ClaimCount> Stealing::counts() const {
     std::vector<ClaimCount> counts;
-    for (const auto& other : others_) {
+    for (const OtherRank* const other : all_others()) {
         if (other->claimed() > 0) counts.push_back({other->rank().value, other->claimed()});
     }
     return counts;
@@ -272,12 +281,12 @@ std::vector<ClaimCount> Stealing::counts() const {
 
 Activity Stealing::activity() const {
     Activity sum;
-    for (const auto& other : others_) sum += other->activity();
+    for (const OtherRank* const other : all_others()) sum += other->activity();
     return sum;
 }
 
 void Stealing::add_work_times(WorkTimes& sum) const {
-    for (const auto& other : others_) other->add_work_times(sum);
+    for (const OtherRank* const other : all_others()) other->add_work_times(sum);
 }
 
 }  // namespace maniple

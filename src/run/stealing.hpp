@@ -10,7 +10,9 @@
 
 #include "lanes/net/meeting.hpp"
 #include "lanes/net/world.hpp"
+#include "run/far_claims.hpp"
 #include "run/first_error.hpp"
+#include "run/offered_program.hpp"
 #include "run/other_rank.hpp"
 #include "run/scheduler.hpp"
 
@@ -25,14 +27,15 @@ struct ClaimCount {
 /// One rank's part. A claimable chunk that is ready goes to the rank's pool instead of a worker's deque. Its own workers take
 /// one at a time when they have nothing else to do; those of another rank, when theirs is empty, take half of what is there:
 /// they compute the first and put the rest into their own pool, where it can be taken again, by its owner as well. A chunk is
-/// computed in the memory of the rank whose it is, and goes back to that rank, which then ends it.
+/// computed in the memory of the rank whose it is, and goes back to that rank, which then ends it. Ranks whose memory cannot be
+/// seen are asked by messages (FarClaims).
 ///
 /// Owns what it maps of other ranks. Threads: workers call work(), of which any number may be in it; the rest one thread
 /// between executions, but for what says otherwise.
-class Stealing final : public WorkSource {
+class Stealing final : public WorkSource, private OfferedProgram::Desk, private ClaimDesk {
 public:
-    /// Collective. `memory` is what this rank's arena lies in. Borrows all.
-    Stealing(const World& world, ClaimContext context, ClaimMemory& memory);
+    /// Collective. `arena` is this rank's and lies in `memory`. Borrows all.
+    Stealing(const World& world, ClaimContext context, ClaimMemory& memory, Arena& arena);
     ~Stealing() override;
 
     /// Before its first run the executor says whom to wake when there is something to do. Borrows it.
@@ -54,26 +57,42 @@ public:
 
     /// Whether every rank has come to the end of its run: then nobody claims anything any more. Again and again from the end
     /// of this rank's run on, until it holds; once more for each run.
-    bool all_have_ended() { return meeting_.all_have_come(); }
+    bool all_have_ended();
 
     std::vector<ClaimCount> counts() const;
     Activity activity() const;                  ///< of what was computed for others
     void add_work_times(WorkTimes& sum) const;  ///< likewise
 
 private:
-    class OfferedProgram;
-    void publish(std::uint64_t item);
-    void end_one();
+    void publish(int program, ChunkId chunk) override;
+    void has_ended() override;
+    bool has_stopped() const override { return stopped_.load(std::memory_order_relaxed); }
+    void leaves(int program) override { programs_[static_cast<std::size_t>(program)] = nullptr; }
+
+    std::size_t lend(int known_programs, std::span<std::uint64_t> items) override;
+    void take_back(std::uint64_t item) override;
+    OfferedProgram& offered_program(int number) override { return *programs_[static_cast<std::size_t>(number)]; }
+    ProgramMarks marks(int number) override;
+    int known_programs() const override { return program_count_.load(std::memory_order_acquire); }
+    double chunk_ns() const override { return chunk_ns_.load(std::memory_order_relaxed); }
+    Arena& arena() override { return arena_; }
+
+    void open_memories(const World& world);
+    bool work_once();
+    bool work_far();
     void keep_at_home(std::uint64_t item);
     std::uint64_t take_own();
     bool collect();
-    bool claim(Worker& worker);
+    bool claim();
     bool can_compute(std::uint64_t item);
     void compute(std::uint64_t item);
-    OtherRank* other(Rank rank) const;
+    OtherRank* other(Rank rank) const { return by_rank_[rank.index()]; }
+    void fail();
+    std::vector<const OtherRank*> all_others() const;
 
     ClaimContext context_;
     ClaimMemory& memory_;
+    Arena& arena_;
     ClaimPool<> pool_;
     Rank me_;
     Scheduler* scheduler_ = nullptr;
@@ -82,7 +101,12 @@ private:
     std::vector<std::unique_ptr<OtherRank>> others_;  ///< those of this node
     std::vector<OtherRank*> by_rank_;                 ///< null: this rank, and those that cannot be reached
     std::vector<OfferedProgram*> programs_;           ///< by number; null: nothing is offered
-    int program_count_ = 0;
+    std::atomic<int> program_count_{0};
+    std::atomic<double> chunk_ns_{0};     ///< what the last chunks took, roughly; 0: there were none
+    std::atomic<std::uint32_t> next_{0};  ///< of the others, where to look first
+    std::unique_ptr<FarClaims> far_;      ///< null: all are on this node
+    bool some_are_far_ = false;           ///< from each other, anywhere in the run
+    enum class Ending { runs, claims } ending_ = Ending::runs;  ///< what all_have_ended() waits for
     std::atomic<std::int64_t> away_{0};  ///< chunks of this rank that were put in the pool and have not ended
     std::atomic<bool> stopped_{false};
     FirstError error_;

@@ -234,7 +234,8 @@ std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     if (shared) {
         cpu.slow_down(slowness);
         const auto lanes_of = [&](Rank rank) { return choices[rank.index()]; };
-        stealing.emplace(world, ClaimContext{graph, plan, lanes_of, set, threads, slowness}, *shared);
+        const bool messages = seed % 2 == 0;
+        stealing.emplace(world, ClaimContext{graph, plan, lanes_of, set, threads, slowness, messages}, *shared, arena);
     }
     Executor executor(graph, plan, arena, cpu, net, files, gpu_lanes, threads);
     if (stealing) executor.claim_with(*stealing);

@@ -20,6 +20,9 @@ public:
     /// Never blocks. Errors: LinkError.
     bool all_have_come();
 
+    /// Whether this rank has come and somebody has not, as far as is known.
+    bool has_begun() const { return request_ != MPI_REQUEST_NULL; }
+
 private:
     MPI_Comm communicator_ = MPI_COMM_NULL;
     MPI_Request request_ = MPI_REQUEST_NULL;
