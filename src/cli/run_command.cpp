@@ -322,6 +322,10 @@ private:
     void say_lanes(Progress& progress) const {
         for (const std::string& note : plan_.notes) progress.say(note);
         for (const std::string& note : layout_.lanes.notes) progress.say(note);
+        if (plan_.claiming_ranks > 1 && (!options_.record.empty() || !options_.replay.empty()))
+            progress.say("every rank computes its own tiles: which thread starts what is kept or followed");
+        if (plan_.claiming_ranks > 1 && !layout_.lanes.gpus.empty())
+            progress.say("what a gpu computes is not claimed by other ranks");
         if (!history_.note.empty()) progress.say(history_.note);
         if (gpus_.devices.empty() && !gpus_.note.empty())
             progress.say("no gpu: " + gpus_.note + "; the cpu computes everything");

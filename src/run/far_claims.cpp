@@ -96,6 +96,7 @@ void FarClaims::handle(const ClaimMessage& message) {
         case question: return give(message.peer, get<std::int32_t>(bytes));
         case answer: return take(*far(message.peer), bytes);
         case result: return finish(bytes);
+        case recall: return drop(*far(message.peer), get<std::uint64_t>(bytes));
     }
 }
 
@@ -148,22 +149,31 @@ void FarClaims::take(Far& from, std::span<const std::byte> bytes) {
 void FarClaims::compute(const Claim& claim) {
     Far& from = *far(claim.owner.value);
     ClaimMessage message{claim.owner.value, result, {}};
+    bool wanted = false;
     {
         const std::lock_guard lock(mutex_);
         const auto loan = from.loans.find(claim.chunk.value);
-        put(message.bytes, loan->second);
-        from.loans.erase(loan);
+        wanted = loan != from.loans.end();
+        if (wanted) {
+            put(message.bytes, loan->second);
+            from.loans.erase(loan);
+        }
     }
     // Ends with the message out, also after an error: is_quiet() counts on it.
     const auto done = [&](int*) { from.borrowed.fetch_sub(1, std::memory_order_release); };
     int ignored = 0;
     const std::unique_ptr<int, decltype(done)> at_end(&ignored, done);
-    if (closed_.load(std::memory_order_relaxed)) return;
+    if (!wanted || closed_.load(std::memory_order_relaxed)) return;
     const Program& program = from.other.instructions_of(claim.program);
     from.other.program(claim.program, {})->run(claim.chunk, {});
     from.other.count_claim();
     pack(from.other.arena(), writes_of(program, claim.chunk), message.bytes);
     link_.send(std::move(message));
+}
+
+/// Its owner computes it. It stays among what is kept here, and is not computed when its turn comes.
+void FarClaims::drop(Far& from, std::uint64_t loan) {
+    std::erase_if(from.loans, [&](const auto& one) { return one.second == loan; });
 }
 
 void FarClaims::close() { closed_.store(true, std::memory_order_relaxed); }
@@ -213,7 +223,7 @@ void FarClaims::give(int to, int known_programs) {
     for (std::size_t i = 0; i < chunks.size(); ++i) {
         put(message.bytes, std::int32_t{chunks[i].value});
         const double expected_ns = static_cast<double>(i + 1) * desk_.chunk_ns() * patience_in_chunks;
-        lent_[++last_loan_] = {number, chunks[i], now + patience_ns + static_cast<std::int64_t>(expected_ns)};
+        lent_[++last_loan_] = {to, number, chunks[i], now + patience_ns + static_cast<std::int64_t>(expected_ns)};
     }
     lent_count_.store(static_cast<std::int64_t>(lent_.size()), std::memory_order_relaxed);
     if (!chunks.empty()) pack(desk_.arena(), reads, message.bytes);
@@ -242,15 +252,26 @@ void FarClaims::finish(std::span<const std::byte> bytes) {
 std::uint64_t FarClaims::reclaim() {
     if (!has_lent()) return 0;
     const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock.owns_lock()) return 0;
+    if (!lock.owns_lock() || lent_.empty()) return 0;
     const std::int64_t now = now_ns();
-    const auto overdue =
-        std::find_if(lent_.begin(), lent_.end(), [&](const auto& loan) { return loan.second.due_ns <= now; });
-    if (overdue == lent_.end()) return 0;
-    const Loan loan = overdue->second;
-    lent_.erase(overdue);
+    auto last = lent_.end();
+    do {
+        if (last == lent_.begin()) return 0;
+        --last;
+    } while (last->second.due_ns > now && is_only_one(last->second));
+    const Loan loan = last->second;
+    ClaimMessage message{loan.to, recall, {}};
+    put(message.bytes, last->first);
+    link_.send(std::move(message));
+    lent_.erase(last);
     lent_count_.store(static_cast<std::int64_t>(lent_.size()), std::memory_order_relaxed);
     return Claim{me_, loan.program, loan.chunk}.packed();
+}
+
+/// Of those that are lent to the same rank.
+bool FarClaims::is_only_one(const Loan& loan) const {
+    return std::count_if(lent_.begin(), lent_.end(), [&](const auto& other) { return other.second.to == loan.to; }) ==
+           1;
 }
 
 std::vector<const OtherRank*> FarClaims::others() const {

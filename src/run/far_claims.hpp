@@ -32,8 +32,8 @@ public:
 
 /// The one who has nothing to do asks a rank for some of its chunks, and goes on with its own work. The other one's workers
 /// answer when they look, between chunks: with the chunks and what they read, or with nothing. What they write comes back,
-/// chunk by chunk. Who asks somebody who does not answer in time asks the next one; a chunk that does not come back in time
-/// is computed at home. What comes too late is dropped. Threads: any; one at a time does anything, the others go on.
+/// chunk by chunk. Who asks somebody who does not answer in time asks the next one. Who has lent something and nothing else to
+/// do computes it himself, from the other end. What comes too late is dropped. Threads: any; one at a time does anything, the others go on.
 class FarClaims {
 public:
     /// Collective. Borrows all. `far` are the ranks that claim from each other by messages.
@@ -45,7 +45,8 @@ public:
     bool progress();
     /// Asks somebody, if that is worth while now.
     void ask();
-    /// Of chunks that were lent and are overdue, one that is to be computed here instead; 0: none.
+    /// A chunk that was lent and is to be computed here after all; 0: none. For those who have nothing else to do: they take
+    /// what was lent last, which the other one comes to last, until one is left, and that when it is overdue.
     std::uint64_t reclaim();
 
     /// Computes a chunk that was borrowed, and sends back what it wrote. Errors: whatever its kernel throws; LinkError.
@@ -63,16 +64,19 @@ public:
 private:
     struct Far;
     struct Loan {
+        int to = 0;  ///< rank
         int program = 0;
         ChunkId chunk;
         std::int64_t due_ns = 0;
     };
-    enum Kind : int { question, answer, result };
+    enum Kind : int { question, answer, result, recall };
 
     void handle(const ClaimMessage& message);
     void give(int to, int known_programs);
     void take(Far& from, std::span<const std::byte> bytes);
     void finish(std::span<const std::byte> bytes);
+    void drop(Far& from, std::uint64_t loan);
+    bool is_only_one(const Loan& loan) const;
     bool is_worth(std::size_t bytes, std::size_t chunks) const;
     Far* far(int rank) const;
 
