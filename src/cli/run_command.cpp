@@ -35,6 +35,7 @@
 #include "report/progress.hpp"
 #include "report/summary.hpp"
 #include "run/executor.hpp"
+#include "run/stealing.hpp"
 
 namespace maniple {
 
@@ -52,6 +53,28 @@ ThreadCount choose_threads(const RunOptions& options, const Topology& topology) 
         if (*value < result.threads) result = {static_cast<int>(*value), name};
     }
     return result;
+}
+
+/// How many times as long as it would this rank shall take for each chunk: `MANIPLE_SLOW_RANK=RANK:TIMES`, for tests of
+/// what a slow rank does to the others.
+double slowness_of(int rank) {
+    const char* text = std::getenv("MANIPLE_SLOW_RANK");
+    if (text == nullptr || *text == '\0') return 1;
+    int which = -1;
+    double times = 0;
+    if (std::sscanf(text, "%d:%lf", &which, &times) != 2 || times < 1)
+        throw UsageError("MANIPLE_SLOW_RANK takes a rank and a factor from 1 on, as 1:3, found '" + std::string(text) +
+                         "'");
+    return which == rank ? times : 1;
+}
+
+/// For tests of what ranks of different nodes do: MANIPLE_CLAIM_BY=messages.
+bool claims_by_messages() {
+    const char* text = std::getenv("MANIPLE_CLAIM_BY");
+    if (text == nullptr || *text == '\0') return false;
+    if (std::string(text) != "messages")
+        throw UsageError("MANIPLE_CLAIM_BY takes messages, found '" + std::string(text) + "'");
+    return true;
 }
 
 std::string report_folder(const RunOptions& options, const Job& job) {
@@ -247,17 +270,16 @@ private:
         });
     }
 
-    LaneChoice shared_lanes(const RankFacts& facts) const {
+    LaneChoice shared_lanes(Rank rank, const RankFacts& facts) const {
         LaneChoice choice = choose_lanes(graph_, facts, lane_use_);
-        if (!choice.lanes.empty())
-            choice.weights = lane_weights(graph_, plan_, world_.rank(), facts, choice, history_.history);
+        if (!choice.lanes.empty()) choice.weights = lane_weights(graph_, plan_, rank, facts, choice, history_.history);
         return choice;
     }
 
     /// The lanes of each operation, and the storage that they need.
     void make_layout(const RankFacts& facts) {
         RankFacts mine = facts;
-        layout_ = build_layout(graph_, plan_, world_.rank(), shared_lanes(mine));
+        layout_ = build_layout(graph_, plan_, world_.rank(), shared_lanes(world_.rank(), mine));
         const bool too_large = std::any_of(mine.gpus.begin(), mine.gpus.end(), [&](const GpuFacts& gpu) {
             const DeviceDescription& device = gpus_.instance->devices()[static_cast<std::size_t>(gpu.device)];
             const std::int64_t room = device.available_bytes < 0 ? device.memory_bytes : device.available_bytes;
@@ -266,7 +288,7 @@ private:
         if (!too_large) return;
         // The driver's part of the memory does not hold all of it: the gpu gets what it computes, by copies.
         for (GpuFacts& gpu : mine.gpus) gpu.unified = false;
-        layout_ = build_layout(graph_, plan_, world_.rank(), shared_lanes(mine));
+        layout_ = build_layout(graph_, plan_, world_.rank(), shared_lanes(world_.rank(), mine));
     }
 
     /// Before anything is computed, so that hours of work do not end with a folder that cannot be made.
@@ -319,6 +341,10 @@ private:
         FileLane& file = *file_lane;
         std::vector<Lane*> gpus;
         for (const auto& lane : gpu_lanes_) gpus.push_back(lane.get());
+        std::optional<Stealing> stealing;
+        const double slowness = slowness_of(world_.rank().value);
+        cpu.slow_down(slowness);
+        if (claim_memory_) stealing.emplace(world_, claim_context(slowness), *claim_memory_, *arena_);
         Executor executor(graph_, plan_, *arena_, cpu, net, file, gpus, threads_, [&](int worker) {
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
@@ -329,6 +355,7 @@ private:
         }
         if (options_.check) executor.audit();
         if (options_.host_complete) executor.complete_on_host();
+        if (stealing) executor.claim_with(*stealing);
         if (recorded_) executor.record(*recorded_);
         if (replayed_) executor.replay(*replayed_);
         watch_.observe({[&] { return executor.progress(); }, [&] { return file.is_busy(); },
@@ -344,8 +371,8 @@ private:
         together(world_, [&] {
             if (recorded_) recorded_->finish();
         });
-        summarise(cpu, net, file, inputs);
-        if (!options_.no_history) measure_lanes(cpu);
+        summarise(cpu, stealing ? &*stealing : nullptr, net, file, inputs);
+        if (!options_.no_history) measure_lanes(cpu, stealing ? &*stealing : nullptr);
     }
 
     /// Not where a gpu computes: what it holds would have to be moved too; nor where a schedule is kept or followed.
@@ -354,11 +381,19 @@ private:
         return plan_.moves_borders && !scheduled && world_.sum(layout_.lanes.gpus.empty() ? 0 : 1) == 0;
     }
 
-    void measure_lanes(const CpuLane& cpu) {
+    /// What ranks need that compute each other's chunks.
+    ClaimContext claim_context(double slowness) const {
+        const auto lanes_of = [this](Rank rank) { return shared_lanes(rank, machine_.ranks[rank.index()]); };
+        return {graph_, plan_, lanes_of, instruction_set_, threads_, slowness, claims_by_messages()};
+    }
+
+    void measure_lanes(const CpuLane& cpu, const Stealing* stealing) {
+        WorkTimes on_cpu = cpu.work_times();
+        if (stealing != nullptr) stealing->add_work_times(on_cpu);
         std::vector<WorkTimes> gpus;
         for (const auto& lane : gpu_lanes_) gpus.push_back(lane->work_times());
         const RankFacts& facts = machine_.ranks[world_.rank().index()];
-        add_measured(graph_, plan_, world_.rank(), facts, cpu.work_times(), gpus, measured_);
+        add_measured(graph_, plan_, world_.rank(), facts, on_cpu, gpus, measured_);
     }
 
     void open_schedules() {
@@ -372,6 +407,10 @@ private:
     void say_lanes(Progress& progress) const {
         for (const std::string& note : plan_.notes) progress.say(note);
         for (const std::string& note : layout_.lanes.notes) progress.say(note);
+        if (plan_.claiming_ranks > 1 && (!options_.record.empty() || !options_.replay.empty()))
+            progress.say("every rank computes its own tiles: which thread starts what is kept or followed");
+        if (plan_.claiming_ranks > 1 && !layout_.lanes.gpus.empty())
+            progress.say("what a gpu computes is not claimed by other ranks");
         if (!history_.note.empty()) progress.say(history_.note);
         if (gpus_.devices.empty() && !gpus_.note.empty())
             progress.say("no gpu: " + gpus_.note + "; the cpu computes everything");
@@ -395,9 +434,15 @@ private:
             gpu_lanes_.push_back(
                 std::make_unique<GpuLane>(*gpus_.instance, gpus_.devices[i], static_cast<int>(i), graph_, layout_));
         }
-        arena_ = std::make_unique<Arena>(layout_, [&](BufferId buffer) {
+        const auto mapped = [&](BufferId buffer) {
             return gpu_lanes_[static_cast<std::size_t>(layout_[buffer].memory.gpu)]->mapped(buffer);
-        });
+        };
+        if (plan_.claiming_ranks > 1) {
+            claim_memory_.emplace(layout_);
+            arena_ = std::make_unique<Arena>(layout_, claim_memory_->storage(), mapped);
+        } else {
+            arena_ = std::make_unique<Arena>(layout_, mapped);
+        }
     }
 
     /// After a failure in the middle of a run messages may be in flight that no one will ever answer, so MPI cannot be
@@ -414,11 +459,18 @@ private:
         }
     }
 
-    void summarise(const CpuLane& cpu, const NetLane& net, const FileLane& file, const InputFiles& inputs) {
+    void summarise(const CpuLane& cpu, const Stealing* stealing, const NetLane& net, const FileLane& file,
+                   const InputFiles& inputs) {
         const int rank = world_.rank().value;
         const Activity net_activity = net.activity();
         const Activity file_activity = file.activity();
-        summary_.lanes.push_back({rank, "cpu", -1, "", cpu.busy_seconds(), cpu.activity().chunks, totals_.operations});
+        Activity computed = cpu.activity();
+        if (stealing != nullptr) {
+            computed += stealing->activity();
+            for (const ClaimCount& count : stealing->counts()) summary_.claims.push_back({count.from, count.boxes});
+        }
+        const double busy_seconds = static_cast<double>(computed.busy_ns) / 1e9 / threads_;
+        summary_.lanes.push_back({rank, "cpu", -1, "", busy_seconds, computed.chunks, totals_.operations});
         for (std::size_t i = 0; i < gpu_lanes_.size(); ++i) {
             const Activity activity = gpu_lanes_[i]->activity();
             const DeviceDescription& device = gpu_lanes_[i]->description();
@@ -541,6 +593,7 @@ private:
     LaneUse lane_use_ = LaneUse::automatic;
     Layout layout_;
     std::vector<std::unique_ptr<GpuLane>> gpu_lanes_;
+    std::optional<ClaimMemory> claim_memory_;  ///< where ranks claim work from each other
     std::unique_ptr<Arena> arena_;
     std::unique_ptr<OutputFiles> outputs_;
     std::optional<ScheduleReader> replayed_;

@@ -12,6 +12,7 @@
 #include "lanes/net/net_lane.hpp"
 #include "program/proof.hpp"
 #include "run/executor.hpp"
+#include "run/stealing.hpp"
 
 namespace maniple {
 
@@ -47,6 +48,13 @@ struct GraphRun::State {
         });
         make_plan_and_layout(options);
         together(world, [&] { make_lanes(registry); });
+        if (!claim_memory) return;
+        const auto lanes_of = [this](Rank rank) {
+            return choose_lanes(graph, machine.ranks[rank.index()], LaneUse::cpu);
+        };
+        const std::string set = choose_instruction_set(registry.all().front().instruction_sets);
+        stealing.emplace(world, ClaimContext{graph, plan, lanes_of, set, threads}, *claim_memory, *arena);
+        executor->claim_with(*stealing);
     }
 
     void make_plan_and_layout(const GraphRunOptions& options) {
@@ -68,7 +76,12 @@ struct GraphRun::State {
 
     void make_lanes(const KernelRegistry& registry) {
         open_fast_code(graph, layout);  // what cannot be opened is slower, not wrong
-        arena.emplace(layout);
+        if (plan.claiming_ranks > 1) {
+            claim_memory.emplace(layout);
+            arena.emplace(layout, claim_memory->storage());
+        } else {
+            arena.emplace(layout);
+        }
         cpu.emplace(graph, *arena, choose_instruction_set(registry.all().front().instruction_sets), threads);
         net.emplace(world, *arena);
         spans.emplace(graph, plan, *arena);
@@ -155,10 +168,12 @@ struct GraphRun::State {
     Plan plan;
     std::string plan_text;
     Layout layout;
+    std::optional<ClaimMemory> claim_memory;  ///< where ranks claim work from each other
     std::optional<Arena> arena;
     std::optional<CpuLane> cpu;
     std::optional<NetLane> net;
     std::optional<SpanLane> spans;
+    std::optional<Stealing> stealing;
     std::optional<Executor> executor;
     std::int64_t steps = 0;  ///< of the last execution
     bool executed = false;

@@ -13,11 +13,6 @@ namespace {
 }
 
 void check_plan(const PlanSpec& plan) {
-    const auto place_of = [&](const std::string& key) {
-        const auto found = plan.key_places.find(key);
-        return found == plan.key_places.end() ? plan.place : found->second;
-    };
-    if (plan.strategy == "stealing") refuse(place_of("strategy"), "plan: " + plan.strategy);
     static const std::set<std::string> carried_out = {
         "strategy", "max_ranks", "max_devices",  "max_time", "memory",       "lanes",  "data",
         "model",    "pipeline",  "microbatches", "schedule", "buffer_depth", "stages", "from"};

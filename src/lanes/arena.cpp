@@ -8,6 +8,29 @@
 
 namespace maniple {
 
+namespace {
+
+std::size_t aligned(std::int64_t bytes) {
+    const auto size = static_cast<std::size_t>(bytes);
+    return (size + HostBytes::alignment - 1) / HostBytes::alignment * HostBytes::alignment;
+}
+
+std::byte* mapped_at(const BufferSpec& buffer, BufferId id, const Arena::Mapped& mapped) {
+    return buffer.memory.gpu >= 0 && mapped ? mapped(id) : nullptr;
+}
+
+}  // namespace
+
+bool is_in_arena(const BufferSpec& buffer) {
+    return buffer.memory.gpu < 0 && buffer.memory.kind != Memory::Kind::piece && !buffer.storage.valid();
+}
+
+std::size_t bytes_in_one_piece(const Layout& layout) {
+    std::size_t bytes = 0;
+    for (const BufferSpec& buffer : layout.buffers) bytes += is_in_arena(buffer) ? aligned(buffer.bytes()) : 0;
+    return bytes;
+}
+
 Arena::Arena(const Layout& layout, const Mapped& mapped) : layout_(&layout), peak_bytes_(layout.host_bytes()) {
     add_buffers(mapped);
 }
@@ -39,18 +62,33 @@ void Arena::add_buffers(const Mapped& mapped) {
     const std::size_t first = data_.size();
     for (std::size_t i = first; i < layout.buffers.size(); ++i) {
         const BufferSpec& buffer = layout.buffers[i];
-        const bool own = buffer.memory.gpu < 0 && buffer.memory.kind != Memory::Kind::piece && !buffer.storage.valid();
+        const bool own = is_in_arena(buffer);
         try {
             bytes_.emplace_back(own ? static_cast<std::size_t>(buffer.bytes()) : 0);
         } catch (const std::bad_alloc&) {
             throw UnavailableError("no memory for '" + buffer.name + "' (" + format_bytes(buffer.bytes()) +
                                    "): this rank needs " + format_bytes(layout.host_bytes()) + " in all");
         }
-        const bool elsewhere = buffer.memory.gpu >= 0 && mapped;
-        data_.push_back(own ? bytes_.back().data() : elsewhere ? mapped(BufferId(i)) : nullptr);
+        data_.push_back(own ? bytes_.back().data() : mapped_at(buffer, BufferId(i), mapped));
     }
-    for (std::size_t i = first; i < layout.buffers.size(); ++i) {
+    place_shared(first);
+}
+
+Arena::Arena(const Layout& layout, std::byte* storage, const Mapped& mapped)
+    : layout_(&layout), peak_bytes_(layout.host_bytes()) {
+    for (std::size_t i = 0; i < layout.buffers.size(); ++i) {
         const BufferSpec& buffer = layout.buffers[i];
+        const bool own = is_in_arena(buffer);
+        data_.push_back(own ? storage : mapped_at(buffer, BufferId(i), mapped));
+        if (own) storage += aligned(buffer.bytes());
+    }
+    place_shared(0);
+}
+
+/// Buffers that have the bytes of others.
+void Arena::place_shared(std::size_t first) {
+    for (std::size_t i = first; i < layout_->buffers.size(); ++i) {
+        const BufferSpec& buffer = (*layout_)[BufferId(i)];
         if (!buffer.storage.valid()) continue;
         const std::int64_t rows = std::max<std::int64_t>(1, buffer.box.rank() == 0 ? 1 : buffer.box.extent(0));
         data_[i] = data_[buffer.storage.index()] + buffer.storage_row * (buffer.bytes() / rows);

@@ -19,6 +19,9 @@ public:
     /// `mapped` is asked for every buffer with a Memory::gpu. Without it they have no bytes here.
     /// Errors: UnavailableError when memory is refused, naming the buffer and the bytes.
     explicit Arena(const Layout& layout, const Mapped& mapped = {});
+    /// In `storage`, which it borrows: bytes_in_one_piece() of zeros, aligned as HostBytes. Several processes may have an
+    /// arena of one layout in the same memory.
+    Arena(const Layout& layout, std::byte* storage, const Mapped& mapped = {});
 
     /// Adds what `both` has more than this: a layout whose first buffers are those here. Errors: as of the constructor;
     /// then nothing has changed.
@@ -33,13 +36,18 @@ public:
 
 private:
     std::size_t element_bytes(BufferId id) const { return static_cast<std::size_t>(layout()[id].element_bytes); }
-
     void add_buffers(const Mapped& mapped);
+    void place_shared(std::size_t first);
 
     const Layout* layout_;
     std::int64_t peak_bytes_;
-    std::vector<HostBytes> bytes_;  ///< by BufferId; empty for those of gpu lanes
+    std::vector<HostBytes> bytes_;  ///< by BufferId; empty for those of gpu lanes, and where the storage is borrowed
     std::vector<std::byte*> data_;  ///< by BufferId
 };
+
+/// Whether the bytes of a buffer are the arena's own.
+bool is_in_arena(const BufferSpec& buffer);
+/// What an arena of this layout takes with its buffers one after the other.
+std::size_t bytes_in_one_piece(const Layout& layout);
 
 }  // namespace maniple

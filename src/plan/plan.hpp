@@ -12,9 +12,10 @@ namespace maniple {
 
 /// Where one operation is computed.
 struct OperationPlacement {
-    BlockGrid points;       ///< over the operation's loop indices
-    bool combines = false;  ///< `points` cuts a contracted index (or has none at all), so states are combined
-    int finishers = 1;      ///< of the ranks that combine their states: how many finish a part of the results each
+    BlockGrid points;        ///< over the operation's loop indices
+    bool combines = false;   ///< `points` cuts a contracted index (or has none at all), so states are combined
+    int finishers = 1;       ///< of the ranks that combine their states: how many finish a part of the results each
+    bool claimable = false;  ///< other ranks may compute tiles of a rank's block (plan: stealing)
 };
 
 /// One access of an operation to a loaded tensor.
@@ -28,6 +29,7 @@ struct LoadedRead {
 struct Plan {
     std::string strategy;                        ///< as carried out: "data", "{data: 2, model: 4}"
     int ranks = 1;                               ///< of the run
+    int claiming_ranks = 0;                      ///< the first so many claim tiles of each other; 0: nobody does
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
@@ -75,7 +77,7 @@ TensorId computed_source(const Graph& graph, TensorId id);
 
 /// What `plan:` asks for.
 struct PlanRequest {
-    std::string strategy = "auto";  ///< auto data model pipeline hybrid
+    std::string strategy = "auto";  ///< auto data model pipeline stealing hybrid
     int max_ranks = 0;              ///< 0: all
     std::vector<BlockGrid> grids =
         {};  ///< of `data`, by OperationId, to take instead of choosing; empty: all are chosen

@@ -29,7 +29,7 @@ std::string grid_text(const Operation& operation, const OperationPlacement& plac
 std::string boxes_text(const Graph& graph, const Plan& plan, OperationId id) {
     constexpr int shown = 4;
     const BlockGrid& grid = plan[id].points;
-    const bool of_all = plan.strategy == "data";
+    const bool of_all = plan.strategy == "data" || plan.strategy == "stealing";
     const int first = of_all ? 0 : grid.first.value;
     const int count = of_all ? plan.ranks : grid.count();
     std::string text;
@@ -75,8 +75,9 @@ std::string print_plan(const Graph& graph, const Plan& plan) {
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const Operation& operation = graph.operations[i];
         if (graph[operation.outputs[0]].microbatch > 0) continue;  // as the first one
-        text += fmt::format("  {:<16} {:<20} {}\n", operation.name, operation.kernel->name,
-                            grid_text(operation, plan.operations[i]));
+        text += fmt::format("  {:<16} {:<20} {}{}\n", operation.name, operation.kernel->name,
+                            grid_text(operation, plan.operations[i]),
+                            plan.operations[i].claimable ? ", tiles claimed by ranks that are free" : "");
         text += boxes_text(graph, plan, OperationId(i));
     }
     for (const std::string& line : plan.timeline) text += "  " + line + "\n";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plan/claims.hpp"
 #include "plan/data_plan.hpp"
 #include "plan/pipeline_plan.hpp"
 #include "plan/plan_file.hpp"
@@ -88,8 +89,9 @@ public:
         Plan plan = data_plan(graph_, ranks_, request_.grids);
         note_unused(plan);
         if (groups()) plan.notes.push_back(request_.strategy + " leaves all to one rank here: planned as data");
+        if (request_.strategy == "stealing") allow_claims(graph_, ranks_, plan);
         plan.ranks = machine_.size();
-        plan.moves_borders = may_move_borders(plan);
+        plan.moves_borders = request_.strategy != "stealing" && may_move_borders(plan);
         copy_to_twins(graph_, plan);
         return plan;
     }

@@ -62,8 +62,9 @@ private:
     /// Computing it later than it stands in the graph changes nothing but for `after:`.
     bool may_join(OperationId id) const {
         const Operation& operation = graph_[id];
-        return is_elementwise(operation) && !ordered_[id.index()] && !operation.twin_of.valid() &&
-               operation.domains.empty() && lanes_.of(id) == std::vector<int>{LaneChoice::cpu_lane};
+        return is_elementwise(operation) && !plan_[id].claimable && !ordered_[id.index()] &&
+               !operation.twin_of.valid() && operation.domains.empty() &&
+               lanes_.of(id) == std::vector<int>{LaneChoice::cpu_lane};
     }
 
     bool goes_to(TensorId id, OperationId reader) const {

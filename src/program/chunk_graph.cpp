@@ -11,7 +11,8 @@ ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes, bool back)
     place_.reserve(nodes.size());
     cost_ns_.reserve(nodes.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-        place_.push_back(nodes[i].lane == LaneKind::cpu   ? cpu_place
+        place_.push_back(nodes[i].offered                 ? other_place
+                         : nodes[i].lane == LaneKind::cpu ? cpu_place
                          : nodes[i].lane == LaneKind::gpu ? gpu_place + nodes[i].gpu
                                                           : other_place);
         is_on_cpu_ = is_on_cpu_ && place_.back() == cpu_place;
@@ -96,11 +97,13 @@ std::int64_t guessed_cost_ns(const Program& program, const Chunk& chunk) {
 
 }  // namespace
 
-ChunkGraph chunk_graph_of(const Program& program) {
+ChunkGraph chunk_graph_of(const Program& program, const std::vector<bool>& offered) {
     std::vector<ChunkNode> nodes;
     nodes.reserve(program.chunks.size());
-    for (const Chunk& chunk : program.chunks)
-        nodes.push_back({chunk.lane, chunk.dependents, guessed_cost_ns(program, chunk), chunk.gpu});
+    for (const Chunk& chunk : program.chunks) {
+        nodes.push_back({chunk.lane, chunk.dependents, guessed_cost_ns(program, chunk), chunk.gpu,
+                         !offered.empty() && offered[nodes.size()]});
+    }
     return ChunkGraph(nodes, program.sweeps_back);
 }
 

@@ -15,6 +15,7 @@ struct ChunkNode {
     std::span<const ChunkId> dependents;  ///< borrowed while the graph is made
     std::int64_t cost_ns = 0;             ///< predicted; 0: unknown
     int gpu = -1;                         ///< which gpu lane
+    bool offered = false;  ///< of the cpu, but handed out to other ranks as well: not the scheduler's own
 };
 
 /// Immutable, in a few flat tables. Dependents are in ascending order of the longest way to an end of the program, so that
@@ -57,7 +58,7 @@ private:
     std::vector<std::size_t> first_dependent_;
     std::vector<ChunkId> dependents_;
     std::vector<std::int32_t> predecessors_;
-    /// Of a chunk: the cpu, the net or file lane, or gpu_place and the number of the gpu lane.
+    /// Of a chunk: the cpu, the net or file lane (or offered), or gpu_place and the number of the gpu lane.
     static constexpr std::int32_t cpu_place = 0, other_place = 1, gpu_place = 2;
     std::vector<std::int32_t> place_;
     std::vector<std::int64_t> cost_ns_;
@@ -70,7 +71,8 @@ private:
     std::int64_t ends_ = 0;
 };
 
-/// The chunks of a program. Costs are guessed from the bytes that they touch.
-ChunkGraph chunk_graph_of(const Program& program);
+/// The chunks of a program. Costs are guessed from the bytes that they touch. `offered`, by chunk, are handed out to other
+/// ranks as well; empty: none.
+ChunkGraph chunk_graph_of(const Program& program, const std::vector<bool>& offered = {});
 
 }  // namespace maniple

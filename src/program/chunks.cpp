@@ -52,6 +52,7 @@ private:
             chunks_.push_back({});
             chunks_.back().lane = instruction.lane;
             chunks_.back().gpu = instruction.gpu;
+            chunks_.back().claimable = instruction.claimable;
             bytes_.push_back(0);
             if (instruction.lane == LaneKind::gpu) open_[instruction.gpu] = {chunk, chunks_before(instruction)};
         }
@@ -69,9 +70,10 @@ private:
     ChunkId chunk_to_join(const Instruction& instruction, InstructionId instruction_before) const {
         if (instruction.chained) return chunk_of_[instruction_before.index()];
         if (instruction.lane == LaneKind::gpu) return gpu_chunk_to_join(instruction);
-        if (instruction.lane != LaneKind::cpu) return {};
-        const ChunkId tile = tile_to_join(instruction);
-        return tile.valid() ? tile : cpu_chunk_to_join(instruction);
+        if (instruction.lane != LaneKind::cpu || instruction.claimable) return {};
+        ChunkId chunk = tile_to_join(instruction);
+        if (!chunk.valid()) chunk = cpu_chunk_to_join(instruction);
+        return chunk.valid() && chunks_[chunk.index()].claimable ? ChunkId{} : chunk;
     }
 
     /// What the edge of a tile is copied to (a halo, most often) follows the tile at once, while it lies in the cache: the

@@ -72,6 +72,10 @@ void KernelInstructions::count_flops(OperationId id) {
         emitter_.add_flops(graph_[id].kernel->flops_per_point * static_cast<double>(points.volume()));
 }
 
+bool KernelInstructions::may_be_claimed(OperationId id, const Tile& tile) const {
+    return plan_[id].claimable && tile.lane == LaneChoice::cpu_lane && me_.value < plan_.claiming_ranks;
+}
+
 Argument KernelInstructions::argument_for(const Operation& operation, std::size_t input, int memory) const {
     const BoundaryRule rule = rule_of(operation, static_cast<int>(input));
     const TensorId tensor = operation.inputs[input];
@@ -115,6 +119,7 @@ void KernelInstructions::add_compute(OperationId id, const Tile& tile, bool chai
     Instruction compute = instruction(InstructionKind::compute, id, tile.box);
     compute.tail = layout_.tails[id.index()];
     compute.chained = chained;
+    compute.claimable = may_be_claimed(id, tile);
     add_outputs(id, tile.box, memory, compute);
     add_inputs(id, tile.box, memory, compute);
     emitter_.emit_on(tile.lane, std::move(compute));
@@ -148,6 +153,7 @@ void KernelInstructions::add_accumulate(OperationId id, const Tile& tile) {
     const Box box = with_part(kept_of_points(graph_[id], tile.box), part);
     const Argument state{layout_.in_memory(host, memory), part};
     Instruction accumulate = instruction(InstructionKind::accumulate, id, tile.box);
+    accumulate.claimable = may_be_claimed(id, tile);
     accumulate.arguments.push_back(state);
     accumulate.writes.push_back({state.buffer, box});
     add_inputs(id, tile.box, memory, accumulate);

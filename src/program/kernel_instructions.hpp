@@ -20,6 +20,7 @@ public:
 
 private:
     Argument argument_for(const Operation& operation, std::size_t input, int memory) const;
+    bool may_be_claimed(OperationId id, const Tile& tile) const;
     Instruction instruction(InstructionKind kind, OperationId id, const Box& points) const;
     void add_inputs(OperationId id, const Box& points, int memory, Instruction& to) const;
     void add_outputs(OperationId id, const Box& points, int memory, Instruction& to) const;

@@ -71,6 +71,7 @@ struct Instruction {
 
     bool chained = false;    ///< goes on with the tile of the instruction before it, piece by piece (chains.hpp)
     bool tail = false;       ///< goes on with a tile of the product before it (tails.hpp)
+    bool claimable = false;  ///< another rank may compute it; has a chunk of its own
     std::int64_t bytes = 0;  ///< read and written, for the cost of a chunk
 };
 
@@ -81,6 +82,7 @@ struct Chunk {
     std::vector<InstructionId> instructions;
     std::vector<ChunkId> dependents;
     std::int32_t predecessors = 0;  ///< how many chunks must be done before; 0: a root
+    bool claimable = false;         ///< one instruction that another rank may compute
 };
 
 /// Which part of a run a program carries out. Programs of equal shape are one program.

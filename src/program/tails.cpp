@@ -29,7 +29,9 @@ std::vector<Tile> tiles_after(const Graph& graph, const Plan& plan, const Layout
     const Operation& head = graph[producer];
     const bool product = head.kernel->is_fold() && head.inputs.size() > 1;
     const bool goes_on = product || (is_elementwise(head) && layout.tails[producer.index()]);
-    if (!goes_on || head.outputs.size() != 1 || !on_cpu_alone(layout, producer) || plan[producer].combines) return {};
+    if (!goes_on || plan[producer].claimable || head.outputs.size() != 1 || !on_cpu_alone(layout, producer) ||
+        plan[producer].combines)
+        return {};
     const Box points = points_of(graph, plan, producer, layout.rank);
     const std::vector<Tile>& tiles = layout.tiles[producer.index()];
     if (product && !gives_results_by_tile(head, tiles, points)) return {};
@@ -50,7 +52,7 @@ bool is_elementwise(const Operation& operation) {
 
 std::vector<Tile> tail_tiles(const Graph& graph, const Plan& plan, const Layout& layout, OperationId id) {
     const Operation& operation = graph[id];
-    if (!is_elementwise(operation) || !on_cpu_alone(layout, id)) return {};
+    if (!is_elementwise(operation) || plan[id].claimable || !on_cpu_alone(layout, id)) return {};
     const Shape& shape = graph[operation.outputs[0]].shape;
     for (const TensorId input : operation.inputs) {
         const Tensor& tensor = graph[input];

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <span>
 
+#include "plan/block_cost.hpp"
 #include "plan/neighbours.hpp"
 #include "program/halo.hpp"
 #include "program/product_tiles.hpp"
@@ -17,6 +18,13 @@ namespace {
 constexpr std::int64_t tile_bytes = 256 * 1024;
 /// Bounds the size of a program; beyond it tiles grow.
 constexpr std::int64_t most_tiles = 256;
+
+/// Of what other ranks may claim: many tiles, so that ranks end together, none so short that a claim costs a part of it.
+constexpr std::int64_t claimed_tiles = 64;
+constexpr double claim_worth_ns = 100'000;
+constexpr std::int64_t irregular_claimed_tiles = 256;
+/// A point of an irregular kernel takes some hundred nanoseconds where it takes long at all.
+constexpr double irregular_point_ns = 400;
 
 std::int64_t bytes_per_point(const Graph& graph, const Operation& operation) {
     std::int64_t bytes = 0;
@@ -204,6 +212,20 @@ std::vector<Share> rows_of(const Operation& operation, const Cuttable& cuttable,
     return rows;
 }
 
+/// The most coordinates along `index` of a tile that is claimed: nobody knows beforehand how long irregular ones take, so
+/// they are cut finer.
+std::int64_t claimed_extent(const Graph& graph, const Operation& operation, const Box& box, int index) {
+    const std::int64_t extent = box.extent(index);
+    const bool irregular = operation.kernel->signature.irregular;
+    const double row_points = static_cast<double>(box.volume()) / static_cast<double>(extent);
+    const double row_ns = irregular ? row_points * irregular_point_ns : work_ns(graph, operation, row_points);
+    const std::int64_t most = irregular ? irregular_claimed_tiles : claimed_tiles;
+    const double rows = std::min(claim_worth_ns / std::max(row_ns, 1e-3), static_cast<double>(extent));
+    // Not all of a small box in one: two ranks may share it.
+    const std::int64_t worth = std::min(static_cast<std::int64_t>(rows), divided_up(extent, 4));
+    return std::max({std::int64_t{1}, worth, divided_up(extent, most)});
+}
+
 /// The most coordinates along `index` that a tile of `share` has. A gpu takes all of its share at once.
 std::int64_t tile_extent(const Graph& graph, const Operation& operation, const Share& share, int index) {
     const std::int64_t extent = share.box.extent(index);
@@ -234,7 +256,8 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     std::vector<Tile> tiles;
     for (const Share& share : shares) {
         if (share.lane == LaneChoice::cpu_lane && !cuttable.contracted() && is_product(operation, share.box)) {
-            for (const Box& piece : product_tiles(graph, operation, share.box, choice.threads))
+            const int claimants = plan[id].claimable ? static_cast<int>(claimed_tiles / 4) : 1;
+            for (const Box& piece : product_tiles(graph, operation, share.box, std::max(choice.threads, claimants)))
                 tiles.push_back({piece, 0, share.lane});
             continue;
         }
@@ -251,7 +274,9 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
         }
         std::sort(cuts.begin(), cuts.end());
         cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-        const std::int64_t most = tile_extent(graph, operation, share, index);
+        const bool claimed = share.lane == LaneChoice::cpu_lane && plan[id].claimable;
+        const std::int64_t most =
+            claimed ? claimed_extent(graph, operation, share.box, index) : tile_extent(graph, operation, share, index);
         for (std::size_t i = 0; i + 1 < cuts.size(); ++i) cut_stretch(share, index, cuts[i], cuts[i + 1], most, tiles);
     }
     if (cuttable.contracted()) {

@@ -47,7 +47,10 @@ std::int64_t peak_of(const Summary& summary, std::int64_t RankSummary::*member =
 std::string serialize(const RankSummary& summary) {
     Json lanes = Json::array();
     for (const LaneSummary& lane : summary.lanes) lanes.push_back(lane_json(lane));
+    Json claims = Json::array();
+    for (const ClaimSummary& claim : summary.claims) claims.push_back({claim.from, claim.boxes});
     const Json json = {{"lanes", lanes},
+                       {"claims", claims},
                        {"flops", summary.flops},
                        {"chunks", summary.chunks},
                        {"messages", summary.messages},
@@ -78,6 +81,7 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
         entry.operations = lane["operations"];
         summary.lanes.push_back(entry);
     }
+    for (const Json& claim : json["claims"]) summary.claims.push_back({claim[0], claim[1]});
     summary.flops = json["flops"];
     summary.chunks = json["chunks"];
     summary.messages = json["messages"];
@@ -125,6 +129,11 @@ std::string summary_json(const Summary& summary) {
     for (const RankSummary& rank : summary.ranks) {
         for (const LaneSummary& lane : rank.lanes) lanes.push_back(lane_json(lane));
     }
+    Json claims = Json::array();
+    for (std::size_t rank = 0; rank < summary.ranks.size(); ++rank) {
+        for (const ClaimSummary& claim : summary.ranks[rank].claims)
+            claims.push_back({{"rank", rank}, {"from", claim.from}, {"boxes", claim.boxes}});
+    }
     const double wall = summary.wall_seconds();
     const std::int64_t border_moves = summary.ranks.front().border_moves;  // the same on all ranks
     const Json json = {
@@ -147,6 +156,7 @@ std::string summary_json(const Summary& summary) {
          {{"read_bytes", sum_of(summary, &RankSummary::read_bytes)},
           {"written_bytes", sum_of(summary, &RankSummary::written_bytes)}}},
         {"lanes", lanes},
+        {"stolen", claims},
         {"memory",
          {{"host_peak_bytes", peak_of(summary)},
           {"device_peak_bytes", peak_of(summary, &RankSummary::device_peak_bytes)},
@@ -182,6 +192,22 @@ std::string comparison_text(const Summary& summary) {
 
 }  // namespace
 
+namespace {
+
+/// Who computed how many boxes of others.
+std::string claims_text(const Summary& summary) {
+    std::string text;
+    for (std::size_t rank = 0; rank < summary.ranks.size(); ++rank) {
+        for (const ClaimSummary& claim : summary.ranks[rank].claims) {
+            text += fmt::format("{} rank {} took {} {} of rank {}", text.empty() ? "  stolen:" : ",", rank, claim.boxes,
+                                claim.boxes == 1 ? "box" : "boxes", claim.from);
+        }
+    }
+    return text.empty() ? "" : text + "\n";
+}
+
+}  // namespace
+
 std::string summary_table(const Summary& summary) {
     std::string text = fmt::format("{}: {} {} on {} {} ({}) in {:.3f} s, {:.2f} GFLOP/s\n", summary.job, summary.steps,
                                    summary.steps == 1 ? "step" : "steps", summary.ranks.size(),
@@ -207,6 +233,7 @@ std::string summary_table(const Summary& summary) {
                             summary.ranks.front().border_moves == 1 ? "time" : "times",
                             format_bytes(sum_of(summary, &RankSummary::moved_bytes)));
     }
+    text += claims_text(summary);
     text += comparison_text(summary);
     for (const std::string& output : summary.outputs) text += "  wrote " + output + "\n";
     return text;

@@ -19,9 +19,16 @@ struct LaneSummary {
     std::int64_t operations = 0;
 };
 
+/// Boxes of another rank's that one has computed.
+struct ClaimSummary {
+    int from = 0;  ///< whose they were
+    std::int64_t boxes = 0;
+};
+
 /// One rank's part.
 struct RankSummary {
     std::vector<LaneSummary> lanes;
+    std::vector<ClaimSummary> claims;
     double flops = 0;
     std::int64_t chunks = 0;
     std::int64_t messages = 0;

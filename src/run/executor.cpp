@@ -71,6 +71,10 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
     RunTotals totals;
     totals.gpu_operations.resize(gpus_.size(), 0);
     std::exception_ptr error;
+    if (claims()) {
+        stealing_->attach(scheduler_);
+        scheduler_.look_also_in(stealing_);
+    }
     over_.store(false, std::memory_order_relaxed);
     const auto announce = [&] {
         error = std::current_exception();
@@ -86,6 +90,7 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
         }
         try {
             run_blocks(on_block, totals);
+            if (claims()) help_others();
         } catch (...) { announce(); }
         over_.store(true, std::memory_order_release);  // partner: work()
         scheduler_.wake_all();
@@ -112,6 +117,22 @@ bool Executor::work_once(Worker& worker) {
     if (reader_ == nullptr) return scheduler_.work(worker) || scheduler_.poll_now();
     Replay* const replay = replaying_.load(std::memory_order_acquire);  // partner: replay_block()
     return (replay != nullptr && replay->work(worker)) || scheduler_.poll_now();
+}
+
+/// From the end of this rank's run to that of the last one.
+void Executor::help_others() {
+    Idleness idleness;
+    Worker& worker = scheduler_.worker(0);
+    while (!stealing_->all_have_ended()) {
+        if (stealing_->has_failed()) std::rethrow_exception(stealing_->error());
+        if (const Rank failed = net_.failed_rank(); failed.valid())
+            throw RemoteFailure("rank " + std::to_string(failed.value) + " has failed");
+        if (work_once(worker)) {
+            idleness.reset();
+        } else {
+            idleness.wait(scheduler_, worker, nullptr);
+        }
+    }
 }
 
 void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
@@ -238,10 +259,12 @@ void Executor::check_failure(AnyRun& run) {
     if (announcer.valid() && !run.has_failed()) {
         run.fail(std::make_exception_ptr(RemoteFailure("rank " + std::to_string(announcer.value) + " has failed")));
     }
+    if (stealing_ != nullptr && stealing_->has_failed()) run.fail(stealing_->error());
     if (!run.has_failed()) return;
     if (!announcer.valid()) net_.announce_failure();
     net_.cancel();
     for (Lane* gpu : gpus_) gpu->cancel();
+    if (stealing_ != nullptr) stealing_->give_up();
 }
 
 Executor::Prepared& Executor::prepare(const BlockShape& shape) {
@@ -261,7 +284,8 @@ std::unique_ptr<Executor::Prepared> Executor::prepare(Program program, const Lay
     }
     fresh->operations = count_operations(fresh->program, gpus_.size());
     fresh->buffers = count_buffers(fresh->program);
-    fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program));
+    if (claims()) fresh->offered = stealing_->offered(layout_, fresh->program);
+    fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program, fresh->offered));
     make_run(*fresh);
     return fresh;
 }
@@ -327,6 +351,7 @@ void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
 
 void Executor::make_run(Prepared& prepared) {
     LanePrograms lanes = prepare_lanes(prepared.program);
+    if (claims()) offer_chunks(prepared.program, prepared.offered, lanes);
     if (writer_ != nullptr || reader_ != nullptr) prepared.fingerprint = fingerprint(prepared.program);
     if (reader_ != nullptr) {
         StartLog* const log = writer_ != nullptr ? &log_ : nullptr;
@@ -352,6 +377,13 @@ LanePrograms Executor::prepare_lanes(const Program& program) {
         lanes.by_chunk.push_back(chunk.lane == LaneKind::cpu ? nullptr : lanes.others[other].get());
     }
     return lanes;
+}
+
+void Executor::offer_chunks(const Program& program, const std::vector<bool>& offered, LanePrograms& lanes) {
+    lanes.others.push_back(stealing_->offer(program, offered, *lanes.cpu));
+    for (std::size_t i = 0; i < offered.size(); ++i) {
+        if (offered[i]) lanes.by_chunk[i] = lanes.others.back().get();
+    }
 }
 
 std::string Executor::in_flight_text() const {

@@ -18,6 +18,7 @@
 #include "run/run.hpp"
 #include "run/schedule_file.hpp"
 #include "run/scheduler.hpp"
+#include "run/stealing.hpp"
 
 namespace maniple {
 
@@ -64,6 +65,10 @@ public:
     /// none of this run's.
     void replay(ScheduleReader& from) { reader_ = &from; }
 
+    /// Other ranks may compute chunks of this one, and it theirs. Borrows it. Before run(), on every rank; with a schedule
+    /// that is kept or followed nothing is claimed.
+    void claim_with(Stealing& stealing) { stealing_ = &stealing; }
+
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
     /// Blocks; returns when every chunk is done and every result handed to the file lane's files.
     /// Errors: the first failure, after draining; RemoteFailure if it was another rank's. After an error messages may
@@ -82,6 +87,7 @@ public:
 private:
     struct Prepared {
         Program program;
+        std::vector<bool> offered;  ///< by chunk: other ranks may compute it; empty: none
         std::unique_ptr<ChunkGraph> chunks;
         std::unique_ptr<Run> run;
         std::unique_ptr<Replay> replay;        ///< instead of the run, where a schedule is followed
@@ -104,8 +110,11 @@ private:
     void run_prepared(Prepared& prepared, const StepBlock& block, RunTotals& totals);
     void work(Worker& worker);
     bool work_once(Worker& worker);
+    void help_others();
+    bool claims() const { return stealing_ != nullptr && writer_ == nullptr && reader_ == nullptr; }
     void make_run(Prepared& prepared);
     LanePrograms prepare_lanes(const Program& program);
+    void offer_chunks(const Program& program, const std::vector<bool>& offered, LanePrograms& lanes);
     void run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals);
     void run_block(const StepBlock& block, RunTotals& totals);
     std::int64_t allocations() const;
@@ -130,6 +139,7 @@ private:
     bool audits_ = false;
     bool completes_on_host_ = false;
     Scheduler scheduler_;
+    Stealing* stealing_ = nullptr;  ///< null: each rank computes its own chunks
     StartLog log_;
     ScheduleWriter* writer_ = nullptr;  ///< null: nobody keeps the schedule
     ScheduleReader* reader_ = nullptr;  ///< null: the scheduler decides

@@ -69,10 +69,10 @@ ChunkId Scheduler::take_injected() {
 
 bool Scheduler::work(Worker& worker) {
     Run* const run = current_.load(std::memory_order_acquire);
-    if (run == nullptr) return false;
+    if (run == nullptr) return work_elsewhere(worker);
     if (run->is_static()) return run->run_static(worker);
     const ChunkId chunk = take(*run, worker);
-    if (!chunk.valid()) return false;
+    if (!chunk.valid()) return work_elsewhere(worker);
     // Another run may have begun since, whose chunk this is then. It cannot be over before this chunk has ended; what
     // showed the chunk came after begin(), so that a relaxed load sees it.
     current_.load(std::memory_order_relaxed)->run_from(chunk, worker);
@@ -106,6 +106,7 @@ ChunkId Scheduler::steal(Run& run, Worker& worker) {
 
 bool Scheduler::has_work(const Worker& worker) const {
     if (injected_size_.load(std::memory_order_seq_cst) > 0) return true;
+    if (source_ != nullptr && source_->has_work()) return true;
     for (const auto& other : workers_) {
         if (!other->deque.is_empty()) return true;
     }

@@ -10,6 +10,7 @@
 #include "lanes/lane.hpp"
 #include "run/parking.hpp"
 #include "run/stealing_deque.hpp"
+#include "run/work_source.hpp"
 
 namespace maniple {
 
@@ -36,6 +37,9 @@ public:
     ~Scheduler();
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
+
+    /// Where workers look who find nothing else; null: nowhere. Borrowed. Not while a run is under way.
+    void look_also_in(WorkSource* source) { source_ = source; }
 
     int threads() const { return static_cast<int>(workers_.size()); }
     Worker& worker(int number) { return *workers_[static_cast<std::size_t>(number)]; }
@@ -71,6 +75,7 @@ public:
     /// worker `awaits` a run that is done.
     void sleep(Worker& worker, const Run* awaits, std::chrono::nanoseconds at_most);
     void wake_all() { parking_.wake_all(); }
+    void wake_one() { parking_.wake_one(); }
 
     /// Chunks that have ended, of all runs. Threads: any.
     std::int64_t finished_chunks() const;
@@ -86,7 +91,14 @@ private:
     bool has_work(const Worker& worker) const;
     void poll_net(Worker& worker);
 
+    bool work_elsewhere(Worker& worker) {
+        if (source_ == nullptr || !source_->work(worker)) return false;
+        poll(worker);
+        return true;
+    }
+
     Lane* net_;
+    WorkSource* source_ = nullptr;
     std::int64_t poll_interval_;  ///< in ticks()
     std::atomic<Run*> current_{nullptr};
     std::vector<std::unique_ptr<Worker>> workers_;

@@ -81,7 +81,7 @@ def plans_for(ranks):
     """What --plan is given on so many ranks, one after the other."""
     if not with_plans:
         return [None]
-    plans = ["model", "pipeline", "{strategy: pipeline, microbatches: 3, schedule: 1f1b}"]
+    plans = ["model", "stealing", "pipeline", "{strategy: pipeline, microbatches: 3, schedule: 1f1b}"]
     if ranks >= 2:
         plans += ["{strategy: pipeline, microbatches: 4, schedule: gpipe, buffer_depth: 1, stages: %d}" % (2 * ranks)]
     if ranks == 4:

@@ -52,7 +52,7 @@ def expect(condition, what):
 def run(job, folder, ranks, slow=None, plan="data"):
     with open(folder + "/job.yaml", "w") as file:
         file.write(job)
-    extended = dict(environment, MANIPLE_TEST_SLOW=slow) if slow else environment
+    extended = dict(environment, MANIPLE_SLOW_RANK=slow) if slow else environment
     done = subprocess.run([mpiexec, "--oversubscribe", "--bind-to", "none", "-n", str(ranks), maniple, "run", "job.yaml",
                            "--plan", plan, "--threads", "1", "--lanes", "cpu", "--no-history", "--check", "--stall",
                            "60s"], cwd=folder, env=extended, capture_output=True, text=True, timeout=300)

@@ -1,9 +1,10 @@
-// Deque, countdown and parking in every interleaving of small cases, and mutants that must be found.
+// Deque, countdown, parking and the pool of claims in every interleaving of small cases, and mutants that must be found.
 #include <gtest/gtest.h>
 
 #include <array>
 
 #include "interleavings.hpp"
+#include "run/claim_pool.hpp"
 #include "run/countdown.hpp"
 #include "run/parking.hpp"
 #include "run/stealing_deque.hpp"
@@ -112,6 +113,96 @@ TEST(Deque, AThiefWithoutAnExchangeIsFound) {
     EXPECT_NE(try_deque<CarelessDeque<ModelAtomics>>(1, 0, 1, 1, 4).failure, "");
     EXPECT_NE(try_deque<CarelessDeque<ModelAtomics>>(2, 0, 1, 2, 4).failure, "");
 }
+
+// --- Claims --------------------------------------------------------------------------------------------------------
+
+/// The words of a pool whose items are 1, 2, …
+template <class Pool>
+struct ClaimCase {
+    static constexpr std::uint32_t capacity = 2;
+    std::array<ModelAtomic<std::uint64_t>, 2> counters;
+    std::array<ModelAtomic<std::uint64_t>, capacity> slots, returned;
+    Pool pool{{&counters[0], &counters[1], slots.data(), returned.data(), capacity}};
+    Taken taken{};
+    int collected = 0;
+
+    bool count(std::uint64_t item) {
+        if (item != 0) ++taken[item - 1];
+        return item != 0;
+    }
+};
+
+/// The owner puts `items`, takes and collects until all have ended; thieves take half of what there is, `claims` times, and
+/// give it back.
+template <class Pool>
+Interleavings::Result try_claims(std::size_t items, int thieves, int claims) {
+    return Interleavings::try_all([=] {
+        auto state = std::make_shared<ClaimCase<Pool>>();
+        ClaimCase<Pool>& c = *state;
+        Interleavings::Program program;
+        program.state = state;
+        program.threads.push_back([&c, items] {
+            std::uint64_t collected = 0;
+            std::size_t ended = 0;
+            const auto end_one = [&] { ended += c.count(c.pool.take_one()) || c.pool.collect(collected) != 0 ? 1 : 0; };
+            for (std::uint64_t item = 1; item <= items; ++item) {
+                if (item > ClaimCase<Pool>::capacity) end_one();
+                // No room: it keeps it. As in Stealing, no more are out than there are places for what comes back.
+                const bool fits = item - 1 - ended < ClaimCase<Pool>::capacity;
+                if (!fits || !c.pool.put(item)) ended += c.count(item) ? 1 : 0;
+            }
+            while (ended < items) {
+                Interleavings::start_over();
+                end_one();
+            }
+        });
+        for (int i = 0; i < thieves; ++i) {
+            program.threads.push_back([&c, claims] {
+                for (int k = 0; k < claims; ++k) {
+                    std::array<std::uint64_t, 4> taken{};
+                    const std::size_t count = c.pool.take(
+                        taken, [](std::uint32_t length) { return (std::size_t{length} + 1) / 2; },
+                        [](std::uint64_t item) { return item != 0; });
+                    for (std::size_t at = 0; at < count; ++at) {
+                        c.count(taken[at]);
+                        c.pool.give_back(taken[at]);
+                    }
+                }
+            });
+        }
+        program.verdict = [&c, items] { return each_once(c.taken, static_cast<int>(items)); };
+        return program;
+    });
+}
+
+TEST(Claims, EveryItemIsTakenOnceAndComesBackInEveryOrder) {
+    for (const auto& [items, thieves, claims] :
+         {std::tuple{1, 1, 1}, {2, 1, 1}, {2, 1, 2}, {1, 2, 1}, {2, 2, 1}, {3, 1, 1}, {3, 1, 2}}) {
+        const auto result = try_claims<ClaimPool<ModelAtomics>>(static_cast<std::size_t>(items), thieves, claims);
+        std::printf("%d items, %d thieves, %d claims: %lld orders, %lld states\n", items, thieves, claims,
+                    static_cast<long long>(result.orders), static_cast<long long>(result.states));
+        EXPECT_EQ(result.failure, "") << items << " items, " << thieves << " thieves, " << claims << " claims";
+        EXPECT_GT(result.orders, 1);
+    }
+}
+
+/// Reads what it takes after the exchange, when something else may lie there.
+template <class Atomics>
+struct LateReader : ClaimPool<Atomics> {
+    using Base = ClaimPool<Atomics>;
+    typename Base::Words words;
+    explicit LateReader(const typename Base::Words& the_words) : Base(the_words), words(the_words) {}
+    template <class Wanted, class Accepts>
+    std::size_t take(std::span<std::uint64_t> items, Wanted&&, Accepts&&) {
+        std::uint64_t range = words.range->load();
+        const auto next = static_cast<std::uint32_t>(range), end = static_cast<std::uint32_t>(range >> 32);
+        if (next == end || !words.range->compare_exchange_strong(range, range + 1, 0)) return 0;
+        items[0] = words.slots[next & (words.capacity - 1)].load();
+        return 1;
+    }
+};
+
+TEST(Claims, AThiefThatReadsTooLateIsFound) { EXPECT_NE(try_claims<LateReader<ModelAtomics>>(4, 1, 1).failure, ""); }
 
 // --- Countdown ---------------------------------------------------------------------------------------------------
 

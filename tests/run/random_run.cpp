@@ -12,6 +12,7 @@
 #include "all_kernels_job.hpp"
 #include "memory_files.hpp"
 #include "random_job.hpp"
+#include "run/stealing.hpp"
 #include "tensor/half.hpp"
 
 namespace maniple {
@@ -200,6 +201,22 @@ std::optional<Plan> elsewhere(const Graph& graph, const Plan& plan, std::uint32_
     return std::move(moved->plan);
 }
 
+std::int64_t claims_made = 0;
+
+void count_claims(const Stealing& stealing) {
+    for (const ClaimCount& count : stealing.counts()) claims_made += count.boxes;
+}
+
+/// By rank.
+std::vector<LaneChoice> lanes_of_all(const Graph& graph, std::uint32_t seed, int ranks, GpuSource* gpus) {
+    std::vector<LaneChoice> all;
+    for (int rank = 0; rank < ranks; ++rank) {
+        all.push_back(gpus == nullptr ? LaneChoice{} : gpus->choose(graph, seed, Rank(std::int32_t{rank})));
+        if (seed % 3 != 0) all.back().weights = random_weights(graph, all.back(), seed);
+    }
+    return all;
+}
+
 }  // namespace
 
 CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
@@ -207,13 +224,15 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     const PlannedGraph planned = plan_graph(run.graph, Machine::uniform(world.size(), {}), run.request);
     const Graph& graph = planned.graph;
     const Plan& plan = planned.plan;
-    LaneChoice choice = gpus == nullptr ? LaneChoice{} : gpus->choose(graph, seed, world.rank());
-    if (seed % 3 != 0) choice.weights = random_weights(graph, choice, seed);
-    Layout layout = build_layout(graph, plan, world.rank(), choice);
-    const bool moves = gpus == nullptr && seed % 2 == 0 && graph.steps > 1;
+    const std::vector<LaneChoice> choices = lanes_of_all(graph, seed, world.size(), gpus);
+    Layout layout = build_layout(graph, plan, world.rank(), choices[world.rank().index()]);
+    const bool moves = gpus == nullptr && plan.claiming_ranks < 2 && seed % 2 == 0 && graph.steps > 1;
     if (moves) layout.versions.block_steps = 1 + static_cast<int>(seed % 5);
     if (gpus != nullptr) gpus->open(graph, layout);
-    Arena arena(layout, [&](BufferId id) { return gpus->mapped(id); });
+    const auto mapped = [&](BufferId id) { return gpus->mapped(id); };
+    std::optional<ClaimMemory> shared;
+    if (plan.claiming_ranks > 1) shared.emplace(layout);
+    Arena arena = shared ? Arena(layout, shared->storage(), mapped) : Arena(layout, mapped);
     spoil(layout, arena);
     const int threads = 1 + static_cast<int>(seed % 3);
     const std::vector<std::string>& sets = graph.operations.front().kernel->instruction_sets;
@@ -221,13 +240,25 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     NetLane net(world, arena);
     MemoryFiles files(graph, arena, run.load);
     const std::vector<Lane*> gpu_lanes = gpus == nullptr ? std::vector<Lane*>{} : gpus->lanes(graph, arena, threads);
+    std::optional<Stealing> stealing;
+    const std::string set = choose_instruction_set(sets);
+    // On some seeds one rank is slow, so that the others have time to take its chunks.
+    const double slowness = seed % 5 == 0 && world.rank().value == static_cast<int>(seed / 5) % world.size() ? 20 : 1;
+    if (shared) {
+        cpu.slow_down(slowness);
+        const auto lanes_of = [&](Rank rank) { return choices[rank.index()]; };
+        const bool messages = seed % 2 == 0;
+        stealing.emplace(world, ClaimContext{graph, plan, lanes_of, set, threads, slowness, messages}, *shared, arena);
+    }
     Executor executor(graph, plan, arena, cpu, net, files, gpu_lanes, threads);
+    if (stealing) executor.claim_with(*stealing);
     executor.audit();
     if (seed % 4 == 0) executor.complete_on_host();
     Exchange exchange(world);
     const auto imposed = [&](const Plan& now, std::int64_t first) { return elsewhere(graph, now, seed, first); };
     if (moves) executor.move_borders({&exchange, 0, imposed});
     const RunTotals totals = executor.run([](std::int64_t) {});
+    if (stealing) count_claims(*stealing);
     EXPECT_EQ(totals.steps, graph.steps);
     expect_busy(graph, plan, layout, totals);
     const std::vector<TensorBytes> got = collect(files, world.rank().value);
@@ -273,7 +304,8 @@ void draw_plan(RunCase& run, const World& world) {
     run.request.max_ranks = static_cast<int>(run.seed % 5);
     const int max_ranks = run.request.max_ranks;  // 0: all
     const int ranks = max_ranks == 0 ? world.size() : std::min(max_ranks, world.size());
-    static const std::vector<std::string> strategies = {"data", "data", "model", "hybrid", "pipeline", "pipeline"};
+    static const std::vector<std::string> strategies = {"data",     "data",     "model",    "hybrid",
+                                                        "pipeline", "pipeline", "stealing", "stealing"};
     run.request.strategy = strategies[random() % strategies.size()];
     run.request.hybrid = random_hybrid(random, ranks);
     run.request.stages = static_cast<int>(random() % 5);
@@ -313,6 +345,8 @@ TensorBytes bytes_between(const Tensor& tensor, double low, double high, std::ui
 }
 
 }  // namespace
+
+std::int64_t claims_so_far(const World& world) { return world.sum(claims_made); }
 
 CaseCounts run_all_kernels_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus,
                                 KernelCounts& counts) {

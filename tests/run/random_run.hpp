@@ -55,6 +55,9 @@ struct CaseCounts {
 /// kernel that is not exact. `gpus` may be null.
 CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus);
 
+/// Boxes that ranks have computed for others, in all runs so far. Collective.
+std::int64_t claims_so_far(const World& world);
+
 /// The random graph of `seed`, two of three with random grids.
 CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus);
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
+#include <thread>
 #include <variant>
 
 #include "lanes/arguments.hpp"
@@ -96,16 +98,20 @@ using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork, CheckWork
 /// The chunks of one program with every address resolved.
 class CpuProgram final : public InlineProgram {
 public:
-    CpuProgram(CpuLane& lane, const Program& program)
+    enum class Which { all, claimable };
+
+    CpuProgram(CpuLane& lane, const Program& program, Which which)
         : lane_(lane), program_(program), work_(program.instructions.size()), scratch_(lane.activity_.size()) {
         for (std::size_t i = 0; i < program.instructions.size(); ++i) {
             const Instruction& instruction = program.instructions[i];
             const LaneKind kind = lane.imitated_gpu_ < 0 ? LaneKind::cpu : LaneKind::gpu;
-            if (instruction.lane == kind && instruction.gpu == lane.imitated_gpu_)
+            const bool wanted = which == Which::all || instruction.claimable;
+            if (wanted && instruction.lane == kind && instruction.gpu == lane.imitated_gpu_)
                 work_[i] = resolve(program.instructions[i]);
         }
         for (const Chunk& chunk : program.chunks) {
-            const bool mine = chunk.lane == LaneKind::cpu || chunk.lane == LaneKind::gpu;
+            const bool wanted = which == Which::all || chunk.claimable;
+            const bool mine = wanted && (chunk.lane == LaneKind::cpu || chunk.lane == LaneKind::gpu);
             sections_.push_back(mine ? sections_of(chunk) : std::vector<Section>{});
             chunk_work_.push_back(mine ? work_of(lane.graph_, program, chunk) : std::vector<ChunkWork>{});
         }
@@ -127,7 +133,7 @@ public:
                 throw;  // says itself what and where
             } catch (const std::exception& error) { throw named(section.last, error.what()); }
         }
-        lane_.slowness_.prolong(begin);
+        if (lane_.slowness_ > 1) linger(begin);
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         const std::int64_t duration = now_ns() - begin;
         activity.busy_ns += duration;
@@ -136,6 +142,17 @@ public:
     }
 
 private:
+    /// Until what began at `begin_ns` has taken as long as it should. Short waits are no sleeps, which take longer.
+    void linger(std::int64_t begin_ns) const {
+        constexpr std::int64_t worth_sleeping_ns = 200'000;
+        const std::int64_t computed = now_ns();
+        const auto more_ns =
+            static_cast<std::int64_t>(static_cast<double>(computed - begin_ns) * (lane_.slowness_ - 1));
+        if (more_ns > worth_sleeping_ns)
+            std::this_thread::sleep_for(std::chrono::nanoseconds(more_ns - worth_sleeping_ns / 2));
+        while (now_ns() < computed + more_ns) {}
+    }
+
     std::vector<Section> sections_of(const Chunk& chunk) {
         std::vector<Section> sections;
         for (std::size_t i = 0; i < chunk.instructions.size();) {
@@ -448,7 +465,7 @@ private:
 CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu,
                  bool uses_fast_code)
     : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), imitated_gpu_(imitated_gpu),
-      uses_fast_code_(uses_fast_code), slowness_(arena.layout().rank), activity_(static_cast<std::size_t>(threads)),
+      uses_fast_code_(uses_fast_code), activity_(static_cast<std::size_t>(threads)),
       times_(static_cast<std::size_t>(threads), WorkTimes(graph.operations.size())) {}
 
 CpuLane::~CpuLane() = default;
@@ -456,7 +473,11 @@ CpuLane::~CpuLane() = default;
 std::unique_ptr<LaneProgram> CpuLane::prepare(const Program& program) { return prepare_inline(program); }
 
 std::unique_ptr<InlineProgram> CpuLane::prepare_inline(const Program& program) {
-    return std::make_unique<CpuProgram>(*this, program);
+    return std::make_unique<CpuProgram>(*this, program, CpuProgram::Which::all);
+}
+
+std::unique_ptr<InlineProgram> CpuLane::prepare_claimable(const Program& program) {
+    return std::make_unique<CpuProgram>(*this, program, CpuProgram::Which::claimable);
 }
 
 Activity CpuLane::activity() const { return total(activity_); }

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "lanes/arena.hpp"
-#include "lanes/cpu/slowness.hpp"
 #include "lanes/lane.hpp"
 
 namespace maniple {
@@ -22,10 +21,15 @@ public:
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
     std::unique_ptr<InlineProgram> prepare_inline(const Program& program);
+    /// For a program of another rank, in whose memory the arena lies: only its claimable chunks can be run.
+    std::unique_ptr<InlineProgram> prepare_claimable(const Program& program);
     Activity activity() const override;
     WorkTimes work_times() const override;
     /// Mean over the threads, which is what a cpu lane's busy time is in the summary.
     double busy_seconds() const;
+
+    /// Every chunk takes so many times as long as it would: for tests of what a slow rank does to the others. Before prepare().
+    void slow_down(double times) { slowness_ = times; }
 
     /// The calling thread is worker `worker` of the team, until it says otherwise: whose activity counts.
     static void set_worker(int worker);
@@ -37,7 +41,7 @@ private:
     std::string instruction_set_;
     int imitated_gpu_;
     bool uses_fast_code_;
-    Slowness slowness_;
+    double slowness_ = 1;
     std::vector<Activity> activity_;  ///< by worker
     std::vector<WorkTimes> times_;    ///< likewise
 };
