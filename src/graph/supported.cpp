@@ -1,6 +1,7 @@
 #include "graph/supported.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 
@@ -16,8 +17,24 @@ void check_plan(const PlanSpec& plan) {
     static const std::set<std::string> carried_out = {
         "strategy", "max_ranks", "max_devices",  "max_time", "memory",       "lanes",  "data",
         "model",    "pipeline",  "microbatches", "schedule", "buffer_depth", "stages", "from"};
+    // Of these some values, the default among them.
+    struct Chosen {
+        std::string value;
+        std::set<std::string> carried_out;
+    };
+    const std::map<std::string, Chosen> by_value = {
+        {"sharing", {plan.sharing, {"weighted", "round-robin"}}},
+        {"memory_use", {plan.memory_use, {"fast", "balanced"}}},
+        {"comm", {plan.comm, {"auto", "p2p"}}},
+        {"reproducible", {plan.reproducible.value_or(false) ? "true" : "false", {"false"}}},
+    };
     for (const auto& [key, place] : plan.key_places) {
-        if (!carried_out.contains(key)) refuse(place, "plan: {" + key + ": …}");
+        const auto chosen = by_value.find(key);
+        if (chosen == by_value.end()) {
+            if (!carried_out.contains(key)) refuse(place, "plan: {" + key + ": …}");
+        } else if (!chosen->second.carried_out.contains(chosen->second.value)) {
+            refuse(place, "plan: {" + key + ": " + chosen->second.value + "}");
+        }
     }
 }
 

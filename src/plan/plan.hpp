@@ -33,6 +33,7 @@ struct Plan {
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
+    bool even_shares = false;                    ///< the lanes of a rank get equal parts, however fast they are
     bool moves_borders = false;                  ///< while it runs borders may go where measured speeds put them
     std::vector<std::string> timeline;           ///< of a pipeline: what each group of ranks does when, for people
     /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
@@ -90,6 +91,7 @@ struct PlanRequest {
     int microbatches = 0;           ///< 0: chosen
     int buffer_depth = 0;           ///< microbatches alive between two stages; 0: as the schedule needs
     bool alternates = false;        ///< `1f1b`; else `gpipe`
+    bool even_shares = false;       ///< Plan::even_shares
     std::int64_t memory_bytes = 0;  ///< of a rank; 0: the machine's, if that is known
     Place place = {};               ///< where it was asked for
     Place max_ranks_place = {};

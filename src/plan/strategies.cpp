@@ -62,6 +62,12 @@ void copy_to_twins(const Graph& graph, Plan& plan) {
     }
 }
 
+/// Whether a loop goes on for long enough that ranks of unequal speed pay.
+bool may_move_borders(const Graph& graph, const Plan& plan) {
+    constexpr std::int64_t least_steps = 64;
+    return graph.steps >= least_steps && leading_operation(graph, plan).valid();
+}
+
 /// What is carried out of a request. Borrows what it is given.
 class Choice {
 public:
@@ -91,7 +97,8 @@ public:
         if (groups()) plan.notes.push_back(request_.strategy + " leaves all to one rank here: planned as data");
         if (request_.strategy == "stealing") allow_claims(graph_, ranks_, plan);
         plan.ranks = machine_.size();
-        plan.moves_borders = request_.strategy != "stealing" && may_move_borders(plan);
+        plan.moves_borders =
+            request_.strategy != "stealing" && request_.grids.empty() && may_move_borders(graph_, plan);
         copy_to_twins(graph_, plan);
         return plan;
     }
@@ -107,16 +114,6 @@ private:
             if (given) keys.emplace_back(key);
         }
         if (!keys.empty()) plan.notes.push_back(fmt::format("not a pipeline: {} not used", fmt::join(keys, ", ")));
-    }
-
-    /// Whether a loop goes on for long enough that ranks of unequal speed pay.
-    bool may_move_borders(const Plan& plan) const {
-        constexpr std::int64_t least_steps = 64;
-        if (graph_.steps < least_steps || !request_.grids.empty()) return false;
-        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-            if (graph_.operations[i].in_loop && plan.operations[i].points.count() > 1) return true;
-        }
-        return false;
     }
 
     bool groups() const { return in_stages() || request_.strategy == "model" || request_.strategy == "hybrid"; }
@@ -152,6 +149,7 @@ PlanRequest plan_request(const PlanSpec& spec) {
     request.microbatches = number(spec.microbatches);
     request.buffer_depth = number(spec.buffer_depth);
     request.alternates = spec.schedule == "1f1b";
+    request.even_shares = spec.sharing == "round-robin";
     request.memory_bytes = spec.memory_bytes.value_or(0);
     request.place = spec.place;
     request.max_ranks_place = spec.place_of("max_ranks");
@@ -166,6 +164,7 @@ int ranks_for(const PlanRequest& request, int ranks) {
 
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
     Plan plan = Choice(graph, machine, request).plan();
+    plan.even_shares = request.even_shares;
     find_readings(graph, plan);
     return plan;
 }
@@ -173,7 +172,10 @@ Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& re
 PlanOutline outline_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
     if (!request.from.empty()) {
         PlanOutline outline = read_plan_file(graph, request, machine.size());
-        copy_to_twins(graph, outline.plan);
+        Plan& plan = outline.plan;
+        if (plan.strategy == "stealing") allow_claims(graph, ranks_for(request, machine.size()), plan);
+        plan.moves_borders = plan.strategy == "data" && may_move_borders(graph, plan);
+        copy_to_twins(graph, plan);
         return outline;
     }
     Choice choice(graph, machine, request);
@@ -182,7 +184,9 @@ PlanOutline outline_plan(const Graph& graph, const Machine& machine, const PlanR
 
 PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& request) {
     PlanOutline outline = outline_plan(graph, machine, request);
-    return carry_out(std::move(graph), std::move(outline));
+    PlannedGraph planned = carry_out(std::move(graph), std::move(outline));
+    planned.plan.even_shares = request.even_shares;
+    return planned;
 }
 
 }  // namespace maniple

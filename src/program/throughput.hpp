@@ -85,7 +85,8 @@ double guessed_ns_per_point(const Graph& graph, OperationId operation, const Ran
                             const Rates& rates = {});
 
 /// By OperationId, for each of its lanes in `choice` how much of the work it should get, relative to the others. Where
-/// one of an operation's lanes has not been measured, guesses are compared with guesses only. Pure.
+/// one of an operation's lanes has not been measured, guesses are compared with guesses only. None where the plan wants even
+/// shares. Pure.
 std::vector<std::vector<double>> lane_weights(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts,
                                               const LaneChoice& choice, const ThroughputHistory& history);
 
