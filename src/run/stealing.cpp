@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "run/run.hpp"
 #include "run/schedule_file.hpp"
 
 namespace maniple {

@@ -1,4 +1,4 @@
-// run/stealing.hpp: chunks that the ranks of a node claim from each other while they run (`plan: stealing`).
+// run/stealing.hpp: chunks that ranks claim from each other while they run (`plan: stealing`).
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,7 @@ struct ClaimCount {
     std::int64_t boxes = 0;
 };
 
-/// One rank's part. A claimable chunk that is ready goes to the rank's pool instead of a worker's deque. Its own workers take
+/// This rank's side of it. A claimable chunk that is ready goes to the rank's pool instead of a worker's deque. Its own workers take
 /// one at a time when they have nothing else to do; those of another rank, when theirs is empty, take half of what is there:
 /// they compute the first and put the rest into their own pool, where it can be taken again, by its owner as well. A chunk is
 /// computed in the memory of the rank whose it is, and goes back to that rank, which then ends it. Ranks whose memory cannot be

@@ -342,5 +342,27 @@ TEST(GraphRun, WhatFailsOnOneRankFailsOnAll) {
     EXPECT_THROW(run.execute(), Error);
 }
 
+/// Again and again: between executions nobody claims what the next one has not made ready.
+TEST(GraphRun, RanksClaimTilesOfEachOther) {
+    const auto image = [](const std::string& strategy) {
+        GraphSpec spec("image");
+        spec.define("image", "mandelbrot(width=120, height=90, xmin=-2, xmax=1, ymin=-3, ymax=1, iterations=2000)");
+        spec.define("inside", "sum(image == 2000)");
+        spec.output("image");
+        spec.output("inside");
+        spec.plan(strategy);
+        return spec;
+    };
+    GraphRun even(image("data"), MPI_COMM_WORLD, registry(), {2});
+    even.execute();
+    const std::vector<std::int32_t> want = even.whole_output<std::int32_t>("image");
+    GraphRun claimed(image("stealing"), MPI_COMM_WORLD, registry(), {2});
+    for (int i = 0; i < 20; ++i) {
+        claimed.execute();
+        EXPECT_EQ(claimed.whole_output<std::int32_t>("image"), want);
+        EXPECT_EQ(claimed.whole_output<std::int64_t>("inside"), even.whole_output<std::int64_t>("inside"));
+    }
+}
+
 }  // namespace
 }  // namespace maniple
