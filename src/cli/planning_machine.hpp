@@ -26,6 +26,8 @@ public:
     Constraints constraints_of(const Job& job, int ranks) const;
     /// What each of so many ranks may need: as the job says, else its part of a node.
     MemoryLimit memory_limit_of(const Job& job, int ranks) const;
+    /// Whether it is a cluster file's: of this machine the gpus are not looked at.
+    bool is_described() const { return cluster_.has_value(); }
     /// Empty for a cluster: what this machine measured says nothing of it.
     const ThroughputHistory& history() const { return history_; }
 

@@ -45,7 +45,8 @@ void require_constraints(const PlannedJob& planned, const PlanningMachine& plann
 }
 
 PredictionRequest prediction_for(const Job& job, const Machine& machine, const PlanningMachine& planning) {
-    return {machine, planning.history(), parse_lane_use(job.plan.lanes.empty() ? "auto" : job.plan.lanes)};
+    return {machine, planning.history(), parse_lane_use(job.plan.lanes.empty() ? "auto" : job.plan.lanes),
+            !planning.is_described()};
 }
 
 Proof check_planned(const PlannedJob& planned, bool overwrite, const PlanningMachine& planning) {

@@ -135,9 +135,8 @@ private:
             require_points(key, operation.bound.indices[static_cast<std::size_t>(index)].points(), parts);
             return index;
         });
-        require_in_ranks(section, node, grid);
         section.read("stage", [&](const YamlNode& value) { read_stage(value, id); });
-        place_operation(graph_, outline_.plan, id, grid);
+        if (is_in_ranks(section, node, grid)) place_operation(graph_, outline_.plan, id, grid);
     }
 
     /// `index_of` finds what a key of `cut` means, or refuses it.
@@ -165,10 +164,12 @@ private:
             refuse(key, fmt::format("'{}' has {} points: it cannot be cut into {} parts", key.value, points, parts));
     }
 
-    void require_in_ranks(const Section& section, const YamlNode& node, const BlockGrid& grid) {
+    /// Whether the blocks have ranks; else an error says so.
+    bool is_in_ranks(const Section& section, const YamlNode& node, const BlockGrid& grid) {
+        if (grid.cuts.size() > most_cuts || planned_ranks_ == 0) return false;  // there is an error already
         std::int64_t count = 1;
         for (const Cut& cut : grid.cuts) count *= cut.parts;
-        if (grid.cuts.size() > most_cuts || grid.first.value + count <= planned_ranks_) return;
+        if (grid.first.value + count <= planned_ranks_) return true;
         const YamlNode* at = section.find("rank");
         if (at == nullptr) at = section.find("cut");
         const std::string takes = count == 1
@@ -176,6 +177,7 @@ private:
                                       : fmt::format("ranks {} to {}", grid.first.value, grid.first.value + count - 1);
         reading_.error(at != nullptr ? at->place : node.place,
                        fmt::format("this takes {}, and the plan has {} (ranks:)", takes, planned_ranks_));
+        return false;
     }
 
     void read_stage(const YamlNode& node, OperationId id) {
@@ -265,7 +267,7 @@ private:
                     require_points(key, shape[static_cast<int>(axis)], parts);
                     return static_cast<int>(axis);
                 });
-                require_in_ranks(one, value, outline_.plan.outputs[i]);
+                is_in_ranks(one, value, outline_.plan.outputs[i]);
             });
         }
     }
@@ -273,7 +275,7 @@ private:
     const Graph& graph_;
     const PlanRequest& request_;
     int ranks_;
-    int planned_ranks_ = 1;
+    int planned_ranks_ = 0;  ///< 0: not known
     Place ranks_place_;
     std::vector<std::string> keys_;
     Batch batch_;

@@ -177,6 +177,10 @@ std::vector<LaneChoice> lanes_of_ranks(const Graph& graph, const Plan& plan, con
     std::vector<LaneChoice> all;
     for (std::size_t rank = 0; rank < static_cast<std::size_t>(plan.ranks); ++rank) {
         const RankFacts& facts = request.machine.ranks[rank];
+        if (request.cpus_alone) {
+            all.emplace_back().threads = facts.threads;
+            continue;
+        }
         all.push_back(choose_lanes(graph, facts, request.lanes));
         if (!all.back().lanes.empty())
             all.back().weights = lane_weights(graph, plan, Rank(rank), facts, all.back(), request.history);

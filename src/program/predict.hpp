@@ -16,6 +16,7 @@ struct PredictionRequest {
     const Machine& machine;  ///< with its rates
     const ThroughputHistory& history;
     LaneUse lanes = LaneUse::automatic;
+    bool cpus_alone = false;  ///< the machine's gpus are not known: as if there were none, whatever asks for one
 };
 
 /// Of a whole run; where `until` may end it before, of all its steps.

@@ -42,7 +42,7 @@ std::optional<std::pair<int, std::int64_t>> more_ranks(const Graph& graph, const
     for (int ranks = 2 * request.machine.size(); ranks <= most_ranks && is_small(graph, ranks); ranks *= 2) {
         Machine machine = Machine::uniform(ranks, request.machine.ranks.front());
         machine.rates = request.machine.rates;
-        const PredictionRequest larger{machine, request.history, request.lanes};
+        const PredictionRequest larger{machine, request.history, request.lanes, request.cpus_alone};
         PlanRequest data;
         data.strategy = "data";
         last = {ranks, need_of(graph, data, larger).peak.bytes};

@@ -125,6 +125,14 @@ def test_refused_constraints():
     expect([row["fits"] for row in rows] == [False, True], "simulate says what fits: " + str(rows))
 
 
+def test_gpus_are_not_needed():
+    """What a plan on this machine is held to is the CPU's: its devices are not looked at."""
+    pinned = file("pinned.yaml", text_of(HEAT) + "place: {v: gpu}\n")
+    for command in ("check", "plan", "simulate"):
+        ends(0, command, command, pinned, "--ranks", "2")
+        ends(0, command, command, HEAT, "--ranks", "2", "--plan", "{lanes: both, memory: 1 GiB}")
+
+
 def test_why_not():
     said = ends(0, "plan", "plan", HEAT, "--ranks", "4", "--plan", "{max_ranks: 2}")
     expect("takes 4 ranks, max_ranks: 2" in said, "the table says what max_ranks rules out: " + said)

@@ -159,6 +159,22 @@ TEST(PlanFile, RefusesRanksThatAreNotThere) {
     EXPECT_NE(many.find("the plan takes 3 ranks, there are 2"), std::string::npos) << many;
 }
 
+TEST(PlanFile, RefusesWhatIsAbsurd) {
+    EXPECT_NE(refusal(edited("smooth: {cut: {y: 2}", "smooth: {cut: {y: 99999999999}")).find("540 points"),
+              std::string::npos);
+    EXPECT_NE(refusal(edited("smooth: {cut: {y: 2}, rank: 0}", "smooth: {cut: [y], rank: 0}")).find("a mapping"),
+              std::string::npos);
+    EXPECT_NE(refusal(edited("smooth: {cut: {y: 2}, rank: 0}", "smooth: {cut: {y: 540, x: 1081}, rank: 0}"))
+                  .find("ranks 0 to 583739"),
+              std::string::npos);
+    EXPECT_NE(refusal(edited("\nranks: 2", "\nranks: none")).find("| none"), std::string::npos);
+    EXPECT_NE(refusal(edited("maniple_plan: 1",
+                             "pipeline: {microbatches: 2, depth: 1, columns: [], tables: 1}\n"
+                             "maniple_plan: 1"))
+                  .find("has no pipeline"),
+              std::string::npos);
+}
+
 TEST(PlanFile, RefusesUnknownAndMissingOperations) {
     const std::string unknown = refusal(edited("  smooth:", "  smoth:"));
     EXPECT_EQ(unknown, "'smoth' is no operation of graph 'terrain' (smooth?) | smoth: {\n");
