@@ -27,13 +27,16 @@ std::string name_of(const PlanRequest& request);
 /// added here.
 std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks);
 
-/// Predicts all of plan_candidates(). What was asked for is taken; of `auto` the best of those that fit `limit`, if it is so
-/// much better than the first that the prediction's error does not matter. Pure; costs the programs of all ranks for each.
+/// Predicts all of plan_candidates(). What was asked for is taken; of `auto` what choose_plan() takes. Pure; costs the
+/// programs of all ranks for each.
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                        const MemoryLimit& limit);
 
-/// What `auto` becomes: the request of the candidate that is taken; other requests stay what they are. Does not weigh what
-/// takes no time, nor graphs so large on so many ranks that it would take long itself: these are `data`.
+/// What `auto` becomes: the best of those that fit `limit`, if it is so much better than the first that the prediction's
+/// error does not matter; other requests stay what they are. Predicts one after the other and ends when that has taken a
+/// quarter of what could be saved, the time in which a run with the first does not compute; counted in chunks, so that all
+/// ranks and runs choose alike. What takes no time, and graphs so large on so many ranks that a single prediction would take
+/// too long, are `data`.
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const MemoryLimit& limit);
 
