@@ -238,7 +238,7 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
         if (prepared->program.shape == shape) return *prepared;
     }
     auto fresh = std::make_unique<Prepared>();
-    fresh->program = build_program(graph_, plan_, layout_, shape);
+    fresh->program = program_of(shape);
     if (audits_) {
         const std::string fault = fault_of(graph_, layout_, fresh->program);
         MANIPLE_CHECK(fault.empty(), "the program of a block: " + fault);
@@ -249,6 +249,14 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     make_run(*fresh);
     prepared_.push_back(std::move(fresh));
     return *prepared_.back();
+}
+
+Program Executor::program_of(const BlockShape& shape) {
+    if (first_.valid()) {
+        Program first = first_.get();
+        if (first.shape == shape) return first;
+    }
+    return build_program(graph_, plan_, layout_, shape);
 }
 
 void Executor::make_run(Prepared& prepared) {

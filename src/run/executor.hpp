@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -40,6 +41,8 @@ public:
     Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
              std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker = {});
 
+    /// The program of the first block, which somebody else builds: it is waited for where it is needed. Before run().
+    void expect(std::future<Program> first) { first_ = std::move(first); }
     /// Looks at what the scheduler promises (Audit). Before run().
     void audit() { audits_ = true; }
     /// Run::complete_on_host for all. Before run().
@@ -77,6 +80,7 @@ private:
         std::int64_t executions = 0;
     };
     Prepared& prepare(const BlockShape& shape);
+    Program program_of(const BlockShape& shape);
     void work(Worker& worker);
     bool work_once(Worker& worker);
     void make_run(Prepared& prepared);
@@ -102,6 +106,7 @@ private:
     std::vector<Lane*> gpus_;
     int threads_;
     std::function<void(int)> begin_worker_;
+    std::future<Program> first_;  ///< expect()
     bool audits_ = false;
     bool completes_on_host_ = false;
     Scheduler scheduler_;
