@@ -142,8 +142,10 @@ private:
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] {
             make_layout(facts);
-            require_memory(layout_,
-                           memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank())));
+            const MemoryLimit limit =
+                memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank()));
+            require_memory(layout_, limit);
+            memory_ = limit.bytes;
         });
         // While memory and files are being made.
         first_program_ = std::async([this] {
@@ -266,6 +268,11 @@ private:
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
         executor.expect(std::move(first_program_));
+        std::optional<Exchange> exchange;
+        if (may_move_borders()) {
+            exchange.emplace(world_);
+            executor.move_borders({&*exchange, memory_});
+        }
         if (options_.check) executor.audit();
         if (options_.host_complete) executor.complete_on_host();
         if (recorded_) executor.record(*recorded_);
@@ -285,6 +292,12 @@ private:
         });
         summarise(cpu, net, file, inputs);
         if (!options_.no_history) measure_lanes(cpu);
+    }
+
+    /// Not where a gpu computes: what it holds would have to be moved too; nor where a schedule is kept or followed.
+    bool may_move_borders() const {
+        const bool scheduled = !options_.record.empty() || !options_.replay.empty();
+        return plan_.moves_borders && !scheduled && world_.sum(layout_.lanes.gpus.empty() ? 0 : 1) == 0;
     }
 
     void measure_lanes(const CpuLane& cpu) {
@@ -372,6 +385,8 @@ private:
         summary_.message_bytes = totals_.message_bytes;
         summary_.reused_buffers = totals_.reused_buffers;
         summary_.buffers_found = totals_.buffers_found;
+        summary_.border_moves = totals_.border_moves;
+        summary_.moved_bytes = totals_.moved_bytes;
         summary_.read_bytes = inputs.bytes_read();
         summary_.host_peak_bytes = arena_->peak_bytes();
         summary_.device_peak_bytes = layout_.device_bytes();
@@ -492,6 +507,7 @@ private:
     std::optional<ScheduleReader> replayed_;
     std::optional<ScheduleWriter> recorded_;
     RunTotals totals_;
+    std::int64_t memory_ = 0;     ///< that this rank's buffers may take
     double steps_seconds_ = 0;    ///< that the executor took
     ThroughputHistory measured_;  ///< in this run
     RankSummary summary_;

@@ -10,7 +10,7 @@
 namespace maniple {
 
 /// Owns the bytes of every buffer of a layout that is the rank's own, from construction to destruction; those of gpu
-/// lanes are borrowed. Borrows the layout.
+/// lanes are borrowed. Borrows the layout, and those that take its place.
 class Arena {
 public:
     /// Where a gpu lane lets the host see a buffer; null: nowhere.
@@ -20,15 +20,24 @@ public:
     /// Errors: UnavailableError when memory is refused, naming the buffer and the bytes.
     explicit Arena(const Layout& layout, const Mapped& mapped = {});
 
-    const Layout& layout() const { return layout_; }
-    Block block(BufferId id) { return {data_[id.index()], element_bytes(id), layout_[id].box}; }
-    ConstBlock block(BufferId id) const { return {data_[id.index()], element_bytes(id), layout_[id].box}; }
-    std::int64_t peak_bytes() const { return layout_.host_bytes(); }
+    /// Adds what `both` has more than this: a layout whose first buffers are those here. Errors: as of the constructor;
+    /// then nothing has changed.
+    void extend(const Layout& both);
+    /// Gives up the first buffers: those of `layout` are the last ones here.
+    void keep_last(const Layout& layout);
+
+    const Layout& layout() const { return *layout_; }
+    Block block(BufferId id) { return {data_[id.index()], element_bytes(id), layout()[id].box}; }
+    ConstBlock block(BufferId id) const { return {data_[id.index()], element_bytes(id), layout()[id].box}; }
+    std::int64_t peak_bytes() const { return peak_bytes_; }
 
 private:
-    std::size_t element_bytes(BufferId id) const { return static_cast<std::size_t>(layout_[id].element_bytes); }
+    std::size_t element_bytes(BufferId id) const { return static_cast<std::size_t>(layout()[id].element_bytes); }
 
-    const Layout& layout_;
+    void add_buffers(const Mapped& mapped);
+
+    const Layout* layout_;
+    std::int64_t peak_bytes_;
     std::vector<HostBytes> bytes_;  ///< by BufferId; empty for those of gpu lanes
     std::vector<std::byte*> data_;  ///< by BufferId
 };

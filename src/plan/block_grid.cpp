@@ -6,6 +6,12 @@ namespace maniple {
 
 Box Cut::part(const Box& space, int number) const {
     Box box = space;
+    if (!ends.empty()) {
+        const auto at = ends.begin() + number;
+        box.lo[index] = space.lo[index] + (number == 0 ? 0 : *(at - 1));
+        box.hi[index] = space.lo[index] + *at;
+        return box;
+    }
     const std::int64_t base = space.extent(index) / parts;
     const std::int64_t extra = space.extent(index) % parts;
     box.lo[index] = space.lo[index] + number * base + std::min<std::int64_t>(number, extra);
@@ -18,6 +24,7 @@ std::vector<int> Cut::meeting(const Box& space, std::int64_t lo, std::int64_t hi
     const std::int64_t extra = space.extent(index) % parts;
     const auto holding = [&](std::int64_t coordinate) {
         const std::int64_t at = coordinate - space.lo[index];
+        if (!ends.empty()) return std::upper_bound(ends.begin(), ends.end(), at) - ends.begin();
         return at < extra * (base + 1) ? at / (base + 1) : extra + (at - extra * (base + 1)) / base;
     };
     lo = std::max(lo, space.lo[index]);

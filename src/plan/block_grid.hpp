@@ -1,4 +1,4 @@
-// plan/block_grid.hpp: an index space cut along up to three indices into blocks as even as can be.
+// plan/block_grid.hpp: an index space cut along up to three indices into blocks.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,11 @@ namespace maniple {
 /// The most indices that one grid cuts.
 inline constexpr int most_cuts = 3;
 
-/// One index in `parts` parts; lengths of parts differ by one at most, the longer ones come first.
+/// One index in `parts` parts. Without `ends` their lengths differ by one at most, the longer ones come first.
 struct Cut {
     int index = 0;
     int parts = 1;
+    std::vector<std::int64_t> ends = {};  ///< of each part, counted from the first coordinate; ascending, none twice
 
     /// Part `part` of the coordinates of `space` along `index`.
     Box part(const Box& space, int number) const;

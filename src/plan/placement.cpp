@@ -156,6 +156,19 @@ bool may_cut(const Operation& operation, int index) {
            (operation.kernel->is_fold() && keeps_order(operation, operation.bound.index_space(), index));
 }
 
+OperationId leading_operation(const Graph& graph, const Plan& plan) {
+    OperationId leading;
+    std::int64_t most = 0;
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        const BlockGrid& grid = plan.operations[i].points;
+        const std::int64_t points = graph.operations[i].bound.index_space().volume();
+        if (!graph.operations[i].in_loop || grid.count() < 2 || points <= most) continue;
+        leading = OperationId(i);
+        most = points;
+    }
+    return leading;
+}
+
 TensorId computed_source(const Graph& graph, TensorId id) {
     for (std::size_t hops = 0; hops < graph.carries.size(); ++hops) {
         const Carry* carry = graph.carry_of(id);

@@ -31,6 +31,7 @@ struct Plan {
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
+    bool moves_borders = false;                  ///< while it runs borders may go where measured speeds put them
     std::vector<std::string> timeline;           ///< of a pipeline: what each group of ranks does when, for people
     /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
     /// time: while it is empty all readers are looked at.
@@ -65,6 +66,9 @@ Box owned_box(const Graph& graph, const Plan& plan, TensorId tensor, Rank rank);
 
 /// The box of output number `output` that `rank` writes; the boxes of all ranks are disjoint and cover it.
 Box written_box(const Graph& graph, const Plan& plan, std::size_t output, Rank rank);
+
+/// The operation of the loop with the most points of those that several ranks compute; none if there is no such one.
+OperationId leading_operation(const Graph& graph, const Plan& plan);
 
 /// The computed tensor that is carried into input `id`, directly or through other inputs; none if they lead elsewhere.
 TensorId computed_source(const Graph& graph, TensorId id);

@@ -86,6 +86,7 @@ public:
         note_unused(plan);
         if (groups()) plan.notes.push_back(request_.strategy + " leaves all to one rank here: planned as data");
         plan.ranks = machine_.size();
+        plan.moves_borders = may_move_borders(plan);
         copy_to_twins(graph_, plan);
         return plan;
     }
@@ -101,6 +102,16 @@ private:
             if (given) keys.emplace_back(key);
         }
         if (!keys.empty()) plan.notes.push_back(fmt::format("not a pipeline: {} not used", fmt::join(keys, ", ")));
+    }
+
+    /// Whether a loop goes on for long enough that ranks of unequal speed pay.
+    bool may_move_borders(const Plan& plan) const {
+        constexpr std::int64_t least_steps = 64;
+        if (graph_.steps < least_steps || !request_.grids.empty()) return false;
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+            if (graph_.operations[i].in_loop && plan.operations[i].points.count() > 1) return true;
+        }
+        return false;
     }
 
     bool groups() const { return in_stages() || request_.strategy == "model" || request_.strategy == "hybrid"; }

@@ -36,16 +36,25 @@ public:
     Program build() {
         find_needed();
         if (shape_.loads) load();
+        if (shape_.loads || shape_.gathers) gather_stationary();
         for (int step = 0; step < shape_.steps; ++step) run_step(step);
         emitter_.return_to_step(shape_.steps - 1);
         if (!shape_.holds) {
             for (const std::size_t output : shape_.observed) write(output);
         }
         if (graph_.until.valid() && is_stationary(graph_.until)) decide_once();
-        return emitter_.finish();
+        Program program = emitter_.finish();
+        program.sweeps_back = is_at_even_part();
+        return program;
     }
 
 private:
+    bool is_at_even_part() const {
+        const OperationId leading = leading_operation(graph_, plan_);
+        if (!leading.valid() || !plan_[leading].points.holds(me_)) return false;
+        return plan_[leading].points.part_of(me_, 0) % 2 == 0;
+    }
+
     // --- What has to be computed ---------------------------------------------------------------------------------
 
     /// Which operations every step needs, and which only the last one, for what is observed after it.
@@ -102,7 +111,10 @@ private:
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (!graph_.operations[i].in_loop) run_operation(OperationId(i));
         }
-        // What does not change is brought to all who will read it now: later blocks take it for granted.
+    }
+
+    /// What does not change is brought to all who will read it now: later blocks take it for granted.
+    void gather_stationary() {
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].in_loop) movement_.gather_inputs(OperationId(i), true);
         }
@@ -251,7 +263,7 @@ private:
     /// One that does not change is brought to all by the first block, and looked at where a block ends.
     void decide_once() {
         if (shape_.decides > 0) emitter_.add_verdict(emitter_.buffer_of(graph_.until, 0));
-        if (shape_.loads) movement_.gather_everywhere(graph_.until);
+        if (shape_.loads || shape_.gathers) movement_.gather_everywhere(graph_.until);
     }
 
     const Graph& graph_;

@@ -6,7 +6,7 @@
 
 namespace maniple {
 
-ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes)
+ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes, bool back)
     : first_dependent_(nodes.size() + 1, 0), predecessors_(nodes.size(), 0) {
     place_.reserve(nodes.size());
     cost_ns_.reserve(nodes.size());
@@ -25,6 +25,7 @@ ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes)
         if (predecessors_[i] == 0) (place_[i] == cpu_place ? cpu_roots_ : other_roots_).push_back(ChunkId(i));
     }
     sort_roots();
+    if (back) std::reverse(cpu_roots_.begin(), cpu_roots_.end());
     MANIPLE_CHECK(nodes.empty() || !cpu_roots_.empty() || !other_roots_.empty(),
                   "a program without a chunk that could start");
     sort_topologically();
@@ -100,7 +101,7 @@ ChunkGraph chunk_graph_of(const Program& program) {
     nodes.reserve(program.chunks.size());
     for (const Chunk& chunk : program.chunks)
         nodes.push_back({chunk.lane, chunk.dependents, guessed_cost_ns(program, chunk), chunk.gpu});
-    return ChunkGraph(nodes);
+    return ChunkGraph(nodes, program.sweeps_back);
 }
 
 }  // namespace maniple

@@ -21,8 +21,8 @@ struct ChunkNode {
 /// the last of those that become ready is the one to go on with.
 class ChunkGraph {
 public:
-    /// Requires: no cycle, which would leave chunks that never start.
-    explicit ChunkGraph(std::span<const ChunkNode> nodes);
+    /// `back`: the roots on the cpu in falling order. Requires: no cycle, which would leave chunks that never start.
+    explicit ChunkGraph(std::span<const ChunkNode> nodes, bool back = false);
 
     std::size_t size() const { return predecessors_.size(); }
     std::int32_t predecessors(ChunkId chunk) const { return predecessors_[chunk.index()]; }

@@ -40,6 +40,7 @@ public:
         layout_.lanes = lanes;
         in_place_ = first_in_place();
         layout_.versions = find_versions(graph, plan.ranks, plan.ranks > 1 || !lanes.gpus.empty());
+        if (plan.moves_borders) layout_.versions.settling_steps = settling_blocks * settling_block_steps;
         layout_.instances.resize(layout_.versions.families.size());
         layout_.folds.resize(graph.operations.size());
     }

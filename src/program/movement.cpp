@@ -203,7 +203,8 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
     const Operation& operation = graph_[id];
     for (std::size_t argument = 0; argument < operation.inputs.size(); ++argument) {
         const TensorId tensor = operation.inputs[argument];
-        if (is_stationary(tensor) ? !emitter_.shape().loads : stationary_only) continue;
+        const bool gathers = emitter_.shape().loads || emitter_.shape().gathers;
+        if (is_stationary(tensor) ? !gathers : stationary_only) continue;
         const BoundaryRule rule = rule_of(operation, static_cast<int>(argument));
         if (is_gathered(id, argument, rule)) continue;
         std::vector<LaneNeeds> lanes;

@@ -91,6 +91,8 @@ struct BlockShape {
     int phase = 0;  ///< first step modulo Layout::period
     int steps = 1;
     bool loads = false;  ///< the first block: reads inputs and computes what does not change from step to step
+    bool gathers =
+        false;  ///< after borders have moved: brings what does not change to all who read it, and nothing else
     std::vector<std::size_t> observed;  ///< graph outputs written after its last step, ascending
     bool completes = false;             ///< computes in its last step what the final outputs need
     int decides =
@@ -110,6 +112,9 @@ struct Program {
     double flops = 0;                ///< of one execution on this rank, from signatures
     std::int64_t message_count = 0;  ///< sent
     std::int64_t message_bytes = 0;  ///< sent
+    /// Tiles are begun in falling order, those of the next rank in rising order: so both are at the border between them at
+    /// the same time, and neither waits for the other's messages until the end.
+    bool sweeps_back = false;
     /// Of a block that decides: the values of `until`, one bool each, in the order of the steps, after an execution.
     std::vector<BufferId> verdicts;
 };

@@ -58,6 +58,8 @@ std::string serialize(const RankSummary& summary) {
                        {"device_peak_bytes", summary.device_peak_bytes},
                        {"reused_buffers", summary.reused_buffers},
                        {"buffers_found", summary.buffers_found},
+                       {"border_moves", summary.border_moves},
+                       {"moved_bytes", summary.moved_bytes},
                        {"wall_seconds", summary.wall_seconds}};
     return json.dump();
 }
@@ -86,6 +88,8 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
     summary.device_peak_bytes = json["device_peak_bytes"];
     summary.reused_buffers = json["reused_buffers"];
     summary.buffers_found = json["buffers_found"];
+    summary.border_moves = json["border_moves"];
+    summary.moved_bytes = json["moved_bytes"];
     summary.wall_seconds = json["wall_seconds"];
     return summary;
 }
@@ -122,6 +126,7 @@ std::string summary_json(const Summary& summary) {
         for (const LaneSummary& lane : rank.lanes) lanes.push_back(lane_json(lane));
     }
     const double wall = summary.wall_seconds();
+    const std::int64_t border_moves = summary.ranks.front().border_moves;  // the same on all ranks
     const Json json = {
         {"job", summary.job},
         {"version", summary.version},
@@ -137,6 +142,7 @@ std::string summary_json(const Summary& summary) {
         {"efficiency", summary.efficiency()},
         {"messages",
          {{"count", sum_of(summary, &RankSummary::messages)}, {"bytes", sum_of(summary, &RankSummary::message_bytes)}}},
+        {"border_moves", {{"count", border_moves}, {"bytes", sum_of(summary, &RankSummary::moved_bytes)}}},
         {"io",
          {{"read_bytes", sum_of(summary, &RankSummary::read_bytes)},
           {"written_bytes", sum_of(summary, &RankSummary::written_bytes)}}},
@@ -196,6 +202,11 @@ std::string summary_table(const Summary& summary) {
                     sum_of(summary, &RankSummary::messages), format_bytes(sum_of(summary, &RankSummary::message_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::read_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)));
+    if (summary.ranks.front().border_moves > 0) {
+        text += fmt::format("  borders between ranks moved {} {}, {} sent for it\n", summary.ranks.front().border_moves,
+                            summary.ranks.front().border_moves == 1 ? "time" : "times",
+                            format_bytes(sum_of(summary, &RankSummary::moved_bytes)));
+    }
     text += comparison_text(summary);
     for (const std::string& output : summary.outputs) text += "  wrote " + output + "\n";
     return text;

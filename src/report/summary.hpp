@@ -32,6 +32,8 @@ struct RankSummary {
     std::int64_t device_peak_bytes = 0;  ///< of all its gpu lanes
     std::int64_t reused_buffers = 0;     ///< of programs executed again (RunTotals)
     std::int64_t buffers_found = 0;
+    std::int64_t border_moves = 0;  ///< of the run
+    std::int64_t moved_bytes = 0;   ///< sent for them
     double wall_seconds = 0;
 };
 

@@ -1,9 +1,12 @@
 #include "run/executor.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <tuple>
 
+#include "base/patience.hpp"
+#include "program/border_move.hpp"
 #include "program/soundness.hpp"
 #include "run/idleness.hpp"
 #include "run/team.hpp"
@@ -59,9 +62,9 @@ void look_for_missed(Replay&) {}  // its order has been looked at as a whole
 
 }  // namespace
 
-Executor::Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
+Executor::Executor(const Graph& graph, const Plan& plan, Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
                    std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker)
-    : graph_(graph), plan_(plan), arena_(arena), layout_(arena.layout()), cpu_(cpu), net_(net), file_(file),
+    : graph_(graph), plan_(&plan), arena_(arena), layout_(&arena.layout()), cpu_(cpu), net_(net), file_(file),
       gpus_(std::move(gpus)), threads_(threads), begin_worker_(std::move(begin_worker)), scheduler_(threads, &net) {}
 
 RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
@@ -112,7 +115,7 @@ bool Executor::work_once(Worker& worker) {
 }
 
 void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
-    const Versions& versions = layout_.versions;
+    const Versions& versions = layout_->versions;  // of the first plan, whose owner keeps it; all others have the same
     bool stopped = false;
     std::int64_t careful_until = 0;
     set_first_block(graph_, versions, block_);
@@ -135,6 +138,7 @@ void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, Run
         on_block(totals.steps);
         if (stopped || totals.steps == graph_.steps) break;
         set_next_block(graph_, versions, careful_until, block_);
+        if (borders_) consider_borders(totals);
     }
     if (graph_.until.valid()) {
         set_closing_block(graph_, versions, block_, stopped, behind_);
@@ -145,6 +149,13 @@ void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, Run
 
 void Executor::run_block(const StepBlock& block, RunTotals& totals) {
     Prepared& prepared = prepare(block.shape);
+    const double before = cpu_.busy_seconds();
+    run_prepared(prepared, block, totals);
+    const bool measures = borders_ && block.shape.steps > 0 && !block.shape.loads;
+    if (measures) border_watch_.add(cpu_.busy_seconds() - before, block.shape.steps);
+}
+
+void Executor::run_prepared(Prepared& prepared, const StepBlock& block, RunTotals& totals) {
     {
         const std::lock_guard lock(current_mutex_);
         current_ = &prepared;
@@ -237,18 +248,81 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     for (const auto& prepared : prepared_) {
         if (prepared->program.shape == shape) return *prepared;
     }
+    prepared_.push_back(prepare(program_of(shape), *layout_));
+    return *prepared_.back();
+}
+
+std::unique_ptr<Executor::Prepared> Executor::prepare(Program program, const Layout& layout) {
     auto fresh = std::make_unique<Prepared>();
-    fresh->program = program_of(shape);
+    fresh->program = std::move(program);
     if (audits_) {
-        const std::string fault = fault_of(graph_, layout_, fresh->program);
+        const std::string fault = fault_of(graph_, layout, fresh->program);
         MANIPLE_CHECK(fault.empty(), "the program of a block: " + fault);
     }
     fresh->operations = count_operations(fresh->program, gpus_.size());
     fresh->buffers = count_buffers(fresh->program);
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program));
     make_run(*fresh);
-    prepared_.push_back(std::move(fresh));
-    return *prepared_.back();
+    return fresh;
+}
+
+// --- Borders that move -----------------------------------------------------------------------------------------------
+
+/// Between two blocks; the next one is block_. Every rank comes here after the same blocks.
+void Executor::consider_borders(RunTotals& totals) {
+    std::optional<Plan> next = next_plan();
+    if (!next) return;
+    Layout layout = build_layout(graph_, *next, layout_->rank, layout_->lanes);
+    const std::int64_t limit = borders_->memory_limit;
+    const bool fits = limit == 0 || layout.host_bytes() + layout_->host_bytes() <= limit;
+    const std::span<const double> all_fit = exchange(fits ? 1 : 0);
+    if (std::find(all_fit.begin(), all_fit.end(), 0) != all_fit.end()) {
+        borders_.reset();
+    } else {
+        change_plan(std::move(*next), std::move(layout), totals);
+    }
+}
+
+std::optional<Plan> Executor::next_plan() {
+    if (borders_->imposed) return borders_->imposed(*plan_, block_.first);
+    if (!border_watch_.is_due()) return std::nullopt;
+    std::optional<MovedBorders> moved =
+        BorderWatch::decide(graph_, *plan_, exchange(border_watch_.take()), graph_.steps - block_.first);
+    if (!moved) return std::nullopt;
+    return std::move(moved->plan);
+}
+
+/// What a rank that fails meanwhile never sends is not waited for.
+std::span<const double> Executor::exchange(double mine) {
+    borders_->exchange->start(mine);
+    Patience patience;
+    while (!borders_->exchange->is_done()) {
+        if (net_.failed_rank().valid())
+            throw RemoteFailure("rank " + std::to_string(net_.failed_rank().value) + " has failed");
+        if (!scheduler_.poll_now()) patience.pause();
+    }
+    return borders_->exchange->values();
+}
+
+void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
+    auto fresh = std::make_unique<Moved>(Moved{std::move(plan), std::move(layout)});
+    retired_.insert(retired_.end(), std::make_move_iterator(prepared_.begin()),
+                    std::make_move_iterator(prepared_.end()));
+    prepared_.clear();
+    const Layout both = joint_layout(*layout_, fresh->layout);
+    arena_.extend(both);
+    const BorderMove move{graph_, *plan_, fresh->plan, *layout_, fresh->layout};
+    set_gathering_block(block_, behind_);
+    retired_.push_back(prepare(build_border_move(move, both, block_.shape), both));
+    run_prepared(*retired_.back(), behind_, totals);
+    totals.moved_bytes += retired_.back()->program.message_bytes;
+    plan_ = &fresh->plan;
+    layout_ = &fresh->layout;
+    moved_.push_back(std::move(fresh));
+    arena_.keep_last(*layout_);
+    run_prepared(prepare(behind_.shape), behind_, totals);
+    ++totals.border_moves;
+    border_watch_.has_moved();
 }
 
 Program Executor::program_of(const BlockShape& shape) {
@@ -256,7 +330,7 @@ Program Executor::program_of(const BlockShape& shape) {
         Program first = first_.get();
         if (first.shape == shape) return first;
     }
-    return build_program(graph_, plan_, layout_, shape);
+    return build_program(graph_, *plan_, *layout_, shape);
 }
 
 void Executor::make_run(Prepared& prepared) {

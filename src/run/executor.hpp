@@ -11,8 +11,10 @@
 
 #include "lanes/arena.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
+#include "lanes/net/exchange.hpp"
 #include "lanes/net/net_lane.hpp"
 #include "program/blocks.hpp"
+#include "run/border_watch.hpp"
 #include "run/replay.hpp"
 #include "run/run.hpp"
 #include "run/schedule_file.hpp"
@@ -31,6 +33,15 @@ struct RunTotals {
     double flops = 0;
     /// Of programs executed again, on the host and on gpus: the buffers that each used, and those that were there already.
     std::int64_t reused_buffers = 0, buffers_found = 0;
+    std::int64_t border_moves = 0, moved_bytes = 0;  ///< the bytes that this rank sent for them
+};
+
+/// What moving borders takes. Borrows the exchange.
+struct BorderMoving {
+    Exchange* exchange = nullptr;
+    std::int64_t memory_limit = 0;  ///< of this rank's buffers, before and after a move together; 0: no limit
+    /// For tests: the plan from step `first` on, instead of what is measured; none: the one before. The same on all ranks.
+    std::function<std::optional<Plan>(const Plan& plan, std::int64_t first)> imposed = {};
 };
 
 /// Borrows everything that it is given. Programs are built when their block is first met, and kept.
@@ -38,7 +49,7 @@ class Executor {
 public:
     /// `gpus` are the gpu lanes of the layout, in order.
     /// `begin_worker` is called once on each thread of the team before it works (to pin it).
-    Executor(const Graph& graph, const Plan& plan, const Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
+    Executor(const Graph& graph, const Plan& plan, Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
              std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker = {});
 
     /// The program of the first block, which somebody else builds: it is waited for where it is needed. Before run().
@@ -49,6 +60,9 @@ public:
     void complete_on_host() { completes_on_host_ = true; }
     /// Keeps in which order the workers start the cpu's chunks. Borrows `to`, which the caller finishes. Before run().
     void record(ScheduleWriter& to) { writer_ = &to; }
+    /// Where ranks turn out to be of unequal speed in a loop, borders move (Plan::moves_borders), and the arena then has
+    /// other buffers. All ranks or none. Before run(), of which there is one. Requires: no gpu lanes.
+    void move_borders(const BorderMoving& moving) { borders_ = moving; }
     /// They start in the order that was kept. Borrows `from`. Before run(). Errors of run(): DataError where the schedule is
     /// none of this run's.
     void replay(ScheduleReader& from) { reader_ = &from; }
@@ -61,7 +75,7 @@ public:
     RunTotals run(const std::function<void(std::int64_t)>& on_block);
 
     /// Programs built so far: one for each different block that was met.
-    std::int64_t builds() const { return static_cast<std::int64_t>(prepared_.size()); }
+    std::int64_t builds() const { return static_cast<std::int64_t>(prepared_.size() + retired_.size()); }
 
     /// Grows whenever a chunk finishes. Threads: any.
     std::int64_t progress() const { return scheduler_.finished_chunks(); }
@@ -79,8 +93,19 @@ private:
         std::int64_t buffers = 0;              ///< that it uses
         std::int64_t executions = 0;
     };
+    /// A plan that took the place of the first one.
+    struct Moved {
+        Plan plan;
+        Layout layout;
+    };
     Prepared& prepare(const BlockShape& shape);
     Program program_of(const BlockShape& shape);
+    std::unique_ptr<Prepared> prepare(Program program, const Layout& layout);
+    void consider_borders(RunTotals& totals);
+    std::optional<Plan> next_plan();
+    std::span<const double> exchange(double mine);
+    void change_plan(Plan plan, Layout layout, RunTotals& totals);
+    void run_prepared(Prepared& prepared, const StepBlock& block, RunTotals& totals);
     void work(Worker& worker);
     bool work_once(Worker& worker);
     void make_run(Prepared& prepared);
@@ -97,9 +122,9 @@ private:
     void check_failure(AnyRun& run);
 
     const Graph& graph_;
-    const Plan& plan_;
-    const Arena& arena_;
-    const Layout& layout_;
+    const Plan* plan_;
+    Arena& arena_;
+    const Layout* layout_;
     CpuLane& cpu_;
     NetLane& net_;
     Lane& file_;
@@ -115,8 +140,12 @@ private:
     ScheduleReader* reader_ = nullptr;  ///< null: the scheduler decides
     std::atomic<Replay*> replaying_{nullptr};
     std::atomic<bool> over_{false};
+    std::optional<BorderMoving> borders_;
+    BorderWatch border_watch_;
+    std::vector<std::unique_ptr<Moved>> moved_;  ///< the last one holds
     std::vector<std::unique_ptr<Prepared>> prepared_;
-    StepBlock block_;  ///< the current one; kept for its memory, as the next
+    std::vector<std::unique_ptr<Prepared>> retired_;  ///< of plans before: workers may still look at a run that is over
+    StepBlock block_;                                 ///< the current one; kept for its memory, as the next
     StepBlock behind_;
     mutable std::mutex current_mutex_;
     const Prepared* current_ = nullptr;  ///< guarded by current_mutex_ for in_flight_text()

@@ -27,7 +27,7 @@ std::int64_t run_seeds(std::uint32_t count, std::uint32_t offset, KernelCounts& 
     for (std::uint32_t seed = first; seed < first + count && failures == 0; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         const std::unique_ptr<GpuSource> gpus = make_gpus();
-        on_gpus += run_all_kernels_seed(seed, world, registry, gpus.get(), counts);
+        on_gpus += run_all_kernels_seed(seed, world, registry, gpus.get(), counts).on_gpus;
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
     EXPECT_EQ(failures, 0);

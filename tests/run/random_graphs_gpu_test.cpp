@@ -25,7 +25,7 @@ TEST_P(RandomGraphsOn, Vulkan) {
     std::int64_t failures = 0, on_gpus = 0;
     for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
         VulkanGpus gpus(instance, GetParam().use, GetParam().lanes);
-        on_gpus += run_seed(seed, world, registry, &gpus);
+        on_gpus += run_seed(seed, world, registry, &gpus).on_gpus;
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
     EXPECT_EQ(failures, 0);

@@ -11,13 +11,16 @@ void run_seeds(bool with_gpus) {
     const World world(MPI_COMM_WORLD);
     const KernelRegistry registry(standard_kernels());
     constexpr std::uint32_t seeds = 300;
-    std::int64_t failures = 0, on_gpus = 0;
+    std::int64_t failures = 0, on_gpus = 0, moves = 0;
     for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
         ImitatedGpus gpus;
-        on_gpus += run_seed(seed, world, registry, with_gpus ? &gpus : nullptr);
+        const CaseCounts counts = run_seed(seed, world, registry, with_gpus ? &gpus : nullptr);
+        on_gpus += counts.on_gpus;
+        moves += counts.border_moves;
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
     EXPECT_EQ(failures, 0);
+    EXPECT_EQ(moves > 20, !with_gpus && world.size() > 1) << moves;
     if (world.is_root()) { EXPECT_EQ(on_gpus > seeds, with_gpus) << on_gpus; }
 }
 

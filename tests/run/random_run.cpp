@@ -189,16 +189,29 @@ std::vector<std::vector<double>> random_weights(const Graph& graph, const LaneCh
     return weights;
 }
 
+/// The borders as for ranks of random speeds, before most blocks.
+std::optional<Plan> elsewhere(const Graph& graph, const Plan& plan, std::uint32_t seed, std::int64_t first) {
+    std::mt19937 random(seed * 131 + static_cast<std::uint32_t>(first));
+    std::uniform_real_distribution<double> seconds(0.1, 1);
+    std::vector<double> busy;
+    for (int rank = 0; rank < plan.ranks; ++rank) busy.push_back(seconds(random));
+    std::optional<MovedBorders> moved = random() % 4 == 0 ? std::nullopt : move_borders(graph, plan, busy);
+    if (!moved) return std::nullopt;
+    return std::move(moved->plan);
+}
+
 }  // namespace
 
-std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
+CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     const std::uint32_t seed = run.seed;
     const PlannedGraph planned = plan_graph(run.graph, Machine::uniform(world.size(), {}), run.request);
     const Graph& graph = planned.graph;
     const Plan& plan = planned.plan;
     LaneChoice choice = gpus == nullptr ? LaneChoice{} : gpus->choose(graph, seed, world.rank());
     if (seed % 3 != 0) choice.weights = random_weights(graph, choice, seed);
-    const Layout layout = build_layout(graph, plan, world.rank(), choice);
+    Layout layout = build_layout(graph, plan, world.rank(), choice);
+    const bool moves = gpus == nullptr && seed % 2 == 0 && graph.steps > 1;
+    if (moves) layout.versions.block_steps = 1 + static_cast<int>(seed % 5);
     if (gpus != nullptr) gpus->open(graph, layout);
     Arena arena(layout, [&](BufferId id) { return gpus->mapped(id); });
     spoil(layout, arena);
@@ -211,12 +224,16 @@ std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     Executor executor(graph, plan, arena, cpu, net, files, gpu_lanes, threads);
     executor.audit();
     if (seed % 4 == 0) executor.complete_on_host();
+    Exchange exchange(world);
+    const auto imposed = [&](const Plan& now, std::int64_t first) { return elsewhere(graph, now, seed, first); };
+    if (moves) executor.move_borders({&exchange, 0, imposed});
     const RunTotals totals = executor.run([](std::int64_t) {});
     EXPECT_EQ(totals.steps, graph.steps);
     expect_busy(graph, plan, layout, totals);
     const std::vector<TensorBytes> got = collect(files, world.rank().value);
     const auto on_gpus = std::accumulate(totals.gpu_operations.begin(), totals.gpu_operations.end(), std::int64_t{0});
-    if (!world.is_root()) return on_gpus;
+    const CaseCounts counts{on_gpus, totals.border_moves};
+    if (!world.is_root()) return counts;
     const std::vector<TensorBytes> want = evaluate_reference(run.graph, run.load);
     const bool bounded = !run.errors.empty();
     const std::vector<bool> inexact =
@@ -235,7 +252,7 @@ std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus) {
             << "seed " << seed << ", output " << run.graph[id].name << "\n"
             << run.text << print_plan(graph, plan);
     }
-    return on_gpus;
+    return counts;
 }
 
 namespace {
@@ -297,8 +314,8 @@ TensorBytes bytes_between(const Tensor& tensor, double low, double high, std::ui
 
 }  // namespace
 
-std::int64_t run_all_kernels_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry,
-                                  GpuSource* gpus, KernelCounts& counts) {
+CaseCounts run_all_kernels_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus,
+                                KernelCounts& counts) {
     const AllKernelsJob random = all_kernels_job(seed, registry);
     RunCase run;
     run.graph = build_graph(parse_job(random.text, "random.yaml"), random.catalogue, registry);
@@ -321,7 +338,7 @@ std::int64_t run_all_kernels_seed(std::uint32_t seed, const World& world, const 
     return run_case(run, world, gpus);
 }
 
-std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus) {
+CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus) {
     const RandomJob random = random_job(seed);
     const Job job = parse_job(random.text, "random.yaml");
     RunCase run;

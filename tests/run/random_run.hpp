@@ -44,18 +44,25 @@ struct RunCase {
 /// Small positive numbers, the same for the same tensor everywhere.
 TensorBytes input_bytes(const Tensor& tensor, std::uint32_t seed);
 
+/// What a case did on this rank.
+struct CaseCounts {
+    std::int64_t on_gpus = 0;  ///< operations
+    std::int64_t border_moves = 0;
+};
+
+/// Where the job has a loop and there are no gpus, borders move between most blocks for half of the seeds.
 /// Rank 0 compares with the reference: bit for bit, but floating-point sums, and on a gpu whatever follows from a
-/// kernel that is not exact. Returns the operations on this rank's gpu lanes. `gpus` may be null.
-std::int64_t run_case(const RunCase& run, const World& world, GpuSource* gpus);
+/// kernel that is not exact. `gpus` may be null.
+CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus);
 
 /// The random graph of `seed`, two of three with random grids.
-std::int64_t run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus);
+CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus);
 
 /// How often each kernel was called, composite ones too.
 using KernelCounts = std::map<std::string, std::int64_t>;
 
 /// The same with the random job of all kernels (all_kernels_job.hpp).
-std::int64_t run_all_kernels_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry,
-                                  GpuSource* gpus, KernelCounts& counts);
+CaseCounts run_all_kernels_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus,
+                                KernelCounts& counts);
 
 }  // namespace maniple

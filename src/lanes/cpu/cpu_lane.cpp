@@ -127,6 +127,7 @@ public:
                 throw;  // says itself what and where
             } catch (const std::exception& error) { throw named(section.last, error.what()); }
         }
+        lane_.slowness_.prolong(begin);
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         const std::int64_t duration = now_ns() - begin;
         activity.busy_ns += duration;
@@ -451,7 +452,7 @@ private:
 CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, int threads, int imitated_gpu,
                  bool uses_fast_code)
     : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), imitated_gpu_(imitated_gpu),
-      uses_fast_code_(uses_fast_code), activity_(static_cast<std::size_t>(threads)),
+      uses_fast_code_(uses_fast_code), slowness_(arena.layout().rank), activity_(static_cast<std::size_t>(threads)),
       times_(static_cast<std::size_t>(threads), WorkTimes(graph.operations.size())) {}
 
 CpuLane::~CpuLane() = default;

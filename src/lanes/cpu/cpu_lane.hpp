@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lanes/arena.hpp"
+#include "lanes/cpu/slowness.hpp"
 #include "lanes/lane.hpp"
 
 namespace maniple {
@@ -36,6 +37,7 @@ private:
     std::string instruction_set_;
     int imitated_gpu_;
     bool uses_fast_code_;
+    Slowness slowness_;
     std::vector<Activity> activity_;  ///< by worker
     std::vector<WorkTimes> times_;    ///< likewise
 };
