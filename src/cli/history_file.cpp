@@ -72,11 +72,12 @@ HistoryReading read_history(const World& world, const std::string& folder, std::
     return reading;
 }
 
-void add_to_history(const World& world, const std::string& folder, const ThroughputHistory& measured) {
+std::future<void> add_to_history(const World& world, const std::string& folder, const ThroughputHistory& measured) {
     ThroughputHistory all;
     for (const std::string& text : world.gather(measured.text()))
         all.add(ThroughputHistory::parse(text).value_or(ThroughputHistory()));
-    if (world.is_root()) add_to_history(folder, all);
+    if (!world.is_root()) return {};
+    return std::async([folder, all = std::move(all)] { add_to_history(folder, all); });
 }
 
 }  // namespace maniple

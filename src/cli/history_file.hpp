@@ -1,6 +1,7 @@
 // cli/history_file.hpp: how fast lanes were in earlier runs, kept in the cache folder.
 #pragma once
 
+#include <future>
 #include <optional>
 #include <string>
 
@@ -27,7 +28,7 @@ void add_to_history(const std::string& folder, const ThroughputHistory& measured
 
 /// Collective: what rank 0 reads, on every rank. `known` is what it has read already.
 HistoryReading read_history(const World& world, const std::string& folder, std::optional<HistoryReading> known);
-/// Collective: what all ranks have measured, into rank 0's file.
-void add_to_history(const World& world, const std::string& folder, const ThroughputHistory& measured);
+/// Collective: what all ranks have measured, into rank 0's file, which is written beside what follows.
+std::future<void> add_to_history(const World& world, const std::string& folder, const ThroughputHistory& measured);
 
 }  // namespace maniple

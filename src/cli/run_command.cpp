@@ -31,6 +31,9 @@
 #include "lanes/net/watch.hpp"
 #include "lanes/vulkan/cache_file.hpp"
 #include "lanes/vulkan/gpu_lane.hpp"
+#include "program/blocks.hpp"
+#include "program/choose_plan.hpp"
+#include "program/predict.hpp"
 #include "program/refuse_plan.hpp"
 #include "report/progress.hpp"
 #include "report/summary.hpp"
@@ -83,12 +86,16 @@ std::string report_folder(const RunOptions& options, const Job& job) {
     return (folder / (job.name + ".report")).string();
 }
 
+/// What nobody waits for before the process ends. Each is waited for where this is destroyed.
+using Closing = std::vector<std::future<void>>;
+
 /// One `maniple run` on one rank, stage by stage.
 class JobRun {
 public:
-    JobRun(const World& world, Watch& watch, RunOptions options, Prepared prepared, std::int64_t begin_ns)
+    JobRun(const World& world, Watch& watch, RunOptions options, Prepared prepared, std::int64_t begin_ns,
+           Closing& closing)
         : world_(world), watch_(watch), options_(std::move(options)), prepared_(std::move(prepared)),
-          begin_ns_(begin_ns) {}
+          begin_ns_(begin_ns), closing_(closing) {}
 
     void run() {
         together(world_, [&] {
@@ -105,6 +112,7 @@ public:
         check_report();
         execute();
         finish();
+        give_back();
     }
 
 private:
@@ -174,6 +182,12 @@ private:
             if (world_.is_root())
                 prove(graph_, plan_, constraints().memory,
                       lanes_of_ranks(graph_, plan_, {machine_, history_.history, lane_use_}));
+        });
+        // While memory and files are being made.
+        first_program_ = std::async([this] {
+            StepBlock block;
+            set_first_block(graph_, layout_.versions, block);
+            return build_program(graph_, plan_, layout_, block.shape);
         });
     }
 
@@ -348,6 +362,7 @@ private:
         Executor executor(graph_, plan_, *arena_, cpu, net, file, gpus, threads_, [&](int worker) {
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
+        executor.expect(std::move(first_program_));
         std::optional<Exchange> exchange;
         if (may_move_borders()) {
             exchange.emplace(world_);
@@ -397,6 +412,7 @@ private:
     }
 
     void open_schedules() {
+        if (options_.replay.empty() && options_.record.empty()) return;
         const ScheduleKey key{world_.rank().value, world_.size(), threads_,
                               fingerprint(print_graph(graph_) + plan_text_)};
         if (!options_.replay.empty()) replayed_.emplace(schedule_path(options_.replay, key.rank), key);
@@ -545,7 +561,7 @@ private:
 
     void keep_history() {
         measured_.add(overhead_key(), std::max(0.0, summary_.wall_seconds - steps_seconds_) * 1e9);
-        add_to_history(world_, cache_folder(), measured_);
+        closing_.push_back(add_to_history(world_, cache_folder(), measured_));
     }
 
     /// From what was known before the run; nothing where finding it out would take long, or too much memory: the results
@@ -570,11 +586,25 @@ private:
         return predict(performed, plan_, request).seconds + overhead_ns / 1e9;
     }
 
+    /// To give back many small pieces of memory takes as long as MPI_Finalize waits for others.
+    void give_back() {
+        struct Pieces {
+            Job job;
+            Graph graph;
+            Plan plan;
+            ThroughputHistory history;
+        };
+        auto pieces = std::make_unique<Pieces>(
+            Pieces{std::move(job_), std::move(graph_), std::move(plan_), std::move(history_.history)});
+        closing_.push_back(std::async([pieces = std::move(pieces)]() mutable { pieces.reset(); }));
+    }
+
     const World& world_;
     Watch& watch_;
     RunOptions options_;
     Prepared prepared_;
     std::int64_t begin_ns_;
+    Closing& closing_;
     std::unique_ptr<const KernelRegistry> registry_;
     std::optional<Topology> topology_;
     std::string instruction_set_;
@@ -592,6 +622,7 @@ private:
     GpuChoice gpus_;
     LaneUse lane_use_ = LaneUse::automatic;
     Layout layout_;
+    std::future<Program> first_program_;  ///< borrows what stands above
     std::vector<std::unique_ptr<GpuLane>> gpu_lanes_;
     std::optional<ClaimMemory> claim_memory_;  ///< where ranks claim work from each other
     std::unique_ptr<Arena> arena_;
@@ -662,6 +693,7 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
         return 0;
     }
     if (wants_dry_run(arguments)) return dry_run(argc, argv, arguments);
+    Closing closing;  // before the session, so that it goes on while MPI ends
     // Wrong ones are an error of all ranks, told once MPI is there.
     std::exception_ptr wrong_options;
     RunOptions options;
@@ -678,7 +710,7 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
         Prepared prepared = preparation->take(world);
         if (world.is_root() && !options.quiet) print_messages(unknown_variables());
         Watch watch(world, options.stall_seconds);
-        JobRun(world, watch, std::move(options), std::move(prepared), begin_ns).run();
+        JobRun(world, watch, std::move(options), std::move(prepared), begin_ns, closing).run();
         return 0;
     } catch (const Error& error) {
         // Every rank has the same error: found alike by all, or agreed upon. One prints it, while no other can leave:

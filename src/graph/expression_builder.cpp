@@ -298,7 +298,7 @@ BoundaryRule ExpressionBuilder::boundary_rule(const CallParameters& parameters, 
                                                       " rules, expected one, or one for each of the " +
                                                       std::to_string(rank) + " axes");
     }
-    return parameters.boundary;
+    return {parameters.boundary.begin(), parameters.boundary.end()};
 }
 
 std::vector<ExpressionValue> ExpressionBuilder::finish_operation(Operation operation,

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "base/short_vector.hpp"
 #include "job/catalogue.hpp"
 #include "job/job.hpp"
 #include "kernel/kernel.hpp"
@@ -18,7 +19,7 @@
 namespace maniple {
 
 /// One rule for each axis of a tensor; rank 0 entries mean "none anywhere".
-using BoundaryRule = std::vector<Boundary>;
+using BoundaryRule = ShortVector<Boundary, max_rank>;
 
 /// How one axis of a tensor follows from the loop indices: coordinates [Σ c·i + lo, Σ c·i + hi], or all of them.
 struct AxisMap {
@@ -28,7 +29,7 @@ struct AxisMap {
 
         bool operator==(const Term&) const = default;
     };
-    std::vector<Term> terms;  ///< none: the axis is broadcast, coordinate 0 only
+    ShortVector<Term, 1> terms;  ///< none: the axis is broadcast, coordinate 0 only
     std::int64_t lo = 0;
     std::int64_t hi = 0;
     bool whole = false;

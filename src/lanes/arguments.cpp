@@ -28,9 +28,11 @@ void set_axis(maniple_tensor& view, int to, const maniple_tensor& own, int from,
     view.hi[to] = from < 0 ? std::max<std::int64_t>(extent, 1) : own.hi[from];
 }
 
+using AxisOfIndex = ShortVector<int, max_rank>;
+
 /// The block by the indices of the ellipsis, axis_of_index[i] being its axis or -1, and behind them its axes from
 /// `first` on.
-maniple_tensor ellipsis_axes(const Operation& operation, const Block& block, const std::vector<int>& axis_of_index,
+maniple_tensor ellipsis_axes(const Operation& operation, const Block& block, const AxisOfIndex& axis_of_index,
                              int first) {
     const maniple_tensor own = own_axes(block);
     maniple_tensor view{};
@@ -53,7 +55,7 @@ void set_reach(maniple_tensor& view, const AxisMap& map, std::int64_t lo, std::i
 
 /// The block by the indices of the ellipsis, and behind them its axes that have names.
 maniple_tensor by_access(const Operation& operation, const BoundAccess& access, const Block& block) {
-    const std::vector<int> none(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
+    const AxisOfIndex none(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
     maniple_tensor view = ellipsis_axes(operation, block, none, access.leading);
     const maniple_tensor own = own_axes(block);
     for (int axis = 0; axis < access.leading; ++axis) {
@@ -88,7 +90,7 @@ maniple_tensor output_view(const Operation& operation, int output, const Block& 
 
 maniple_tensor state_view(const Operation& operation, const Block& block, std::int64_t part) {
     // Behind the part come the kept indices, first those of the ellipsis.
-    std::vector<int> axis_of_index(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
+    AxisOfIndex axis_of_index(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
     int axis = 1;
     for (const int index : operation.bound.kept()) {
         if (index < operation.bound.ellipsis_axes) axis_of_index[static_cast<std::size_t>(index)] = axis++;

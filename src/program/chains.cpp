@@ -63,8 +63,7 @@ private:
     bool may_join(OperationId id) const {
         const Operation& operation = graph_[id];
         return is_elementwise(operation) && !plan_[id].claimable && !ordered_[id.index()] &&
-               !operation.twin_of.valid() && operation.domains.empty() &&
-               lanes_.of(id) == std::vector<int>{LaneChoice::cpu_lane};
+               !operation.twin_of.valid() && operation.domains.empty() && lanes_.on_cpu_alone(id);
     }
 
     bool goes_to(TensorId id, OperationId reader) const {

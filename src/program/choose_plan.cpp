@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
+
+#include "plan/block_cost.hpp"
 
 namespace maniple {
 
@@ -11,8 +14,14 @@ namespace {
 /// Another way than the first is taken if it takes at most this part of its time, and saves so much of it.
 constexpr double worth_it = 0.8;
 constexpr double least_saved_seconds = 0.01;
-/// Operations on all ranks for which weighing takes some tenths of a second at most.
+/// Operations on all ranks beyond which a plan is not weighed: it would take gigabytes.
 constexpr std::size_t most_weighed = 20'000;
+/// What it takes to build and to simulate one chunk. Clocks would tell ranks and runs different things.
+constexpr double chunk_seconds = 4e-6;
+/// Of a run's time with the first, what looking at that one may take.
+constexpr double most_of_run = 0.03;
+/// Of the time that could be saved, what weighing may take.
+constexpr double most_of_saved = 0.25;
 
 bool meets(const PlanCandidate& candidate, const Constraints& constraints) {
     return candidate.allowed && broken_by(candidate.prediction, constraints).empty();
@@ -27,8 +36,49 @@ PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const 
     return candidate;
 }
 
+/// What no other way could save more of: the time in which the first does not compute.
+double most_saved(const Prediction& first) {
+    const CriticalWay& way = first.way;
+    const double all = way.compute + way.moves + way.messages + way.files;
+    return all > 0 ? first.seconds * (1 - way.compute / all) : 0;
+}
+
+/// Whether weighing more than these would cost more than it is likely to save.
+bool is_enough(std::span<const PlanCandidate> weighed, const Constraints& constraints) {
+    const PlanCandidate& first = weighed.front();
+    if (std::none_of(weighed.begin(), weighed.end(), [&](const PlanCandidate& one) { return meets(one, constraints); }))
+        return false;
+    double spent = 0;
+    for (const PlanCandidate& one : weighed)
+        spent += chunk_seconds * static_cast<double>(one.prediction.simulated_chunks);
+    return spent > most_of_saved * most_saved(first.prediction) ||
+           (meets(first, constraints) && first.prediction.seconds < least_saved_seconds);
+}
+
+/// Whether looking at a single plan would cost more than that already, by the tiles of its operations: if the run takes no
+/// longer than one core and a message for each operation. Not where memory could be what decides.
+bool is_not_worth_a_look(const Graph& graph, const Machine& machine, const Constraints& constraints) {
+    const int ranks = machine.size();
+    const double message_ns = std::max(machine.rates.within.latency_ns, machine.rates.between.latency_ns);
+    constexpr double tile_bytes = 256 * 1024, most_tiles = 256, halo_moves = 8;
+    constexpr double most_steps = 48;  // of the first block, one in the middle and the last
+    double seconds = 0, chunks = 0, bytes = 0;
+    for (const Tensor& tensor : graph.tensors) bytes += static_cast<double>(tensor.bytes());
+    for (const Operation& operation : graph.operations) {
+        const double times = operation.in_loop ? static_cast<double>(graph.steps) : 1;
+        double touched = 0;
+        for (const TensorId output : operation.outputs) touched += static_cast<double>(graph[output].bytes());
+        const double tiles = std::clamp(touched / ranks / tile_bytes, 1.0, most_tiles);
+        chunks += std::min(times, most_steps) * ranks * (tiles + (operation.boundary.empty() ? 0 : halo_moves));
+        const auto points = static_cast<double>(operation.bound.index_space().volume());
+        seconds += times * (work_ns(graph, operation, points) + message_ns) / 1e9;
+    }
+    return constraints.max_seconds <= 0 && constraints.has_memory_for(static_cast<std::int64_t>(2 * bytes)) &&
+           chunks * chunk_seconds > most_of_run * seconds;
+}
+
 /// The fastest of those that meet the constraints; none: the number of them.
-std::size_t fastest_of(const std::vector<PlanCandidate>& all, const Constraints& constraints) {
+std::size_t fastest_of(std::span<const PlanCandidate> all, const Constraints& constraints) {
     std::size_t best = all.size();
     for (std::size_t i = 0; i < all.size(); ++i) {
         if (!meets(all[i], constraints)) continue;
@@ -38,7 +88,7 @@ std::size_t fastest_of(const std::vector<PlanCandidate>& all, const Constraints&
     return best;
 }
 
-std::size_t best_of(const std::vector<PlanCandidate>& all, const Constraints& constraints) {
+std::size_t best_of(std::span<const PlanCandidate> all, const Constraints& constraints) {
     const std::size_t best = fastest_of(all, constraints);
     if (best == all.size()) {
         Constraints memory_alone = constraints;
@@ -55,6 +105,20 @@ std::string why_not(const PlanCandidate& one, const PlanCandidate& taken, const 
     const std::string broken = broken_by(one.prediction, constraints);
     if (!broken.empty()) return broken;
     return fmt::format("{:.2f} times the time", one.prediction.seconds / taken.prediction.seconds);
+}
+
+/// Whether there is a choice that is worth what it costs.
+bool is_chosen(const Graph& graph, const PlanRequest& asked, const Machine& machine, const Constraints& constraints) {
+    return asked.strategy == "auto" && machine.size() > 1 && asked.from.empty() && asked.grids.empty() &&
+           may_weigh(graph, machine.size()) && !is_not_worth_a_look(graph, machine, constraints);
+}
+
+/// Of what there is to try, the fewest first.
+std::vector<int> fewer_ranks(int most) {
+    std::vector<int> numbers;
+    for (int used = most / 2; used >= 1; used = used > 4 ? used / 4 : used / 2) numbers.push_back(used);
+    std::reverse(numbers.begin(), numbers.end());
+    return numbers;
 }
 
 }  // namespace
@@ -89,6 +153,8 @@ std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks) {
     };
     const auto is_asked = [&](const char* strategy) { return asked.from.empty() && all[0].strategy == strategy; };
     if (!is_asked("data")) add("data", most);
+    // Those first that are weighed soonest and differ most.
+    for (const int used : fewer_ranks(most)) add("data", used);
     if (most > 1 && !is_asked("model")) add("model", most);
     if (most > 1 && !is_asked("pipeline")) add("pipeline", most);
     for (int data = 2; data < most && most == ranks; data *= 2) {
@@ -98,7 +164,6 @@ std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks) {
         hybrid.data = data;
         hybrid.model = most / data;
     }
-    for (int used = most / 2; used >= 1; used = used > 4 ? used / 4 : used / 2) add("data", used);
     return all;
 }
 
@@ -109,19 +174,27 @@ bool may_weigh(const Graph& graph, int ranks) {
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                        const Constraints& constraints) {
     const int ranks = request.machine.size();
+    const std::vector<PlanRequest> wanted = plan_candidates(asked, ranks);
+    const bool chooses = is_chosen(graph, asked, request.machine, constraints);
     std::vector<PlanCandidate> all;
-    for (const PlanRequest& wanted : plan_candidates(asked, ranks)) all.push_back(candidate_of(graph, wanted, request));
+    std::size_t weighed = 0;  // so many of them by a run, too
+    for (const PlanRequest& one : wanted) {
+        all.push_back(candidate_of(graph, one, request));
+        if (chooses && weighed == 0 && is_enough(all, constraints)) weighed = all.size();
+    }
+    if (weighed == 0) weighed = chooses ? all.size() : 1;
+    const std::size_t taken = best_of(std::span(all).first(weighed), constraints);
     if (ranks_for(asked, ranks) < ranks) {
         PlanRequest unbounded;
         unbounded.strategy = "data";
         all.push_back(candidate_of(graph, unbounded, request));
         all.back().allowed = false;
     }
-    const std::size_t taken = asked.strategy == "auto" && asked.from.empty() ? best_of(all, constraints) : 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
         if (i == taken) continue;
         all[i].why_not = all[i].allowed ? why_not(all[i], all[taken], constraints)
                                         : fmt::format("takes {} ranks, max_ranks: {}", ranks, asked.max_ranks);
+        if (all[i].allowed && asked.strategy == "auto" && i >= weighed) all[i].why_not += ", not weighed in a run";
     }
     return all;
 }
@@ -129,12 +202,14 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints) {
     const int ranks = request.machine.size();
-    if (asked.strategy != "auto" || !asked.from.empty() || ranks == 1 || !asked.grids.empty()) return asked;
-    if (!may_weigh(graph, ranks)) return asked;
-    const PlanCandidate first = candidate_of(graph, plan_candidates(asked, ranks).front(), request);
-    if (meets(first, constraints) && first.prediction.seconds < least_saved_seconds) return first.request;
-    const std::vector<PlanCandidate> all = weigh_plans(graph, asked, request, constraints);
-    return std::find_if(all.begin(), all.end(), [](const PlanCandidate& one) { return one.taken(); })->request;
+    const std::vector<PlanRequest> wanted = plan_candidates(asked, ranks);
+    if (!is_chosen(graph, asked, request.machine, constraints)) return asked;
+    std::vector<PlanCandidate> weighed;
+    for (const PlanRequest& one : wanted) {
+        weighed.push_back(candidate_of(graph, one, request));
+        if (is_enough(weighed, constraints)) break;
+    }
+    return weighed[best_of(weighed, constraints)].request;
 }
 
 }  // namespace maniple

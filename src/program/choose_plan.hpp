@@ -28,17 +28,19 @@ std::string name_of(const PlanRequest& request);
 /// added here.
 std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks);
 
-/// Predicts all of plan_candidates(), and what `max_ranks` rules out. What was asked for is taken; of `auto` the best of those
-/// that meet the constraints, if it is so much better than the first that the prediction's error does not matter; where none
-/// meets them the fastest that fits the memory. Pure; costs the programs of all ranks for each.
+/// Predicts all of plan_candidates(), and what `max_ranks` rules out. What was asked for is taken; of `auto` what choose_plan()
+/// takes, and where none meets the constraints the fastest that fits the memory. Pure; costs the programs of all ranks for each.
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                        const Constraints& constraints);
 
-/// Whether weighing the plans of a graph on so many ranks takes some tenths of a second at most.
+/// Whether the plans of a graph on so many ranks can be weighed in the memory that a login node has.
 bool may_weigh(const Graph& graph, int ranks);
 
-/// What `auto` becomes: the request of the candidate that is taken; other requests stay what they are. Does not weigh what
-/// takes no time, nor graphs so large on so many ranks that it would take long itself: these are `data`.
+/// What `auto` becomes: the best of those that meet the constraints, if it is so much better than the first that the prediction's
+/// error does not matter; other requests stay what they are. Predicts one after the other and ends when that has taken a
+/// quarter of what could be saved, the time in which a run with the first does not compute; counted in chunks, so that all
+/// ranks and runs choose alike. What takes no time, and graphs so large on so many ranks that a single prediction would take
+/// too long, are `data`. Where the first does not meet the constraints it looks on.
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints);
 

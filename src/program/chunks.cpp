@@ -33,6 +33,8 @@ public:
     }
 
     std::vector<Chunk> build() {
+        chunks_.reserve(instructions_.size() / 2);
+        bytes_.reserve(instructions_.size() / 2);
         for (std::size_t i = 0; i < instructions_.size(); ++i) add(InstructionId(i));
         for (std::size_t i = 0; i < chunks_.size(); ++i) link(ChunkId(i));
         return std::move(chunks_);
@@ -101,7 +103,7 @@ private:
         if (open == open_.end()) return {};
         const OpenChunk& newest = open->second;
         const std::size_t chunk = newest.chunk.index();
-        const std::vector<InstructionId>& held = chunks_[chunk].instructions;
+        const ShortVector<InstructionId, 4>& held = chunks_[chunk].instructions;
         const bool fits =
             held.size() < gpu_chunk_instructions && bytes_[chunk] + instruction.bytes <= gpu_chunk_bytes &&
             std::none_of(held.begin(), held.end(), [&](InstructionId id) { return awaited_elsewhere_[id.index()]; });
@@ -141,7 +143,7 @@ private:
 
     /// Loaded, or computed of nothing but what is.
     bool is_input(InstructionId id) const {
-        const std::vector<InstructionId>& after = instructions_[id.index()].after;
+        const ShortVector<InstructionId, 4>& after = instructions_[id.index()].after;
         return is_loaded(id) || (!after.empty() && std::all_of(after.begin(), after.end(), [&](InstructionId before) {
                    return is_loaded(before);
                }));

@@ -12,12 +12,22 @@ std::vector<bool> buffers_apart(const Layout& layout) {
     return apart;
 }
 
+/// Of one step, roughly and rather too many: what is not used is never touched.
+std::size_t expected_instructions(const Graph& graph, const Layout& layout) {
+    constexpr std::size_t halo_moves = 8;
+    std::size_t count = graph.tensors.size();
+    for (std::size_t i = 0; i < graph.operations.size(); ++i)
+        count += layout.tiles[i].size() + (graph.operations[i].boundary.empty() ? 0 : halo_moves);
+    return count;
+}
+
 }  // namespace
 
 Emitter::Emitter(const Graph& graph, const Layout& layout, const BlockShape& shape)
     : graph_(graph), layout_(layout), hazards_(buffers_apart(layout)), computed_by_(graph.operations.size()),
       checked_by_(graph.operations.size()) {
     for (const BufferSpec& buffer : layout.buffers) shared_.push_back(buffer.storage.valid());
+    program_.instructions.reserve(expected_instructions(graph, layout));
     program_.rank = layout.rank;
     program_.shape = shape;
 }
@@ -47,7 +57,7 @@ void Emitter::follow_controls(Instruction& instruction) {
     if (!instruction.operation.valid()) return;
     for (const OperationId other : graph_[instruction.operation].after) {
         const std::vector<InstructionId>& earlier = computed_by_[other.index()];
-        instruction.after.insert(instruction.after.end(), earlier.begin(), earlier.end());
+        instruction.after.append(earlier.begin(), earlier.end());
     }
     computed_by_[instruction.operation.index()].emplace_back(program_.instructions.size());
 }
@@ -60,8 +70,21 @@ void Emitter::follow_checks(Instruction& instruction) {
     if (instruction.kind == InstructionKind::check) {
         checks.push_back(id);
     } else {
-        instruction.after.insert(instruction.after.end(), checks.begin(), checks.end());
+        instruction.after.append(checks.begin(), checks.end());
     }
+}
+
+void Emitter::move_to_storage(Use& use) const {
+    const BufferSpec& buffer = layout_[use.buffer];
+    if (!buffer.storage.valid()) return;
+    const Box& storage = layout_[buffer.storage].box;
+    for (int axis = 0; axis < use.box.rank(); ++axis) {
+        const std::int64_t row = axis == 0 ? buffer.storage_row : 0;
+        const std::int64_t shift = storage.lo[axis] + row - buffer.box.lo[axis];
+        use.box.lo[axis] += shift;
+        use.box.hi[axis] += shift;
+    }
+    use.buffer = buffer.storage;
 }
 
 /// Buffers that have the bytes of one are that one, by the coordinates of its box.
@@ -75,9 +98,8 @@ void Emitter::order(Instruction& instruction, InstructionId id) {
     Instruction by_storage;
     by_storage.reads = instruction.reads;
     by_storage.writes = instruction.writes;
-    for (std::vector<Use>* const uses : {&by_storage.reads, &by_storage.writes}) {
-        for (Use& use : *uses) use = in_storage(layout_, use);
-    }
+    for (Use& use : by_storage.reads) use = in_storage(layout_, use);
+    for (Use& use : by_storage.writes) use = in_storage(layout_, use);
     by_storage.after = std::move(instruction.after);
     hazards_.order(by_storage, id);
     instruction.after = std::move(by_storage.after);

@@ -14,9 +14,10 @@ struct Stretch {
     std::int64_t lo, hi;
     std::int64_t source;
 };
+/// Below, inside and above.
+using Stretches = ShortVector<Stretch, 3>;
 
-void add_clamped(std::int64_t lo, std::int64_t hi, std::int64_t extent, HaloPiece::Kind kind,
-                 std::vector<Stretch>& out) {
+void add_clamped(std::int64_t lo, std::int64_t hi, std::int64_t extent, HaloPiece::Kind kind, Stretches& out) {
     if (lo < 0) out.push_back({kind, lo, std::min<std::int64_t>(hi, 0), 0});
     const std::int64_t inside_lo = std::max<std::int64_t>(lo, 0);
     const std::int64_t inside_hi = std::min(hi, extent);
@@ -24,7 +25,7 @@ void add_clamped(std::int64_t lo, std::int64_t hi, std::int64_t extent, HaloPiec
     if (hi > extent) out.push_back({kind, std::max(lo, extent), hi, extent - 1});
 }
 
-void add_periodic(std::int64_t lo, std::int64_t hi, std::int64_t extent, std::vector<Stretch>& out) {
+void add_periodic(std::int64_t lo, std::int64_t hi, std::int64_t extent, Stretches& out) {
     std::int64_t at = lo;
     while (at < hi) {
         const std::int64_t source = ((at % extent) + extent) % extent;
@@ -34,8 +35,8 @@ void add_periodic(std::int64_t lo, std::int64_t hi, std::int64_t extent, std::ve
     }
 }
 
-std::vector<Stretch> stretches_of(const Box& box, const Shape& shape, const BoundaryRule& rule, int axis) {
-    std::vector<Stretch> result;
+Stretches stretches_of(const Box& box, const Shape& shape, const BoundaryRule& rule, int axis) {
+    Stretches result;
     const std::int64_t lo = box.lo[axis];
     const std::int64_t hi = box.hi[axis];
     const bool inside = lo >= 0 && hi <= shape[axis];
@@ -54,21 +55,24 @@ std::vector<Stretch> stretches_of(const Box& box, const Shape& shape, const Boun
 }
 
 /// Adds one axis to every piece so far. A clamped source stays at the target's place along all other axes.
-std::vector<HaloPiece> extend(const std::vector<HaloPiece>& pieces, const std::vector<Stretch>& stretches) {
-    std::vector<HaloPiece> result;
-    for (const HaloPiece& piece : pieces) {
-        for (const Stretch& stretch : stretches) {
-            HaloPiece next = piece;
+void extend(std::vector<HaloPiece>& pieces, const Stretches& stretches) {
+    // From the last to the first, so that a piece's parts take no other's place.
+    const std::size_t before = pieces.size();
+    pieces.resize(before * stretches.size());
+    for (std::size_t i = before; i-- > 0;) {
+        const HaloPiece piece = pieces[i];
+        for (std::size_t k = 0; k < stretches.size(); ++k) {
+            const Stretch& stretch = stretches[k];
+            HaloPiece& next = pieces[i * stretches.size() + k];
+            next = piece;
             next.kind = std::max(piece.kind, stretch.kind);
             next.target.lo.push_back(stretch.lo);
             next.target.hi.push_back(stretch.hi);
             next.source.lo.push_back(stretch.source);
             next.source.hi.push_back(stretch.kind == HaloPiece::Kind::move ? stretch.source + stretch.hi - stretch.lo
                                                                            : stretch.source + 1);
-            result.push_back(next);
         }
     }
-    return result;
 }
 
 /// A clamp reads its own box after the moves: along unclamped axes at the target's coordinates, not the wrapped ones.
@@ -87,14 +91,21 @@ void unwrap_clamp_source(HaloPiece& piece, const Shape& shape, const BoundaryRul
 std::vector<HaloPiece> halo_pieces(const Box& box, const Shape& shape, const BoundaryRule& rule) {
     if (box.empty()) return {};
     if (Box::whole(shape).contains(box)) return {{HaloPiece::Kind::move, box, box}};
-    std::vector<HaloPiece> pieces = {HaloPiece{}};
-    for (int axis = 0; axis < shape.rank(); ++axis) pieces = extend(pieces, stretches_of(box, shape, rule, axis));
+    std::vector<HaloPiece> pieces;
+    pieces.reserve(9);  // of two axes
+    pieces.emplace_back();
+    for (int axis = 0; axis < shape.rank(); ++axis) extend(pieces, stretches_of(box, shape, rule, axis));
     for (HaloPiece& piece : pieces) {
         if (piece.kind == HaloPiece::Kind::clamp) unwrap_clamp_source(piece, shape, rule);
     }
-    std::stable_sort(pieces.begin(), pieces.end(),
-                     [](const HaloPiece& a, const HaloPiece& b) { return a.kind < b.kind; });
-    return pieces;
+    std::vector<HaloPiece> sorted;
+    sorted.reserve(pieces.size());
+    for (const HaloPiece::Kind kind : {HaloPiece::Kind::move, HaloPiece::Kind::clamp, HaloPiece::Kind::zero}) {
+        for (const HaloPiece& piece : pieces) {
+            if (piece.kind == kind) sorted.push_back(piece);
+        }
+    }
+    return sorted;
 }
 
 }  // namespace maniple

@@ -5,7 +5,7 @@
 namespace maniple {
 
 void Hazards::order(Instruction& instruction, InstructionId id) {
-    std::vector<InstructionId>& after = instruction.after;
+    ShortVector<InstructionId, 4>& after = instruction.after;
     for (const Use& use : instruction.reads) buffers_[use.buffer.index()].writes.find(use.box, after);
     for (const Use& use : instruction.writes) {
         buffers_[use.buffer.index()].writes.find(use.box, after);

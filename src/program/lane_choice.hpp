@@ -34,6 +34,9 @@ struct LaneChoice {
     std::vector<std::string> notes;            ///< what was asked for and does not apply, one line each
 
     std::vector<int> of(OperationId id) const { return lanes.empty() ? std::vector<int>{cpu_lane} : lanes[id.index()]; }
+    bool on_cpu_alone(OperationId id) const {
+        return lanes.empty() || (lanes[id.index()].size() == 1 && lanes[id.index()].front() == cpu_lane);
+    }
     std::vector<double> weights_of(OperationId id) const {
         return weights.empty() ? std::vector<double>(of(id).size(), 1) : weights[id.index()];
     }

@@ -38,7 +38,7 @@ void LiveAccesses::for_each_in(const Box& box, Visit&& visit) {
     }
 }
 
-void LiveAccesses::find(const Box& box, std::vector<InstructionId>& by) {
+void LiveAccesses::find(const Box& box, ShortVector<InstructionId, 4>& by) {
     if (pieces_.empty() || box.empty()) return;
     for_each_in(box, [&](std::size_t number) { by.push_back(pieces_[number].by); });
 }
@@ -52,7 +52,7 @@ std::int64_t LiveAccesses::volume_in(const Box& box) {
 
 void LiveAccesses::cut(const Box& box) {
     if (pieces_.empty() || box.empty()) return;
-    std::vector<Piece> left;
+    ShortVector<Piece, 1> left;
     for_each_in(box, [&](std::size_t number) {
         Piece& piece = pieces_[number];
         if (!box.contains(piece.box)) {
@@ -68,11 +68,11 @@ void LiveAccesses::cut(const Box& box) {
         index_.reset();
         dead_ = 0;
     } else if (pieces_.size() <= few) {
-        std::erase_if(pieces_, [](const Piece& piece) { return !piece.by.valid(); });
+        erase_if(pieces_, [](const Piece& piece) { return !piece.by.valid(); });
         index_.reset();
         dead_ = 0;
     }
-    pieces_.insert(pieces_.end(), left.begin(), left.end());
+    pieces_.append(left.begin(), left.end());
 }
 
 void LiveAccesses::update_index() {
@@ -91,7 +91,7 @@ void LiveAccesses::update_index() {
 }
 
 void LiveAccesses::rebuild_index() {
-    std::erase_if(pieces_, [](const Piece& piece) { return !piece.by.valid(); });
+    erase_if(pieces_, [](const Piece& piece) { return !piece.by.valid(); });
     dead_ = 0;
     index_ = std::make_unique<Index>();
     index_->built_with = std::max(few, pieces_.size());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/short_vector.hpp"
 #include "tensor/box.hpp"
 
 namespace maniple {
@@ -18,7 +19,7 @@ public:
         if (!box.empty()) pieces_.push_back({box, by, 0});
     }
     /// Appends those who accessed a part of `box` that is left; one more than once, if several parts are.
-    void find(const Box& box, std::vector<InstructionId>& by);
+    void find(const Box& box, ShortVector<InstructionId, 4>& by);
     /// How many coordinates of `box` are left of all boxes together. Requires: these do not overlap.
     std::int64_t volume_in(const Box& box);
     /// Takes `box` away from all.
@@ -49,7 +50,7 @@ private:
     void rebuild_index();
     int most_varied_axis() const;
 
-    std::vector<Piece> pieces_;
+    ShortVector<Piece, 1> pieces_;
     std::unique_ptr<Index> index_;
     std::size_t dead_ = 0;
 };

@@ -412,8 +412,7 @@ void Movement::place(int memory, BufferId host, const Box& box) {
     if (valid(host, memory).contains(box)) return;
     Region missing(box);
     for (const Box& have : valid(host, memory).boxes()) missing.subtract(have);
-    const std::vector<Box> boxes = missing.boxes();
-    for (const Box& piece : boxes) {
+    for (const Box& piece : missing.boxes()) {
         if (memory > 0) {
             place(0, host, piece);
             upload(memory, host, piece, layout_.in_memory(host, memory), piece);

@@ -123,6 +123,8 @@ private:
                 points.push_back(points_of(graph_, plan_, OperationId(i), Rank(rank)).volume());
             programs.push_back(simulated(build_program(graph_, plan_, layouts_[rank], block.shape), costs, points));
         }
+        for (const SimulatedProgram& program : programs)
+            prediction_.simulated_chunks += static_cast<std::int64_t>(program.chunks.size());
         const BlockTimes times = simulate_block(programs, machine_);
         prediction_.seconds += block.count * times.ns / 1e9;
         for (const double ns : times.cpu_busy_ns) prediction_.cpu_busy_seconds += block.count * ns / 1e9;

@@ -22,8 +22,9 @@ struct PredictionRequest {
 /// Of a whole run; where `until` may end it before, of all its steps.
 struct Prediction {
     double seconds = 0;
-    double cpu_busy_seconds = 0;  ///< of all threads of all ranks
-    double idle_share = 0;        ///< of the lanes that compute: the part of the time in which they do not
+    double cpu_busy_seconds = 0;        ///< of all threads of all ranks
+    double idle_share = 0;              ///< of the lanes that compute: the part of the time in which they do not
+    std::int64_t simulated_chunks = 0;  ///< what finding this out has cost
     std::int64_t messages = 0;
     std::int64_t message_bytes = 0;
     std::int64_t peak_bytes = 0;  ///< of the host's buffers, on the fullest rank

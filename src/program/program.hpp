@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/short_vector.hpp"
 #include "graph/graph.hpp"
 #include "plan/plan.hpp"
 #include "tensor/box.hpp"
@@ -59,15 +60,15 @@ struct Instruction {
     OperationId operation;  ///< for compute, accumulate, merge, finish
     TensorId tensor;        ///< what is moved or written, for printing
     Box box;                ///< loop indices for kernels, tensor coordinates for read and write
-    std::vector<Use> reads;
-    std::vector<Use> writes;
-    std::vector<Argument> arguments;   ///< in the order of the ABI; for merge: the target, then the sources
-    Rank peer;                         ///< of a message
-    int tag = 0;                       ///< unique among the messages of one program between two ranks
-    std::size_t file_number = 0;       ///< read: input in the catalogue; write: output of the graph
-    std::size_t domain = 0;            ///< check: number in Operation::domains
-    std::int64_t every = 0;            ///< write: rows of a series are (step + 1) / every - 1; 0: no series
-    std::vector<InstructionId> after;  ///< predecessors, ascending, each once
+    ShortVector<Use, 2> reads;
+    ShortVector<Use, 1> writes;
+    ShortVector<Argument, 3> arguments;   ///< in the order of the ABI; for merge: the target, then the sources
+    Rank peer;                            ///< of a message
+    int tag = 0;                          ///< unique among the messages of one program between two ranks
+    std::size_t file_number = 0;          ///< read: input in the catalogue; write: output of the graph
+    std::size_t domain = 0;               ///< check: number in Operation::domains
+    std::int64_t every = 0;               ///< write: rows of a series are (step + 1) / every - 1; 0: no series
+    ShortVector<InstructionId, 4> after;  ///< predecessors, ascending, each once
 
     bool chained = false;    ///< goes on with the tile of the instruction before it, piece by piece (chains.hpp)
     bool tail = false;       ///< goes on with a tile of the product before it (tails.hpp)
@@ -79,8 +80,8 @@ struct Instruction {
 struct Chunk {
     LaneKind lane = LaneKind::cpu;
     int gpu = -1;  ///< which gpu lane of the rank
-    std::vector<InstructionId> instructions;
-    std::vector<ChunkId> dependents;
+    ShortVector<InstructionId, 4> instructions;
+    ShortVector<ChunkId, 4> dependents;
     std::int32_t predecessors = 0;  ///< how many chunks must be done before; 0: a root
     bool claimable = false;         ///< one instruction that another rank may compute
 };

@@ -8,10 +8,6 @@ namespace maniple {
 
 namespace {
 
-bool on_cpu_alone(const Layout& layout, OperationId id) {
-    return layout.lanes.of(id) == std::vector<int>{LaneChoice::cpu_lane};
-}
-
 /// Whether each tile of a product holds all terms of its results, none of which is in another tile.
 bool gives_results_by_tile(const Operation& operation, const std::vector<Tile>& tiles, const Box& points) {
     return std::all_of(tiles.begin(), tiles.end(), [&](const Tile& tile) {
@@ -29,7 +25,7 @@ std::vector<Tile> tiles_after(const Graph& graph, const Plan& plan, const Layout
     const Operation& head = graph[producer];
     const bool product = head.kernel->is_fold() && head.inputs.size() > 1;
     const bool goes_on = product || (is_elementwise(head) && layout.tails[producer.index()]);
-    if (!goes_on || plan[producer].claimable || head.outputs.size() != 1 || !on_cpu_alone(layout, producer) ||
+    if (!goes_on || plan[producer].claimable || head.outputs.size() != 1 || !layout.lanes.on_cpu_alone(producer) ||
         plan[producer].combines)
         return {};
     const Box points = points_of(graph, plan, producer, layout.rank);
@@ -52,7 +48,7 @@ bool is_elementwise(const Operation& operation) {
 
 std::vector<Tile> tail_tiles(const Graph& graph, const Plan& plan, const Layout& layout, OperationId id) {
     const Operation& operation = graph[id];
-    if (!is_elementwise(operation) || plan[id].claimable || !on_cpu_alone(layout, id)) return {};
+    if (!is_elementwise(operation) || plan[id].claimable || !layout.lanes.on_cpu_alone(id)) return {};
     const Shape& shape = graph[operation.outputs[0]].shape;
     for (const TensorId input : operation.inputs) {
         const Tensor& tensor = graph[input];

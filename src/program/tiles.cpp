@@ -163,6 +163,7 @@ void add_border_cuts(const Graph& graph, const Plan& plan, TensorId reader_side,
 std::vector<std::int64_t> border_cuts(const Graph& graph, const Plan& plan, const Versions& versions,
                                       const Operation& operation, int index, Rank rank) {
     std::vector<std::int64_t> cuts;
+    if (plan.ranks == 1) return cuts;
     for (std::size_t output = 0; output < operation.outputs.size(); ++output) {
         const TensorId tensor = operation.outputs[output];
         const BoundAccess& write = operation.bound.writes[output];

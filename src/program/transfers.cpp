@@ -1,6 +1,7 @@
 #include "program/transfers.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "plan/neighbours.hpp"
 
@@ -16,8 +17,8 @@ Extents difference(const Extents& a, const Extents& b) {
 
 /// The same set of coordinates in boxes that depend on nothing else: not on what was added or taken away before. Slabs
 /// along `axis`, as thick as may be, each cut alike along the axes after it.
-std::vector<Box> canonical(const std::vector<Box>& boxes, int axis = 0) {
-    if (boxes.size() <= 1 || axis == boxes.front().rank()) return boxes;
+std::vector<Box> canonical(std::span<const Box> boxes, int axis = 0) {
+    if (boxes.size() <= 1 || axis == boxes.front().rank()) return {boxes.begin(), boxes.end()};
     std::vector<std::int64_t> edges;
     for (const Box& box : boxes) {
         edges.push_back(box.lo[axis]);

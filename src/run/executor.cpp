@@ -271,7 +271,7 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     for (const auto& prepared : prepared_) {
         if (prepared->program.shape == shape) return *prepared;
     }
-    prepared_.push_back(prepare(build_program(graph_, *plan_, *layout_, shape), *layout_));
+    prepared_.push_back(prepare(program_of(shape), *layout_));
     return *prepared_.back();
 }
 
@@ -347,6 +347,14 @@ void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
     run_prepared(prepare(behind_.shape), behind_, totals);
     ++totals.border_moves;
     border_watch_.has_moved();
+}
+
+Program Executor::program_of(const BlockShape& shape) {
+    if (first_.valid()) {
+        Program first = first_.get();
+        if (first.shape == shape) return first;
+    }
+    return build_program(graph_, *plan_, *layout_, shape);
 }
 
 void Executor::make_run(Prepared& prepared) {

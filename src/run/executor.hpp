@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +53,8 @@ public:
     Executor(const Graph& graph, const Plan& plan, Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
              std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker = {});
 
+    /// The program of the first block, which somebody else builds: it is waited for where it is needed. Before run().
+    void expect(std::future<Program> first) { first_ = std::move(first); }
     /// Looks at what the scheduler promises (Audit). Before run().
     void audit() { audits_ = true; }
     /// Run::complete_on_host for all. Before run().
@@ -102,6 +105,7 @@ private:
         Layout layout;
     };
     Prepared& prepare(const BlockShape& shape);
+    Program program_of(const BlockShape& shape);
     std::unique_ptr<Prepared> prepare(Program program, const Layout& layout);
     void consider_borders(RunTotals& totals);
     std::optional<Plan> next_plan();
@@ -136,6 +140,7 @@ private:
     std::vector<Lane*> gpus_;
     int threads_;
     std::function<void(int)> begin_worker_;
+    std::future<Program> first_;  ///< expect()
     bool audits_ = false;
     bool completes_on_host_ = false;
     Scheduler scheduler_;

@@ -117,7 +117,7 @@ std::string to_string(const Box& box) {
 namespace {
 
 /// `box` without `hole`, as up to two boxes an axis.
-void subtract_from(const Box& box, const Box& hole, std::vector<Box>& out) {
+void subtract_from(const Box& box, const Box& hole, ShortVector<Box, 1>& out) {
     const Box common = intersect(box, hole);
     if (common.empty()) {
         out.push_back(box);
@@ -147,7 +147,7 @@ void Region::add(const Box& box) {
     Region fresh;
     fresh.boxes_.push_back(box);
     for (const Box& have : boxes_) fresh.subtract(have);
-    boxes_.insert(boxes_.end(), fresh.boxes_.begin(), fresh.boxes_.end());
+    boxes_.append(fresh.boxes_.begin(), fresh.boxes_.end());
 }
 
 namespace {
@@ -181,13 +181,13 @@ bool Region::meets(const Box& box) const {
 
 void Region::subtract(const Box& box) {
     if (box.empty() || !meets(box)) return;
-    std::vector<Box> rest;
+    ShortVector<Box, 1> rest;
     for (const Box& have : boxes_) subtract_from(have, box, rest);
     boxes_ = std::move(rest);
 }
 
 void Region::intersect(const Box& box) {
-    std::vector<Box> rest;
+    ShortVector<Box, 1> rest;
     for (const Box& have : boxes_) {
         const Box common = maniple::intersect(have, box);
         if (!common.empty()) rest.push_back(common);

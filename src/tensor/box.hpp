@@ -8,7 +8,8 @@
 #include <initializer_list>
 #include <span>
 #include <string>
-#include <vector>
+
+#include "base/short_vector.hpp"
 
 namespace maniple {
 
@@ -133,10 +134,10 @@ public:
     std::int64_t volume() const;
     bool contains(const Box& box) const;
     bool meets(const Box& box) const;  ///< whether they have a coordinate in common
-    const std::vector<Box>& boxes() const { return boxes_; }
+    std::span<const Box> boxes() const { return {boxes_.data(), boxes_.size()}; }
 
 private:
-    std::vector<Box> boxes_;
+    ShortVector<Box, 1> boxes_;
 };
 
 }  // namespace maniple

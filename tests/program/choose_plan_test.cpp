@@ -71,6 +71,36 @@ TEST(ChoosePlan, WhatIsAskedForIsTaken) {
     EXPECT_EQ(choose_plan(example.graph, asked, {machine, nothing, LaneUse::automatic}, {}).strategy, "model");
 }
 
+/// A prediction takes longer than it could save where a few large steps are cut for many ranks, and all are told the same.
+TEST(ChoosePlan, WeighsNoLongerThanItCanSave) {
+    const char* const short_run = R"yaml(maniple: 1
+name: heat
+inputs: {u: {shape: [4096, 4096], fill: 1}}
+graph: {v: "heat_step(u, alpha=0.2)"}
+loop: {steps: 20, carry: {u: v}}
+outputs: {v: out.h5:/v}
+)yaml";
+    for (const int ranks : {4, 16}) {
+        const std::vector<PlanCandidate> all = weighed(Example(short_run, {}, ranks), ranks);
+        EXPECT_EQ(name_of(taken(all).request), "data");
+        for (std::size_t i = 1; i < all.size(); ++i) EXPECT_TRUE(all[i].why_not.ends_with(", not weighed in a run"));
+    }
+}
+
+TEST(ChoosePlan, ATableTakesWhatARunTakes) {
+    Rates slow;
+    slow.between = {1e7, 0.001};
+    for (const Rates& rates : {Rates{}, slow}) {
+        for (const int rows : {16, 540, 4096}) {
+            const Example example(terrain, {rows, 1081}, 4);
+            const Machine machine = nodes(4, rates);
+            const ThroughputHistory nothing;
+            const PlanRequest chosen = choose_plan(example.graph, {}, {machine, nothing, LaneUse::automatic}, {});
+            EXPECT_EQ(name_of(chosen), name_of(taken(weighed(example, 4, rates)).request)) << rows;
+        }
+    }
+}
+
 /// What takes no time is not weighed: it stays with all ranks.
 TEST(ChoosePlan, LittleWorkStaysData) {
     const Example example(terrain, {16, 16}, 4);

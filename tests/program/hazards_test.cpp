@@ -8,12 +8,12 @@ namespace maniple {
 namespace {
 
 struct Access {
-    std::vector<Use> reads;
-    std::vector<Use> writes;
+    ShortVector<Use, 2> reads;
+    ShortVector<Use, 1> writes;
 };
 
 bool conflict(const Access& a, const Access& b) {
-    const auto meet = [](const std::vector<Use>& x, const std::vector<Use>& y) {
+    const auto meet = [](const auto& x, const auto& y) {
         for (const Use& first : x) {
             for (const Use& second : y) {
                 if (first.buffer == second.buffer && overlap(first.box, second.box)) return true;

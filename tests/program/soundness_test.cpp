@@ -69,10 +69,10 @@ TEST(Soundness, EveryWaitThatIsLeftOutIsFound) {
     const Spoilt good;
     int found = 0, left_out = 0;
     for (std::size_t i = 0; i < good.program.instructions.size(); i += 7) {
-        const std::vector<InstructionId>& after = good.program.instructions[i].after;
+        const auto& after = good.program.instructions[i].after;
         for (const InstructionId before : after) {
             Spoilt spoilt;
-            std::erase(spoilt.program.instructions[i].after, before);
+            erase_if(spoilt.program.instructions[i].after, [&](InstructionId id) { return id == before; });
             // Others may say the same: then nothing is amiss.
             if (waits_for(spoilt.program, InstructionId(i), before)) continue;
             spoilt.program.chunks = build_chunks(spoilt.program.instructions);

@@ -319,7 +319,7 @@ private:
     void draw_boundary() {
         if (!kernel_.signature.may_leave()) return;
         const auto rule = kernel_.rules.boundary.value_or(static_cast<Boundary>(number_ % 4));
-        sample_.operation.boundary.assign(max_rank, rule);
+        sample_.operation.boundary = BoundaryRule(max_rank, rule);
         sample_.parameters += fmt::format(", boundary={}", rule == Boundary::none ? "any" : name_of(rule));
     }
 

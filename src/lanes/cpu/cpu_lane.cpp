@@ -335,11 +335,15 @@ private:
         const Operation& operation = operation_of(instruction);
         const maniple_function compute = compute_of(operation);
         if (compute == nullptr) return resolve_whole_fold(instruction);
-        KernelCall call{compute, call_over(operation, instruction.box), {}};
+        KernelWork work{&operation, {}};
+        KernelCall& call = work.calls.emplace_back();
+        call.function = compute;
+        call.call = call_over(operation, instruction.box);
+        call.tensors.reserve(operation.outputs.size() + operation.inputs.size());
         add_outputs(instruction, call);
         add_inputs(instruction, operation.outputs.size(), call);
         mark_pieces(instruction, call);
-        return KernelWork{&operation, {call}};
+        return work;
     }
 
     Block block_of(const Instruction& instruction, const Argument& argument) {
