@@ -103,7 +103,10 @@ TEST(Strategies, ResultsAreMadeWhereTheyAreJoined) {
     const Example example(layers_job(6, 1024, 32));
     const PlannedGraph planned = example.plan(2, pipeline(8, false, 2, 2));
     const Layout last = build_layout(planned.graph, planned.plan, Rank(1));
-    const Program program = build_program(planned.graph, planned.plan, last, {0, 1, true, {0}});
+    BlockShape whole_run;
+    whole_run.loads = true;
+    whole_run.observed = {0};
+    const Program program = build_program(planned.graph, planned.plan, last, whole_run);
     for (const Instruction& instruction : program.instructions)
         EXPECT_NE(instruction.kind, InstructionKind::copy) << planned.graph[instruction.tensor].name;
     const std::int64_t whole = 1024 * 32 * 4, weights = 3 * 32 * 32 * 4;

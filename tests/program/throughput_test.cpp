@@ -179,7 +179,7 @@ TEST(WorkOf, PutsTheTimeOfAChunkDownToItsOperations) {
         }
         EXPECT_NEAR(shares, work.empty() ? 0 : 1, 1e-12);
     }
-    EXPECT_EQ(points[0], 270 * 1081 * 10);  // heat_step in each of ten steps
+    EXPECT_EQ(points[0], 270 * 1081 * example.first_block().steps);  // heat_step in each of them
     WorkTimes times;
     add_work_time({{OperationId(std::size_t{2}), 10, 0.25}, {OperationId(std::size_t{0}), 30, 0.75}}, 100, times);
     EXPECT_EQ(times[2].points, 10);
