@@ -409,6 +409,12 @@ std::int64_t Layout::device_bytes() const {
     return bytes;
 }
 
+std::int64_t bytes_of(const Layout& layout, std::span<const Use> uses) {
+    std::int64_t bytes = 0;
+    for (const Use& use : uses) bytes += use.box.volume() * layout[use.buffer].element_bytes;
+    return bytes;
+}
+
 BoundaryRule rule_of(const Operation& operation, int argument) {
     if (operation.boundary.empty()) return {};
     BoundaryRule rule(operation.boundary.size(), Boundary::none);

@@ -1,6 +1,7 @@
 // program/layout.hpp: the storage that one rank needs for a run: tensor instances with their halos, slots, fold states.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -117,6 +118,9 @@ BoundaryRule rule_of(const Operation& operation, int argument);
 /// What `rank` touches by accesses of `operation` to `tensor` under `rule`: one box an access.
 std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId operation, TensorId tensor,
                           const BoundaryRule& rule, Rank rank);
+
+/// Of the boxes.
+std::int64_t bytes_of(const Layout& layout, std::span<const Use> uses);
 
 /// Pure. `lanes` are those of `rank`. Errors: UnavailableError if a byte count passes 2^63 − 1.
 Layout build_layout(const Graph& graph, const Plan& plan, Rank rank, const LaneChoice& lanes = {});

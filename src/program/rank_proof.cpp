@@ -53,8 +53,8 @@ private:
     bool boxes_lie_in_buffers() {
         for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
             const Instruction& of = program_.instructions[i];
-            for (const std::vector<Use>* uses : {&of.reads, &of.writes}) {
-                for (const Use& use : *uses) {
+            for (const std::span<const Use> uses : {std::span<const Use>(of.reads), std::span<const Use>(of.writes)}) {
+                for (const Use& use : uses) {
                     const BufferSpec& buffer = layout_[use.buffer];
                     if (use.box.empty() || buffer.box.contains(use.box)) continue;
                     return fail(fmt::format("{} touches {} of '{}', which holds {}, {}", text_of(i), to_string(use.box),
@@ -106,9 +106,8 @@ private:
             Instruction touched;
             touched.reads = program_.instructions[i].reads;
             touched.writes = program_.instructions[i].writes;
-            for (std::vector<Use>* uses : {&touched.reads, &touched.writes}) {
-                for (Use& use : *uses) use = in_storage(layout_, use);
-            }
+            for (Use& use : touched.reads) use = in_storage(layout_, use);
+            for (Use& use : touched.writes) use = in_storage(layout_, use);
             if (program_.shape.loads && !reads_what_is_there(touched, i)) return false;
             hazards.order(touched, InstructionId(i));
             for (const InstructionId before : touched.after) {
@@ -176,12 +175,6 @@ private:
 };
 
 }  // namespace
-
-std::int64_t bytes_of(const Layout& layout, const std::vector<Use>& uses) {
-    std::int64_t bytes = 0;
-    for (const Use& use : uses) bytes += use.box.volume() * layout[use.buffer].element_bytes;
-    return bytes;
-}
 
 std::string tensor_name(const Graph& graph, const Instruction& of) {
     if (of.tensor.valid()) return graph[of.tensor].name;

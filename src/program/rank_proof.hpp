@@ -9,9 +9,6 @@
 
 namespace maniple {
 
-/// The bytes of boxes of buffers.
-std::int64_t bytes_of(const Layout& layout, const std::vector<Use>& uses);
-
 /// What an instruction moves or computes, by name.
 std::string tensor_name(const Graph& graph, const Instruction& instruction);
 

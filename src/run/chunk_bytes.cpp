@@ -12,8 +12,8 @@ const Instruction& instruction_of(const Program& program, ChunkId chunk) {
     return program.instructions[program.chunks[chunk.index()].instructions.front().index()];
 }
 
-std::size_t bytes_of(const Layout& layout, const Use& use) {
-    return static_cast<std::size_t>(use.box.volume() * layout[use.buffer].element_bytes);
+std::size_t bytes_in(const Layout& layout, const Use& use) {
+    return static_cast<std::size_t>(bytes_of(layout, std::span(&use, 1)));
 }
 
 }  // namespace
@@ -31,32 +31,29 @@ std::vector<Use> reads_of(const Program& program, std::span<const ChunkId> chunk
     return uses;
 }
 
-std::vector<Use> writes_of(const Program& program, ChunkId chunk) { return instruction_of(program, chunk).writes; }
-
-std::size_t bytes_of(const Layout& layout, std::span<const Use> uses) {
-    std::size_t bytes = 0;
-    for (const Use& use : uses) bytes += bytes_of(layout, use);
-    return bytes;
+std::vector<Use> writes_of(const Program& program, ChunkId chunk) {
+    const auto& writes = instruction_of(program, chunk).writes;
+    return {writes.begin(), writes.end()};
 }
 
 void pack(const Arena& arena, std::span<const Use> uses, std::vector<std::byte>& bytes) {
     std::size_t at = bytes.size();
-    bytes.resize(at + bytes_of(arena.layout(), uses));
+    bytes.resize(at + static_cast<std::size_t>(bytes_of(arena.layout(), uses)));
     for (const Use& use : uses) {
         const ConstBlock block = arena.block(use.buffer);
         if (use.box.empty()) continue;
         copy_box(block, use.box, {bytes.data() + at, block.element_bytes, use.box}, use.box);
-        at += bytes_of(arena.layout(), use);
+        at += bytes_in(arena.layout(), use);
     }
 }
 
 void unpack(std::span<const std::byte> bytes, std::span<const Use> uses, Arena& arena) {
-    MANIPLE_CHECK(bytes.size() == bytes_of(arena.layout(), uses), "the bytes of a chunk");
+    MANIPLE_CHECK(bytes.size() == static_cast<std::size_t>(bytes_of(arena.layout(), uses)), "the bytes of a chunk");
     for (const Use& use : uses) {
         const Block block = arena.block(use.buffer);
         if (use.box.empty()) continue;
         copy_box({bytes.data(), block.element_bytes, use.box}, use.box, block, use.box);
-        bytes = bytes.subspan(bytes_of(arena.layout(), use));
+        bytes = bytes.subspan(bytes_in(arena.layout(), use));
     }
 }
 

@@ -14,7 +14,6 @@ namespace maniple {
 std::vector<Use> reads_of(const Program& program, std::span<const ChunkId> chunks);
 std::vector<Use> writes_of(const Program& program, ChunkId chunk);
 
-std::size_t bytes_of(const Layout& layout, std::span<const Use> uses);
 /// Appends the elements of `uses` to `bytes`, box after box.
 void pack(const Arena& arena, std::span<const Use> uses, std::vector<std::byte>& bytes);
 /// The other way. Requires: as many bytes as the boxes have.

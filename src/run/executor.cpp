@@ -284,7 +284,7 @@ std::unique_ptr<Executor::Prepared> Executor::prepare(Program program, const Lay
     }
     fresh->operations = count_operations(fresh->program, gpus_.size());
     fresh->buffers = count_buffers(fresh->program);
-    if (claims()) fresh->offered = stealing_->offered(layout_, fresh->program);
+    if (claims()) fresh->offered = stealing_->offered(layout, fresh->program);
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program, fresh->offered));
     make_run(*fresh);
     return fresh;

@@ -205,10 +205,10 @@ void FarClaims::give(int to, int known_programs) {
     while (!chunks.empty()) {
         const Program& program = desk_.offered_program(number).program();
         reads = reads_of(program, chunks);
-        std::size_t bytes = bytes_of(layout, reads);
+        std::int64_t bytes = bytes_of(layout, reads);
         for (const ChunkId chunk : chunks) bytes += bytes_of(layout, writes_of(program, chunk));
-        if (is_worth(bytes, chunks.size())) break;
-        const bool too_large = bytes > most_lent_bytes && chunks.size() > 1;
+        if (is_worth(static_cast<std::size_t>(bytes), chunks.size())) break;
+        const bool too_large = static_cast<std::size_t>(bytes) > most_lent_bytes && chunks.size() > 1;
         chunks.resize(too_large ? chunks.size() / 2 : 0);
     }
     for (std::size_t i = chunks.size(); i < count; ++i) desk_.take_back(items[i]);
@@ -232,7 +232,7 @@ void FarClaims::give(int to, int known_programs) {
 
 /// Whether sending takes less time than computing.
 bool FarClaims::is_worth(std::size_t bytes, std::size_t chunks) const {
-    if (bytes > most_lent_bytes) return false;
+    if (static_cast<std::size_t>(bytes) > most_lent_bytes) return false;
     const double chunk_ns = desk_.chunk_ns();
     return context_.only_messages || chunk_ns == 0 ||
            static_cast<double>(bytes) * link_ns_per_byte < chunk_ns * static_cast<double>(chunks);

@@ -245,8 +245,12 @@ public:
                 message.peer = peer;
                 message.tag = part;
                 message.box = strip(part, 6);
-                (sends ? message.reads : message.writes)
-                    .push_back({BufferId(std::size_t{sends ? 0u : 1u}), message.box});
+                const Use use{BufferId(std::size_t{sends ? 0u : 1u}), message.box};
+                if (sends) {
+                    message.reads.push_back(use);
+                } else {
+                    message.writes.push_back(use);
+                }
                 add(std::move(message));
             }
         }

@@ -112,7 +112,8 @@ private:
     /// Whole buffers come before the chunk's work and leave after it, in two pieces, cut where rows are cut.
     void end_chunk() {
         if (!copies_ || result_.chunks.empty() || result_.chunks.back().lane != LaneKind::gpu) return;
-        const std::vector<InstructionId> work = result_.chunks.back().instructions;
+        const auto held = result_.chunks.back().instructions;
+        const std::vector<InstructionId> work(held.begin(), held.end());
         std::map<BufferId, bool> written;
         for (const InstructionId id : work) {
             for (const Use& use : result_.instructions[id.index()].reads) written[use.buffer] |= false;
@@ -121,14 +122,14 @@ private:
         std::vector<InstructionId> order;
         for (const auto& [buffer, unused] : written) add_moves(InstructionKind::upload, buffer, {}, order);
         for (const InstructionId id : work) {
-            std::vector<InstructionId>& after = result_.instructions[id.index()].after;
-            after.insert(after.end(), order.begin(), order.end());
+            auto& after = result_.instructions[id.index()].after;
+            for (const InstructionId first : order) after.push_back(first);
         }
         order.insert(order.end(), work.begin(), work.end());
         for (const auto& [buffer, is_written] : written) {
             if (is_written) add_moves(InstructionKind::download, buffer, work, order);
         }
-        result_.chunks.back().instructions = order;
+        result_.chunks.back().instructions = {order.begin(), order.end()};
     }
 
     void add_moves(InstructionKind kind, BufferId device, const std::vector<InstructionId>& after,
@@ -153,7 +154,7 @@ private:
             move.gpu = 0;
             move.reads = {kind == InstructionKind::upload ? packed : loose};
             move.writes = {kind == InstructionKind::upload ? loose : packed};
-            move.after = after;
+            move.after = {after.begin(), after.end()};
             order.push_back(InstructionId(result_.instructions.size()));
             result_.instructions.push_back(std::move(move));
         }

@@ -39,7 +39,12 @@ private:
         one.tensor = TensorId(std::size_t{0});
         one.box = Box(Extents{0}, Extents{4});
         const bool reads = kind == InstructionKind::send || kind == InstructionKind::check;
-        (reads ? one.reads : one.writes).push_back({BufferId(static_cast<std::size_t>(slot)), one.box});
+        const Use use{BufferId(static_cast<std::size_t>(slot)), one.box};
+        if (reads) {
+            one.reads.push_back(use);
+        } else {
+            one.writes.push_back(use);
+        }
         one.peer = Rank(peer);
         one.tag = tag;
         one.bytes = 16;

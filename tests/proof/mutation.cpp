@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 namespace maniple {
 
@@ -42,7 +43,7 @@ ChunkId chunk_of(const Program& program, std::size_t instruction) {
 
 /// Takes an instruction out; who waited for it waits for what it waited for.
 void remove(Program& program, std::size_t index) {
-    const std::vector<InstructionId> before = program.instructions[index].after;
+    const auto before = program.instructions[index].after;
     program.instructions.erase(program.instructions.begin() + static_cast<std::ptrdiff_t>(index));
     for (Instruction& other : program.instructions) {
         std::vector<InstructionId> after;
@@ -55,14 +56,14 @@ void remove(Program& program, std::size_t index) {
         }
         std::sort(after.begin(), after.end());
         after.erase(std::unique(after.begin(), after.end()), after.end());
-        other.after = std::move(after);
+        other.after = {after.begin(), after.end()};
     }
     program.chunks = build_chunks(program.instructions);
 }
 
 /// Whether both touch the same bytes and one writes them: looked at box by box, not as the proof does.
 bool conflict(const Layout& layout, const Instruction& a, const Instruction& b) {
-    const auto meet = [&](const std::vector<Use>& some, const std::vector<Use>& others) {
+    const auto meet = [&](std::span<const Use> some, std::span<const Use> others) {
         for (const Use& one : some) {
             for (const Use& other : others) {
                 const Use x = in_storage(layout, one), y = in_storage(layout, other);
@@ -99,7 +100,7 @@ std::optional<std::pair<std::size_t, std::pair<ChunkId, std::size_t>>> draw_edge
         const Program& program = block.programs[rank];
         if (program.chunks.empty()) continue;
         const ChunkId chunk(random() % program.chunks.size());
-        const std::vector<ChunkId>& to = program.chunks[chunk.index()].dependents;
+        const auto& to = program.chunks[chunk.index()].dependents;
         if (to.empty()) continue;
         const std::size_t edge = random() % to.size();
         if (fits(rank, chunk, edge)) return std::pair(rank, std::pair(chunk, edge));
@@ -210,11 +211,11 @@ bool makes_what_is_read(const BlockPrograms& block, At at) {
     bool is_read = false;
     for (std::size_t i = 0; i < program.instructions.size() && !is_read; ++i) {
         const Instruction& other = program.instructions[i];
-        for (const Use& use : i == at.index ? std::vector<Use>{} : other.writes) {
+        for (const Use& use : i == at.index ? std::span<const Use>() : std::span<const Use>(other.writes)) {
             const Use written = in_storage(layout, use);
             if (written.buffer == made.buffer && overlap(written.box, made.box)) return false;
         }
-        for (const Use& use : i > at.index ? other.reads : std::vector<Use>{}) {
+        for (const Use& use : i > at.index ? std::span<const Use>(other.reads) : std::span<const Use>()) {
             const Use read = in_storage(layout, use);
             is_read = is_read || (read.buffer == made.buffer && overlap(read.box, made.box));
         }
@@ -253,15 +254,20 @@ Said drop_source(BlockPrograms& block, std::mt19937& random) {
 
 // --- Memory ------------------------------------------------------------------------------------------------------
 
+/// What it writes, else what it reads.
+std::span<const Use> touched(const Instruction& one) {
+    return one.writes.empty() ? std::span<const Use>(one.reads) : std::span<const Use>(one.writes);
+}
+
 Said shrink_buffer(BlockPrograms& block, std::mt19937& random) {
     const auto at = draw(block, random, [&](const Instruction& one, std::size_t rank, std::size_t) {
-        const std::vector<Use>& uses = one.writes.empty() ? one.reads : one.writes;
+        const std::span<const Use> uses = touched(one);
         if (uses.empty() || uses[0].box.empty() || uses[0].box.rank() == 0) return false;
         return uses[0].box.hi[0] == block.layouts[rank][uses[0].buffer].box.hi[0];
     });
     if (!at) return std::nullopt;
     const Instruction& one = block.programs[at->rank].instructions[at->index];
-    const BufferId buffer = (one.writes.empty() ? one.reads : one.writes)[0].buffer;
+    const BufferId buffer = touched(one)[0].buffer;
     --block.layouts[at->rank].buffers[buffer.index()].box.hi[0];
     return fmt::format("rank {}: buffer {} one row shorter than instruction {} needs", at->rank, buffer.value,
                        at->index);
@@ -321,7 +327,7 @@ Said double_use(BlockPrograms& block, std::mt19937& random) {
 Said remove_edge(BlockPrograms& block, std::mt19937& random) {
     const auto found = draw_edge(block, random, [&](std::size_t rank, ChunkId from, std::size_t edge) {
         Program program = block.programs[rank];
-        std::vector<ChunkId>& dependents = program.chunks[from.index()].dependents;
+        auto& dependents = program.chunks[from.index()].dependents;
         const ChunkId to = dependents[edge];
         bool needed = false;
         for (const InstructionId a : program.chunks[from.index()].instructions) {
@@ -336,7 +342,7 @@ Said remove_edge(BlockPrograms& block, std::mt19937& random) {
     if (!found) return std::nullopt;
     Program& program = block.programs[found->first];
     const auto [from, edge] = found->second;
-    std::vector<ChunkId>& dependents = program.chunks[from.index()].dependents;
+    auto& dependents = program.chunks[from.index()].dependents;
     const ChunkId to = dependents[edge];
     dependents.erase(dependents.begin() + static_cast<std::ptrdiff_t>(edge));
     --program.chunks[to.index()].predecessors;
@@ -347,7 +353,7 @@ Said forget_to_tell(BlockPrograms& block, std::mt19937& random) {
     const auto found = draw_edge(block, random, [](std::size_t, ChunkId, std::size_t) { return true; });
     if (!found) return std::nullopt;
     const auto [from, edge] = found->second;
-    std::vector<ChunkId>& dependents = block.programs[found->first].chunks[from.index()].dependents;
+    auto& dependents = block.programs[found->first].chunks[from.index()].dependents;
     dependents.erase(dependents.begin() + static_cast<std::ptrdiff_t>(edge));
     return fmt::format("rank {}: chunk {} tells one less", found->first, from.value);
 }
@@ -367,7 +373,7 @@ Said swap_in_chunk(BlockPrograms& block, std::mt19937& random) {
     for (std::size_t rank = 0; rank < block.programs.size(); ++rank) {
         const Program& program = block.programs[rank];
         for (std::size_t i = 0; i < program.chunks.size(); ++i) {
-            const std::vector<InstructionId>& held = program.chunks[i].instructions;
+            const auto& held = program.chunks[i].instructions;
             for (std::size_t place = 1; place < held.size(); ++place) {
                 if (conflict(block.layouts[rank], program.instructions[held[place - 1].index()],
                              program.instructions[held[place].index()]))
@@ -377,7 +383,7 @@ Said swap_in_chunk(BlockPrograms& block, std::mt19937& random) {
     }
     if (all.empty()) return std::nullopt;
     const auto [at, place] = all[random() % all.size()];
-    std::vector<InstructionId>& held = block.programs[at.rank].chunks[at.index].instructions;
+    auto& held = block.programs[at.rank].chunks[at.index].instructions;
     std::swap(held[place - 1], held[place]);
     return fmt::format("rank {}: instructions {} and {} of a chunk swapped", at.rank, held[place].value,
                        held[place - 1].value);
