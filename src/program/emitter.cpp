@@ -16,8 +16,8 @@ std::vector<bool> buffers_apart(const Layout& layout) {
 std::size_t expected_instructions(const Graph& graph, const Layout& layout) {
     constexpr std::size_t halo_moves = 8;
     std::size_t count = graph.tensors.size();
-    for (std::size_t i = 0; i < graph.operations.size(); ++i)
-        count += layout.tiles[i].size() + (graph.operations[i].boundary.empty() ? 0 : halo_moves);
+    for (const std::vector<Tile>& tiles : layout.tiles) count += tiles.size();
+    for (const Operation& operation : graph.operations) count += operation.boundary.empty() ? 0 : halo_moves;
     return count;
 }
 
@@ -72,19 +72,6 @@ void Emitter::follow_checks(Instruction& instruction) {
     } else {
         instruction.after.append(checks.begin(), checks.end());
     }
-}
-
-void Emitter::move_to_storage(Use& use) const {
-    const BufferSpec& buffer = layout_[use.buffer];
-    if (!buffer.storage.valid()) return;
-    const Box& storage = layout_[buffer.storage].box;
-    for (int axis = 0; axis < use.box.rank(); ++axis) {
-        const std::int64_t row = axis == 0 ? buffer.storage_row : 0;
-        const std::int64_t shift = storage.lo[axis] + row - buffer.box.lo[axis];
-        use.box.lo[axis] += shift;
-        use.box.hi[axis] += shift;
-    }
-    use.buffer = buffer.storage;
 }
 
 /// Buffers that have the bytes of one are that one, by the coordinates of its box.

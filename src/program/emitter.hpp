@@ -38,7 +38,6 @@ public:
 
 private:
     void order(Instruction& instruction, InstructionId id);
-    void move_to_storage(Use& use) const;
     void follow_controls(Instruction& instruction);
     void follow_checks(Instruction& instruction);
 
