@@ -44,9 +44,9 @@ std::vector<Box> random_boxes(const Box& box, const MayCut& may_cut, Random& ran
 
 }  // namespace
 
-Cut whole_cut(const Operation& operation) { return {kept_box(operation), {operation.bound.index_space()}}; }
+SampleCut whole_cut(const Operation& operation) { return {kept_box(operation), {operation.bound.index_space()}}; }
 
-std::vector<Cut> random_cuts(const Operation& operation, bool contracted, Random& random) {
+std::vector<SampleCut> random_cuts(const Operation& operation, bool contracted, Random& random) {
     const std::vector<BoundSignature::Index>& indices = operation.bound.indices;
     const Box space = operation.bound.index_space();
     const auto index = [&](int axis) -> const BoundSignature::Index& {
@@ -56,14 +56,14 @@ std::vector<Cut> random_cuts(const Operation& operation, bool contracted, Random
     for (int axis = space.rank() - 1; axis >= 0; --axis) {
         if (index(axis).contracted && !index(axis).whole && index(axis).extent > 1) outer = axis;
     }
-    std::vector<Cut> cuts;
+    std::vector<SampleCut> cuts;
     const auto may_cut = [&](int axis) { return !index(axis).whole && !index(axis).contracted; };
     for (const Box& kept : random_boxes(kept_box(operation), may_cut, random)) {
         Box points = kept;
         for (int axis = 0; axis < space.rank(); ++axis) {
             if (index(axis).contracted) points.hi[axis] = space.hi[axis];
         }
-        Cut cut{kept, {points}};
+        SampleCut cut{kept, {points}};
         if (contracted && outer >= 0) cut.points = slabs(points, outer, random);
         cuts.push_back(std::move(cut));
     }

@@ -10,16 +10,16 @@ namespace maniple {
 
 /// A part of an operation: a box of kept indices (contracted ones at [0, 1)), computed from these boxes of points, in
 /// the order of the fold.
-struct Cut {
+struct SampleCut {
     Box kept;
     std::vector<Box> points;
 };
 
-Cut whole_cut(const Operation& operation);
+SampleCut whole_cut(const Operation& operation);
 
 /// Disjoint parts that cover all of `operation`. Indices that are whole are not cut; contracted ones only along the
 /// outermost one that has more than one point, so that the boxes follow each other in the fold's order, and only
 /// where `contracted`.
-std::vector<Cut> random_cuts(const Operation& operation, bool contracted, Random& random);
+std::vector<SampleCut> random_cuts(const Operation& operation, bool contracted, Random& random);
 
 }  // namespace maniple

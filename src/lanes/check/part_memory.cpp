@@ -20,7 +20,7 @@ Box extent_of(const std::vector<Box>& boxes, const std::vector<bool>& whole, con
 
 }  // namespace
 
-PartMemory::PartMemory(const Sample& sample, const Cut& cut, bool dense, Random& random)
+PartMemory::PartMemory(const Sample& sample, const SampleCut& cut, bool dense, Random& random)
     : sample_(sample), cut_(cut), types_(sample.operation.kernel->types[sample.operation.types]), seed_(random.next()) {
     for (const Box& points : cut.points) add_slab(points, dense, random);
     if (sample.operation.kernel->is_fold()) add_states(dense, random);

@@ -15,7 +15,7 @@ namespace maniple {
 /// Arguments of which only the declared read boxes hold their values. Borrows the sample and the cut.
 class PartMemory {
 public:
-    PartMemory(const Sample& sample, const Cut& cut, bool dense, Random& random);
+    PartMemory(const Sample& sample, const SampleCut& cut, bool dense, Random& random);
 
     /// `values` as the inputs, `around` wherever else a kernel might read, `before` in outputs and states.
     void fill(const std::vector<Field>& values, Pattern around, Pattern before);
@@ -38,7 +38,7 @@ private:
     std::vector<Field> collect(const std::byte* (GuardedBlock::*element)(const Extents&) const) const;
 
     const Sample& sample_;
-    const Cut& cut_;
+    const SampleCut& cut_;
     const KernelTypes& types_;
     std::uint64_t seed_;
     std::vector<Slab> slabs_;

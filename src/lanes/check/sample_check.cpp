@@ -19,7 +19,7 @@ void assemble(const std::vector<Field>& part, std::vector<Field>& whole) {
     }
 }
 
-std::string box_text(const Sample& sample, const Cut& cut) {
+std::string box_text(const Sample& sample, const SampleCut& cut) {
     const bool whole = cut.points.size() == 1 && cut.points[0] == sample.operation.bound.index_space();
     if (whole) return {};
     std::string text = ", points " + to_string(cut.points[0]);
@@ -45,7 +45,7 @@ std::optional<CheckFailure> SampleCheck::prepare() {
 std::optional<std::string> SampleCheck::compute_reference(const std::vector<Field>& values,
                                                           std::vector<Field>& results) {
     Random random(seed_);
-    const Cut cut = whole_cut(sample_.operation);
+    const SampleCut cut = whole_cut(sample_.operation);
     PartMemory memory(sample_, cut, true, random);
     memory.fill(values, Pattern::first, Pattern::first);
     const auto error = reference_.run(sample_.operation, memory.tasks());
@@ -75,7 +75,7 @@ std::optional<CheckFailure> SampleCheck::check(KernelRunner& runner) {
 std::optional<CheckFailure> SampleCheck::check_boxes(KernelRunner& runner, const std::vector<Field>& whole,
                                                      bool contracted) {
     Random random(seed_ + (contracted ? 2 : 1));
-    const std::vector<Cut> cuts = random_cuts(sample_.operation, contracted, random);
+    const std::vector<SampleCut> cuts = random_cuts(sample_.operation, contracted, random);
     std::vector<Field> results = whole_outputs();
     if (auto found = check_parts(runner, cuts, results)) return found;
     const bool fold = sample_.operation.kernel->is_fold();
@@ -83,7 +83,7 @@ std::optional<CheckFailure> SampleCheck::check_boxes(KernelRunner& runner, const
     const Agreement agreement = same_order ? Agreement::bits : types_.exact ? Agreement::value : Agreement::tolerance;
     const auto apart = difference(results, whole, agreement);
     if (!apart) return std::nullopt;
-    for (const Cut& cut : cuts) {
+    for (const SampleCut& cut : cuts) {
         const Box box =
             touched_box(sample_.operation.bound.writes[apart->output], cut.kept, sample_.outputs[apart->output]);
         if (box.rank() == 0 ||
@@ -93,15 +93,16 @@ std::optional<CheckFailure> SampleCheck::check_boxes(KernelRunner& runner, const
     return failure(Property::boxes, apart->text + " as a whole");
 }
 
-std::optional<CheckFailure> SampleCheck::check_parts(KernelRunner& runner, const std::vector<Cut>& cuts,
+std::optional<CheckFailure> SampleCheck::check_parts(KernelRunner& runner, const std::vector<SampleCut>& cuts,
                                                      std::vector<Field>& results) {
-    for (const Cut& cut : cuts) {
+    for (const SampleCut& cut : cuts) {
         if (auto found = check_part(runner, cut, results)) return found;
     }
     return std::nullopt;
 }
 
-std::optional<CheckFailure> SampleCheck::check_part(KernelRunner& runner, const Cut& cut, std::vector<Field>& results) {
+std::optional<CheckFailure> SampleCheck::check_part(KernelRunner& runner, const SampleCut& cut,
+                                                    std::vector<Field>& results) {
     Random random(seed_ + 3);
     PartMemory memory(sample_, cut, sample_.dense, random);
     const std::string box = box_text(sample_, cut);

@@ -31,9 +31,9 @@ private:
         std::string text;
     };
 
-    std::optional<CheckFailure> check_parts(KernelRunner& runner, const std::vector<Cut>& cuts,
+    std::optional<CheckFailure> check_parts(KernelRunner& runner, const std::vector<SampleCut>& cuts,
                                             std::vector<Field>& results);
-    std::optional<CheckFailure> check_part(KernelRunner& runner, const Cut& cut, std::vector<Field>& results);
+    std::optional<CheckFailure> check_part(KernelRunner& runner, const SampleCut& cut, std::vector<Field>& results);
     std::optional<CheckFailure> check_boxes(KernelRunner& runner, const std::vector<Field>& whole, bool contracted);
     CheckFailure blame_outputs(const std::vector<Field>& first, const std::vector<Field>& first_before,
                                const std::vector<Field>& second, const std::vector<Field>& second_before,
