@@ -265,7 +265,7 @@ def check_execution_again(sets):
         for ranks in (1, 2):
             what = "re-execution on %s, %d ranks" % (lanes, ranks)
             chunks = []
-            for steps in (32, 64, 96, 96):
+            for steps in (64, 96, 128, 128):
                 _, summary = run_case("re-execution", loop(steps), lanes, ranks, 2)
                 chunks.append(summary["chunks"] if summary else 0)
             # The first blocks load inputs, the last one writes the results; what lies between is alike.
