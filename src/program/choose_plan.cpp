@@ -194,7 +194,8 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
         if (i == taken) continue;
         all[i].why_not = all[i].allowed ? why_not(all[i], all[taken], constraints)
                                         : fmt::format("takes {} ranks, max_ranks: {}", ranks, asked.max_ranks);
-        if (all[i].allowed && asked.strategy == "auto" && i >= weighed) all[i].why_not += ", not weighed in a run";
+        const bool is_weighed = i < weighed || asked.strategy != "auto" || !meets(all[i], constraints);
+        if (!is_weighed) all[i].why_not += ", not weighed in a run";
     }
     return all;
 }

@@ -64,7 +64,7 @@ std::vector<BuildCase> build_cases() {
     return {
         {"no loop", job("", v), 1},
         // The one that loads, those between, and the last, which writes.
-        {"a loop", job("loop: {steps: 80, carry: {u: v}}\n", v), 3},
+        {"a loop", job("loop: {steps: 48, carry: {u: v}}\n", v), 3},
         {"two blocks", job("loop: {steps: 32, carry: {u: v}}\n", v), 2},
         // Blocks of 5 steps begin in either slot.
         {"every", job("loop: {steps: 40, carry: {u: v}}\n", v + ", m: {to: 'o.h5:/m', every: 5}"), 4},
@@ -116,14 +116,14 @@ TEST(Builds, WhatIsAheadIsBuiltOnceToo) {
 }
 
 TEST(Builds, ADifferentRunIsBuiltOnceAndLeavesTheOthersAlone) {
-    const std::string loop = "loop: {steps: 80, carry: {u: v}}\n";
+    const std::string loop = "loop: {steps: 48, carry: {u: v}}\n";
     InMemory run(job(loop, "v: o.h5:/v"));
     run.run();
     ImitatedGpus gpus;
     const std::vector<std::string> different = {
         job(loop, "v: o.h5:/v", 25),          // sizes
         job(loop, "v: o.h5:/v, m: o.h5:/m"),  // what is asked for
-        job("loop: {steps: 81, carry: {u: v}}\n", "v: o.h5:/v"),
+        job("loop: {steps: 49, carry: {u: v}}\n", "v: o.h5:/v"),
     };
     for (const std::string& text : different) {
         InMemory other(text);
