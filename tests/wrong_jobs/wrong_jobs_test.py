@@ -102,12 +102,14 @@ class Runs:
         if words[:1] == ["run"] and ranks > 1:  # alone it needs no launcher, and mpirun takes a second to notice a failure
             command[:0] = [self.options.mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
         folder = self.folders.get()
-        for attempt in (1, 2, 3):
-            result = subprocess.run(command, env=ENVIRONMENT, cwd=folder, capture_output=True, timeout=100)
-            if result.returncode != 139 or attempt == 3:  # about one abort in 190 crashes mpirun itself
-                break
-            self.repeated += 1
-        self.folders.put(folder)
+        try:
+            for attempt in (1, 2, 3):
+                result = subprocess.run(command, env=ENVIRONMENT, cwd=folder, capture_output=True, timeout=100)
+                if result.returncode != 139 or attempt == 3:  # about one abort in 190 crashes mpirun itself
+                    break
+                self.repeated += 1
+        finally:
+            self.folders.put(folder)  # or the others would wait for it
         faults = []
         if result.stdout:
             faults.append("something on standard output: %r" % result.stdout[:200])
