@@ -25,7 +25,7 @@ std::int64_t even_cost_row(std::span<const double> cost_by_row) {
 
 StaticSplit::StaticSplit(const Operation& image, const std::string& instruction_set, std::int64_t first,
                          std::int64_t end, int threads)
-    : image_(image), first_(first), end_(end), threads_(threads) {
+    : image_(image), first_(first), threads_(threads) {
     const maniple_variant* const variant = image.kernel->variant(image.types, instruction_set);
     MANIPLE_CHECK(variant != nullptr, "a kernel that is not built for this processor");
     const Box space = image.bound.index_space();

@@ -26,7 +26,7 @@ public:
 
 private:
     const Operation& image_;
-    std::int64_t first_, end_;
+    std::int64_t first_;
     int threads_;
     std::vector<std::int32_t> pixels_;
     std::vector<KernelCall> calls_;

@@ -22,7 +22,7 @@ std::vector<PlanCandidate> weighed(const Example& example, int ranks, const Rate
                                    std::int64_t memory = 0) {
     const Machine machine = nodes(ranks, rates);
     const ThroughputHistory nothing;
-    return weigh_plans(example.graph, {}, {machine, nothing, LaneUse::automatic}, {memory, "so many bytes"});
+    return weigh_plans(example.graph, {}, {machine, nothing, LaneUse::automatic}, {{memory, "so many bytes"}});
 }
 
 const PlanCandidate& taken(const std::vector<PlanCandidate>& all) {
