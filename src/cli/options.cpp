@@ -27,7 +27,7 @@ Option later(Option option) {
 
 Option set_option() { return {"set", "NAME=VALUE", "override a constant of the job", true, false, true}; }
 Option plan_option() {
-    return value("plan", "PLAN", "a strategy (auto, data, model, pipeline), or any YAML value of plan:");
+    return value("plan", "PLAN", "a strategy (auto, data, model, pipeline, stealing), or any YAML value of plan:");
 }
 Option help_option() { return local(flag("help", "print this")); }
 Option ranks_option(const std::string& what) { return local(value("ranks", "N", what)); }

@@ -11,6 +11,7 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/dry_run.hpp"
 #include "cli/gpu_choice.hpp"
 #include "cli/history_file.hpp"
 #include "cli/job_loading.hpp"
@@ -21,6 +22,7 @@
 #include "cli/print_options.hpp"
 #include "cli/rates_file.hpp"
 #include "cli/stages.hpp"
+#include "cli/test_hooks.hpp"
 #include "graph/twins.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
 #include "lanes/cpu/fast_code.hpp"
@@ -58,28 +60,6 @@ ThreadCount choose_threads(const RunOptions& options, const Topology& topology) 
     return result;
 }
 
-/// How many times as long as it would this rank shall take for each chunk: `MANIPLE_SLOW_RANK=RANK:TIMES`, for tests of
-/// what a slow rank does to the others.
-double slowness_of(int rank) {
-    const char* text = std::getenv("MANIPLE_SLOW_RANK");
-    if (text == nullptr || *text == '\0') return 1;
-    int which = -1;
-    double times = 0;
-    if (std::sscanf(text, "%d:%lf", &which, &times) != 2 || times < 1)
-        throw UsageError("MANIPLE_SLOW_RANK takes a rank and a factor from 1 on, as 1:3, found '" + std::string(text) +
-                         "'");
-    return which == rank ? times : 1;
-}
-
-/// For tests of what ranks of different nodes do: MANIPLE_CLAIM_BY=messages.
-bool claims_by_messages() {
-    const char* text = std::getenv("MANIPLE_CLAIM_BY");
-    if (text == nullptr || *text == '\0') return false;
-    if (std::string(text) != "messages")
-        throw UsageError("MANIPLE_CLAIM_BY takes messages, found '" + std::string(text) + "'");
-    return true;
-}
-
 std::string report_folder(const RunOptions& options, const Job& job) {
     if (!options.report.empty()) return options.report;
     const std::filesystem::path folder = std::filesystem::path(options.job).parent_path();
@@ -102,6 +82,7 @@ public:
             registry_ = std::move(prepared_.registry);
             if (registry_ == nullptr) registry_ = std::make_unique<KernelRegistry>(standard_kernels());
             topology_.emplace();
+            hooks_ = read_test_hooks(world_.rank());
         });
         load_job();
         make_graph_and_plan();
@@ -159,7 +140,7 @@ private:
         graph_ = std::move(planned.graph);
         plan_ = std::move(planned.plan);
         plan_text_ = print_plan(graph_, plan_);
-        tamper_if_asked();
+        if (hooks_.tampers) tamper();
         world_.require_equal(plan_identity(graph_, plan_), "the plan");
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
@@ -167,10 +148,8 @@ private:
         prove_by_hand();
     }
 
-    /// For tests: MANIPLE_TAMPER_PLAN=R puts the first operation elsewhere on rank R alone.
-    void tamper_if_asked() {
-        const char* victim = std::getenv("MANIPLE_TAMPER_PLAN");
-        if (victim == nullptr || victim != std::to_string(world_.rank().value)) return;
+    /// The first operation on another rank than the others think.
+    void tamper() {
         BlockGrid& grid = plan_.operations.front().points;
         grid.first = Rank((grid.first.value + 1) % world_.size());
     }
@@ -356,9 +335,8 @@ private:
         std::vector<Lane*> gpus;
         for (const auto& lane : gpu_lanes_) gpus.push_back(lane.get());
         std::optional<Stealing> stealing;
-        const double slowness = slowness_of(world_.rank().value);
-        cpu.slow_down(slowness);
-        if (claim_memory_) stealing.emplace(world_, claim_context(slowness), *claim_memory_, *arena_);
+        cpu.slow_down(hooks_.slowness);
+        if (claim_memory_) stealing.emplace(world_, claim_context(), *claim_memory_, *arena_);
         Executor executor(graph_, plan_, *arena_, cpu, net, file, gpus, threads_, [&](int worker) {
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
@@ -397,9 +375,9 @@ private:
     }
 
     /// What ranks need that compute each other's chunks.
-    ClaimContext claim_context(double slowness) const {
+    ClaimContext claim_context() const {
         const auto lanes_of = [this](Rank rank) { return shared_lanes(rank, machine_.ranks[rank.index()]); };
-        return {graph_, plan_, lanes_of, instruction_set_, threads_, slowness, claims_by_messages()};
+        return {graph_, plan_, lanes_of, instruction_set_, threads_, hooks_.slowness, hooks_.claims_by_messages};
     }
 
     void measure_lanes(const CpuLane& cpu, const Stealing* stealing) {
@@ -605,6 +583,7 @@ private:
     Prepared prepared_;
     std::int64_t begin_ns_;
     Closing& closing_;
+    TestHooks hooks_;
     std::unique_ptr<const KernelRegistry> registry_;
     std::optional<Topology> topology_;
     std::string instruction_set_;
@@ -634,56 +613,6 @@ private:
     ThroughputHistory measured_;  ///< in this run
     RankSummary summary_;
 };
-
-}  // namespace
-
-namespace {
-
-/// Checks everything as one of the ranks of `world`; null: as the only one. What it has to say, for rank 0.
-std::string check_without_running(const RunOptions& options, const World* world) {
-    const World::NodePlace place = world == nullptr ? World::NodePlace{} : world->place_on_node();
-    PlanOptions check;
-    check.job = options.job;
-    check.overrides = options.overrides;
-    check.ranks = world == nullptr ? 1 : world->size();
-    check.overwrite = options.overwrite;
-    GpuRequest devices;
-    devices.gpus = options.gpus;
-    devices.use = parse_lane_use(options.lanes.value_or("auto"));
-    devices.validate = options.validate;
-    devices.local_rank = place.rank;
-    devices.local_ranks = place.ranks;
-    const bool talk = !options.quiet && (world == nullptr || world->is_root());
-    const std::string good = check_job(check, talk);
-    choose_gpus(devices);
-    return talk ? good : "";
-}
-
-/// `--dry-run`. Alone without MPI. Several ranks agree on an error first, so that one prints it, before any leaves: a
-/// launcher ends all ranks as soon as one has left with an error.
-int dry_run(int* argc, char*** argv, const std::vector<std::string>& arguments) {
-    if (launched_ranks() == 1) {
-        std::fputs(check_without_running(parse_run_options(arguments), nullptr).c_str(), stdout);
-        return 0;
-    }
-    const MpiSession session(argc, argv);
-    const World world(MPI_COMM_WORLD);
-    try {
-        RunOptions options;
-        together(world, [&] { options = parse_run_options(arguments); });
-        std::string good;
-        together(world, [&] { good = check_without_running(options, &world); });
-        std::fputs(good.c_str(), stdout);
-        return 0;
-    } catch (const Error& error) {
-        if (world.is_root()) print_messages(error.diagnostics());
-        return static_cast<int>(error.code());
-    }
-}
-
-bool wants_dry_run(const std::vector<std::string>& arguments) {
-    return std::find(arguments.begin(), arguments.end(), "--dry-run") != arguments.end();
-}
 
 }  // namespace
 

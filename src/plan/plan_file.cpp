@@ -135,7 +135,7 @@ private:
             require_points(key, operation.bound.indices[static_cast<std::size_t>(index)].points(), parts);
             return index;
         });
-        section.read("stage", [&](const YamlNode& value) { read_stage(value, id); });
+        if (outline_.pipeline) section.read("stage", [&](const YamlNode& value) { read_stage(value, id); });
         if (is_in_ranks(section, node, grid)) place_operation(graph_, outline_.plan, id, grid);
     }
 

@@ -107,6 +107,18 @@ TEST(LaneWeights, TwinsAreComputedByOtherLanesWhateverTheShares) {
     }
 }
 
+TEST(LaneWeights, EvenSharesDoNotFollowWhatWasMeasured) {
+    Shared shared({"a"});
+    ThroughputHistory history;
+    history.add(shared.key(-1), 8);
+    history.add(shared.key(0), 1);
+    const std::vector<std::int64_t> weighted = shared.rows(history);
+    EXPECT_GT(weighted[1], 4 * weighted[0]);
+    shared.example.plan.even_shares = true;
+    const std::vector<std::int64_t> even = shared.rows(history);
+    EXPECT_LE(std::abs(even[0] - even[1]), 1);
+}
+
 TEST(ThroughputHistory, ARunIsOneSampleOfEachKey) {
     ThroughputHistory history, run;
     const ThroughputKey key{"k f32", "cpu x2", 20};

@@ -58,6 +58,26 @@ TEST(PlanFile, HoldsThePlansOfEveryShippedJob) {
     }
 }
 
+TEST(PlanFile, KeepsWhatMayBeClaimedAndWhetherBordersMove) {
+    PlanRequest request;
+    for (const char* const strategy : {"stealing", "data"}) {
+        request.strategy = strategy;
+        for (const std::string& name : shipped_names()) {
+            SCOPED_TRACE(name + " " + strategy);
+            const Graph& graph = shipped_graph(name);
+            const Machine machine = Machine::uniform(3, {});
+            const PlanOutline outline = outline_plan(graph, machine, request);
+            const PlanOutline again =
+                outline_plan(graph, machine, from_text(print_plan_file(graph, outline, "p.yaml")));
+            EXPECT_EQ(again.plan.strategy, outline.plan.strategy);
+            EXPECT_EQ(again.plan.claiming_ranks, outline.plan.claiming_ranks);
+            EXPECT_EQ(again.plan.moves_borders, outline.plan.moves_borders);
+            for (std::size_t i = 0; i < graph.operations.size(); ++i)
+                EXPECT_EQ(again.plan.operations[i].claimable, outline.plan.operations[i].claimable);
+        }
+    }
+}
+
 /// With --validate each operation has a twin; the file does not know of them.
 TEST(PlanFile, PlacesTwinsWhereTheirOriginalsAre) {
     const Graph& graph = shipped_graph("deep-mlp");

@@ -1,0 +1,41 @@
+#include "cli/test_hooks.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "base/error.hpp"
+
+namespace maniple {
+
+namespace {
+
+/// Empty: it is not set.
+std::string variable(const char* name) {
+    const char* text = std::getenv(name);
+    return text == nullptr ? "" : text;
+}
+
+double slowness_of(Rank rank, const std::string& text) {
+    if (text.empty()) return 1;
+    int which = -1;
+    double times = 0;
+    if (std::sscanf(text.c_str(), "%d:%lf", &which, &times) != 2 || times < 1)
+        throw UsageError("MANIPLE_SLOW_RANK takes a rank and a factor from 1 on, as 1:3, found '" + text + "'");
+    return which == rank.value ? times : 1;
+}
+
+}  // namespace
+
+TestHooks read_test_hooks(Rank rank) {
+    TestHooks hooks;
+    hooks.slowness = slowness_of(rank, variable("MANIPLE_SLOW_RANK"));
+    const std::string claims = variable("MANIPLE_CLAIM_BY");
+    if (!claims.empty() && claims != "messages")
+        throw UsageError("MANIPLE_CLAIM_BY takes messages, found '" + claims + "'");
+    hooks.claims_by_messages = !claims.empty();
+    hooks.tampers = variable("MANIPLE_TAMPER_PLAN") == std::to_string(rank.value);
+    return hooks;
+}
+
+}  // namespace maniple

@@ -1,0 +1,18 @@
+// cli/test_hooks.hpp: what variables of the environment let tests do to a run.
+#pragma once
+
+#include "base/ids.hpp"
+
+namespace maniple {
+
+/// As one rank has them.
+struct TestHooks {
+    double slowness = 1;  ///< MANIPLE_SLOW_RANK=R:TIMES: every chunk on the cpu of rank R takes so many times as long
+    bool claims_by_messages = false;  ///< MANIPLE_CLAIM_BY=messages: as if every rank were on a node of its own
+    bool tampers = false;             ///< MANIPLE_TAMPER_PLAN=R: rank R alone has another plan
+};
+
+/// Errors: UsageError for a value that is none of these.
+TestHooks read_test_hooks(Rank rank);
+
+}  // namespace maniple
