@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/job_loading.hpp"
+#include "cli/rates_file.hpp"
 #include "job/job.hpp"
 
 namespace maniple {
@@ -15,24 +16,31 @@ bool reads_files(const Job& job) {
                        [](const ParameterSpec& parameter) { return parameter.input.from; });
 }
 
-void prepare(const RunOptions& options, const std::string& cache_folder, bool is_root, Prepared& made) {
+void prepare(const PreparationRequest& request, Prepared& made) {
+    const RunOptions& options = request.options;
     made.registry = std::make_unique<KernelRegistry>(standard_kernels());
-    if (!is_root) return;
-    if (!options.no_history) made.history = read_history(cache_folder);
+    if (!request.is_root) return;
+    if (!options.no_history) made.history = read_history(request.cache_folder);
     made.text = read_job_text(options.job);
     made.reading = read_job(*made.text, options.job, options.overrides);
     if (!made.reading->errors.empty() || reads_files(made.reading->job)) return;
-    if (options.lanes) made.reading->job.plan.lanes = *options.lanes;
+    PlanSpec& plan = made.reading->job.plan;
+    if (options.lanes) plan.lanes = *options.lanes;
     made.graph = build_graph(made.reading->job, {}, *made.registry);
+    if (!request.alone || options.validate) return;
+    const Machine machine{{*request.alone}, read_rates(request.cache_folder).value_or(Rates{})};
+    const ThroughputHistory history = made.history ? made.history->history : ThroughputHistory{};
+    const LaneUse lanes = parse_lane_use(plan.lanes.empty() ? "auto" : plan.lanes);
+    made.rehearsal = rehearse(*made.graph, plan, {machine, history, lanes});
 }
 
 }  // namespace
 
-Preparation::Preparation(const RunOptions& options, const std::string& cache_folder, bool is_root)
-    : prepared_(std::async([options, cache_folder, is_root] {
+Preparation::Preparation(PreparationRequest request)
+    : prepared_(std::async([request = std::move(request)] {
           Prepared made;
           try {
-              prepare(options, cache_folder, is_root, made);
+              prepare(request, made);
           } catch (...) {}  // the run tries again where an error can be told to all ranks
           return made;
       })) {}

@@ -8,6 +8,7 @@
 
 #include "cli/history_file.hpp"
 #include "cli/options.hpp"
+#include "cli/rehearsal.hpp"
 #include "graph/graph.hpp"
 #include "lanes/net/world.hpp"
 
@@ -20,14 +21,23 @@ struct Prepared {
     std::optional<JobReading> reading;  ///< of that text
     std::optional<Graph> graph;         ///< of that job, if it reads no files; borrows `registry`
     std::optional<HistoryReading> history;
+    std::optional<Rehearsal> rehearsal;  ///< of a run on one rank
+};
+
+/// What a run is prepared from.
+struct PreparationRequest {
+    RunOptions options;
+    std::string cache_folder;
+    bool is_root = true;             ///< as the launcher says; where it says nothing, true
+    std::optional<RankFacts> alone;  ///< this process, where it is the only rank; without gpus
 };
 
 /// A thread beside MPI_Init, which waits for other processes most of its time. As MPI_Init alters the environment, nothing
 /// that asks for a variable can be done here: neither HDF5's files nor hwloc.
 class Preparation {
 public:
-    /// Starts it. `is_root` as the launcher says; where it says nothing, true. Copies what it is given.
-    Preparation(const RunOptions& options, const std::string& cache_folder, bool is_root);
+    /// Starts it.
+    explicit Preparation(PreparationRequest request);
     /// Blocks until it is done. Once.
     Prepared take(const World& world);
 

@@ -60,6 +60,10 @@ ThreadCount choose_threads(const RunOptions& options, const Topology& topology) 
     return result;
 }
 
+RankFacts facts_without_gpus(int threads, const Topology& topology) {
+    return {host_name(), threads, topology.memory_bytes(), topology.core_numbers(), {}};
+}
+
 std::string report_folder(const RunOptions& options, const Job& job) {
     if (!options.report.empty()) return options.report;
     const std::filesystem::path folder = std::filesystem::path(options.job).parent_path();
@@ -72,16 +76,16 @@ using Closing = std::vector<std::future<void>>;
 /// One `maniple run` on one rank, stage by stage.
 class JobRun {
 public:
-    JobRun(const World& world, Watch& watch, RunOptions options, Prepared prepared, std::int64_t begin_ns,
-           Closing& closing)
-        : world_(world), watch_(watch), options_(std::move(options)), prepared_(std::move(prepared)),
-          begin_ns_(begin_ns), closing_(closing) {}
+    JobRun(const World& world, Watch& watch, RunOptions options, std::unique_ptr<const Topology> topology,
+           Prepared prepared, std::int64_t begin_ns, Closing& closing)
+        : world_(world), watch_(watch), options_(std::move(options)), topology_(std::move(topology)),
+          prepared_(std::move(prepared)), begin_ns_(begin_ns), closing_(closing) {}
 
     void run() {
         together(world_, [&] {
             registry_ = std::move(prepared_.registry);
             if (registry_ == nullptr) registry_ = std::make_unique<KernelRegistry>(standard_kernels());
-            topology_.emplace();
+            if (topology_ == nullptr) topology_ = std::make_unique<const Topology>();
             hooks_ = read_test_hooks(world_.rank());
         });
         load_job();
@@ -141,11 +145,13 @@ private:
         plan_ = std::move(planned.plan);
         plan_text_ = print_plan(graph_, plan_);
         if (hooks_.tampers) tamper();
-        world_.require_equal(plan_identity(graph_, plan_), "the plan");
+        const std::string identity = plan_identity(graph_, plan_);
+        world_.require_equal(identity, "the plan");
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
         require_room();
         prove_by_hand();
+        begin_first_program(identity);
     }
 
     /// The first operation on another rank than the others think.
@@ -162,7 +168,21 @@ private:
                 prove(graph_, plan_, constraints().memory,
                       lanes_of_ranks(graph_, plan_, {machine_, history_.history, lane_use_}));
         });
-        // While memory and files are being made.
+    }
+
+    /// What has been found out while MPI started, if that holds; else the first program is built while memory and files
+    /// are being made.
+    void begin_first_program(const std::string& identity) {
+        std::optional<Rehearsal>& rehearsal = prepared_.rehearsal;
+        const LaneChoice& lanes = layout_.lanes;
+        if (rehearsal && rehearsal->identity == identity && lanes.lanes.empty() && lanes.gpus.empty() &&
+            lanes.threads == rehearsal->threads) {
+            std::promise<Program> built;
+            built.set_value(std::move(rehearsal->first_program));
+            first_program_ = built.get_future();
+            rehearsed_seconds_ = rehearsal->predicted_seconds;
+            return;
+        }
         first_program_ = std::async([this] {
             StepBlock block;
             set_first_block(graph_, layout_.versions, block);
@@ -172,8 +192,8 @@ private:
 
     /// The facts of all ranks; of their devices no more than `max_devices` are opened.
     void find_machine() {
-        const RankFacts facts{host_name(), threads_, topology_->memory_bytes(), topology_->core_numbers(),
-                              gpus_.facts()};
+        RankFacts facts = facts_without_gpus(threads_, *topology_);
+        facts.gpus = gpus_.facts();
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
         if (!job_.plan.max_devices) return;
@@ -551,11 +571,12 @@ private:
     }
 
     std::optional<double> simulated_seconds() const {
-        constexpr std::size_t most_operations = 20'000;
-        if (graph_.operations.size() * static_cast<std::size_t>(world_.size()) > most_operations) return std::nullopt;
+        const double overhead_ns = history_.history.median(overhead_key()).value_or(5e7);
+        if (rehearsed_seconds_) return *rehearsed_seconds_ + overhead_ns / 1e9;
+        const std::size_t operations = graph_.operations.size() * static_cast<std::size_t>(world_.size());
+        if (operations > most_predicted_operations) return std::nullopt;
         Machine machine = machine_;
         machine.rates = read_rates(cache_folder()).value_or(Rates{});
-        const double overhead_ns = history_.history.median(overhead_key()).value_or(5e7);
         const PredictionRequest request{machine, history_.history, lane_use_};
         if (!graph_.until.valid()) return predict(graph_, plan_, request).seconds + overhead_ns / 1e9;
         // How soon the loop would end was not to be known: it is predicted for the steps that there were.
@@ -580,12 +601,12 @@ private:
     const World& world_;
     Watch& watch_;
     RunOptions options_;
+    std::unique_ptr<const Topology> topology_;
     Prepared prepared_;
     std::int64_t begin_ns_;
     Closing& closing_;
     TestHooks hooks_;
     std::unique_ptr<const KernelRegistry> registry_;
-    std::optional<Topology> topology_;
     std::string instruction_set_;
     HistoryReading history_;
     int threads_ = 1;
@@ -602,6 +623,7 @@ private:
     LaneUse lane_use_ = LaneUse::automatic;
     Layout layout_;
     std::future<Program> first_program_;  ///< borrows what stands above
+    std::optional<double> rehearsed_seconds_;
     std::vector<std::unique_ptr<GpuLane>> gpu_lanes_;
     std::optional<ClaimMemory> claim_memory_;  ///< where ranks claim work from each other
     std::unique_ptr<Arena> arena_;
@@ -613,6 +635,15 @@ private:
     ThroughputHistory measured_;  ///< in this run
     RankSummary summary_;
 };
+
+/// Before MPI is there. What fails here is met again where all ranks can be told.
+void look_around(const RunOptions& options, std::unique_ptr<const Topology>& topology, PreparationRequest& request) {
+    try {
+        topology = std::make_unique<const Topology>();
+        if (launched_ranks() > 1) return;
+        request.alone = facts_without_gpus(choose_threads(options, *topology).threads, *topology);
+    } catch (const std::exception&) {}
+}
 
 }  // namespace
 
@@ -626,10 +657,13 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
     // Wrong ones are an error of all ranks, told once MPI is there.
     std::exception_ptr wrong_options;
     RunOptions options;
+    std::unique_ptr<const Topology> topology;
     std::optional<Preparation> preparation;
     try {
         options = parse_run_options(arguments);
-        preparation.emplace(options, cache_folder(), launched_rank() == 0);
+        PreparationRequest request{options, cache_folder(), launched_rank() == 0, {}};
+        look_around(options, topology, request);
+        preparation.emplace(std::move(request));
     } catch (...) { wrong_options = std::current_exception(); }
     const MpiSession session(argc, argv);
     const std::int64_t begin_ns = now_ns();
@@ -639,7 +673,7 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
         Prepared prepared = preparation->take(world);
         if (world.is_root() && !options.quiet) print_messages(unknown_variables());
         Watch watch(world, options.stall_seconds);
-        JobRun(world, watch, std::move(options), std::move(prepared), begin_ns, closing).run();
+        JobRun(world, watch, std::move(options), std::move(topology), std::move(prepared), begin_ns, closing).run();
         return 0;
     } catch (const Error& error) {
         // Every rank has the same error: found alike by all, or agreed upon. One prints it, while no other can leave:

@@ -99,7 +99,7 @@ void print_rows(const LoweredFunction& function, const Variant& variant, std::si
     for (std::size_t s = 0; s < count; ++s) parameters += (s > 0 ? ", i64 A" : "i64 A") + std::to_string(s);
     lines.add("template <" + parameters + ">");
     lines.add("void " + function_name(function.function.kind, number) + "_rows(Walk<" + std::to_string(count) +
-              "> w, const maniple_call* call) {");
+              ">& w, const maniple_call* call) {");
     print_parameters(file, variant, lines);
     for (std::size_t s = 0; s < count; ++s) {
         const std::string n = std::to_string(s);

@@ -67,9 +67,9 @@ struct FinishShare {
     Box kept;
 };
 
-/// Of one tensor in a piece of a tile that a chain passes over: two of them, what is read and what is written, and as much
-/// of the chain's inputs and outputs stay in a core's second-level cache.
-inline constexpr std::int64_t chain_piece_bytes = 16 * 1024;
+/// Of one tensor in a piece of a tile that a chain passes over: two of them, what is read and what is written, and what the
+/// next piece reads fit a core's first cache of 32 KiB.
+inline constexpr std::int64_t chain_piece_bytes = 8 * 1024;
 
 /// Built once for a graph, plan and rank; programs of all blocks share it. Immutable.
 struct Layout {

@@ -30,5 +30,15 @@ void run_seeds(bool with_gpus) {
 TEST(RandomGraphs, EqualTheReference) { run_seeds(false); }
 TEST(RandomGraphs, EqualTheReferenceOnManyLanes) { run_seeds(true); }
 
+TEST(RandomGraphs, LargeOnesEqualTheReference) {
+    const World world(MPI_COMM_WORLD);
+    const KernelRegistry registry(standard_kernels());
+    std::uint32_t seed = 0;
+    for (const int entries : {300, 1000, 1000, 3000, 10000}) {
+        run_seed(seed++, world, registry, nullptr, entries);
+        if (world.sum(std::int64_t{HasFailure() ? 1 : 0}) > 0) break;
+    }
+}
+
 }  // namespace
 }  // namespace maniple

@@ -14,16 +14,16 @@ public:
         shape_ = {1 + pick(pick(3) == 0 ? 60 : 12), 1 + pick(pick(3) == 0 ? 60 : 12)};
     }
 
-    RandomJob write() {
+    RandomJob write(int entries) {
         add_inputs();
-        const int count = 1 + static_cast<int>(pick(7));
+        const int count = entries > 0 ? entries : 1 + static_cast<int>(pick(7));
         for (int i = 0; i < count; ++i) add_entry();
         const bool loop = pick(2) == 0;
         RandomJob job;
         job.catalogue = catalogue_;
         job.sums_last = !integers_;
         job.text = "maniple: 1\nname: random\ninputs:\n" + inputs_ + "graph:\n" + entries_;
-        if (loop) job.text += "loop: {steps: " + std::to_string(1 + pick(pick(4) == 0 ? 40 : 7)) + carries() + "}\n";
+        if (loop) job.text += "loop: {steps: " + std::to_string(1 + pick(entries > 0 ? 3 : pick(4) == 0 ? 40 : 7)) + carries() + "}\n";
         job.text += "outputs:\n" + outputs(loop);
         return job;
     }
@@ -190,12 +190,12 @@ private:
 
 }  // namespace
 
-RandomJob random_job(std::uint32_t seed) {
-    RandomJob job = JobWriter(seed).write();
+RandomJob random_job(std::uint32_t seed, int entries) {
+    RandomJob job = JobWriter(seed).write(entries);
     // A graph must not be empty: some seeds draw only shapes that do not broadcast.
     return job.text.find("graph:\noutputs") == std::string::npos && job.text.find("graph:\nloop") == std::string::npos
                ? job
-               : random_job(seed + 1000000);
+               : random_job(seed + 1000000, entries);
 }
 
 }  // namespace maniple

@@ -16,7 +16,7 @@ struct RandomJob {
 };
 
 /// The same job for the same seed, everywhere. Odd seeds: floating point with stencils, sums only as outputs. Even
-/// seeds: 64-bit integers, whose sums are exact in any order, feeding anything.
-RandomJob random_job(std::uint32_t seed);
+/// seeds: 64-bit integers, whose sums are exact in any order, feeding anything. `entries` of the graph; 0: a few.
+RandomJob random_job(std::uint32_t seed, int entries = 0);
 
 }  // namespace maniple

@@ -372,8 +372,9 @@ CaseCounts run_all_kernels_seed(std::uint32_t seed, const World& world, const Ke
     return run_case(run, world, gpus);
 }
 
-CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus) {
-    const RandomJob random = random_job(seed);
+CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus,
+                    int entries) {
+    const RandomJob random = random_job(seed, entries);
     const Job job = parse_job(random.text, "random.yaml");
     RunCase run;
     run.graph = build_graph(job, random.catalogue, registry);

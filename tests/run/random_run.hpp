@@ -58,8 +58,9 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus);
 /// Boxes that ranks have computed for others, in all runs so far. Collective.
 std::int64_t claims_so_far(const World& world);
 
-/// The random graph of `seed`, two of three with random grids.
-CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus);
+/// The random graph of `seed`, two of three with random grids. `entries` as in random_job().
+CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus,
+                    int entries = 0);
 
 /// How often each kernel was called, composite ones too.
 using KernelCounts = std::map<std::string, std::int64_t>;

@@ -56,7 +56,7 @@ void ChainTile::fetch(std::int64_t lo, std::int64_t hi, std::size_t share) const
         const std::int64_t bytes = (hi - lo) * stream.row_bytes;
         const std::int64_t end = bytes * (number + 1) / shares;
         for (std::int64_t at = bytes * number / shares; at < end; at += cache_line_bytes)
-            __builtin_prefetch(first + at, 0, 2);
+            __builtin_prefetch(first + at, 0, 3);
     }
 }
 

@@ -200,7 +200,6 @@ void NetLane::reserve(std::size_t messages) {
     const std::size_t room = 2 * messages;
     requests_.reserve(room);
     messages_.reserve(room);
-    indices_.reserve(room);
     completed_.reserve(room);
 }
 
@@ -224,25 +223,34 @@ bool NetLane::progress() {
     // Failures are rare: the message that tells of one may wait for some polls of the others.
     if (requests_.empty() || ++polls_ % polls_per_announcement == 0) poll_announcements();
     if (requests_.empty()) return false;
-    indices_.resize(requests_.size());
-    int count = 0;
     const std::int64_t begin = ticks();
-    const int code = MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count, indices_.data(),
-                                  MPI_STATUSES_IGNORE);
+    std::size_t from = 0;
+    int count = 0;
+    int code = MPI_SUCCESS;
+    for (std::size_t left = requests_.size(); left > 0 && count == 0 && code == MPI_SUCCESS;) {
+        // Where the last poll ended, so that none waits for ever.
+        from = next_tested_ < requests_.size() ? next_tested_ : 0;
+        const std::size_t tested = std::min(most_tested, requests_.size() - from);
+        code = MPI_Testsome(static_cast<int>(tested), requests_.data() + from, &count, indices_.data(),
+                            MPI_STATUSES_IGNORE);
+        if (count == MPI_UNDEFINED) count = 0;
+        next_tested_ = from + tested;
+        left -= std::min(left, tested);
+    }
     if (code != MPI_SUCCESS && code != MPI_ERR_IN_STATUS) {
         lock.unlock();
         give_up(std::make_exception_ptr(LinkError("MPI_Testsome failed: the connection to a rank is lost")));
         return true;
     }
-    if (count == MPI_UNDEFINED || count == 0) return false;
+    if (count == 0) return false;
     for (int i = 0; i < count; ++i) {
-        completed_.push_back(messages_[static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
+        completed_.push_back(messages_[from + static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
         completed_.back().failed = code != MPI_SUCCESS;
     }
     // From the back, so that what is moved into a gap has not completed itself.
     std::sort(indices_.begin(), indices_.begin() + count, std::greater<>());
     for (int i = 0; i < count; ++i) {
-        const auto at = static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)]);
+        const std::size_t at = from + static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)]);
         requests_[at] = requests_.back();
         messages_[at] = messages_.back();
         requests_.pop_back();

@@ -53,6 +53,8 @@ public:
 
 private:
     friend class NetProgram;
+    /// At once: MPI_Testsome looks at each request that it is given, and each is in a cache line of its own.
+    static constexpr std::size_t most_tested = 64;
     struct InFlight {
         ChunkId chunk;
         Completion* done = nullptr;
@@ -70,15 +72,16 @@ private:
     std::mutex mutex_;                        ///< guards the four below; held for MPI_Testsome, never for a callback
     std::vector<MPI_Request> requests_;       ///< active ones
     std::vector<InFlight> messages_;          ///< by request
-    std::vector<int> indices_;                ///< scratch of progress()
+    std::array<int, most_tested> indices_;    ///< scratch of progress()
     std::vector<InFlight> completed_;         ///< and their runs not told yet
     std::atomic<std::int64_t> immediate_{0};  ///< sends that had left when they were started
     std::atomic<int> in_flight_{0};           ///< relaxed: a copy of requests_.size()
     std::atomic<std::int32_t> failed_rank_{-1};
     std::atomic<bool> announced_{false};
     MPI_Request announcement_ = MPI_REQUEST_NULL;
-    unsigned polls_ = 0;     ///< guarded by mutex_
-    int announced_by_ = -1;  ///< the receive buffer of the announcement
+    unsigned polls_ = 0;           ///< guarded by mutex_
+    std::size_t next_tested_ = 0;  ///< guarded by mutex_: the first request that the next poll looks at
+    int announced_by_ = -1;        ///< the receive buffer of the announcement
     std::int64_t busy_ticks_ = 0;
     std::int64_t completed_count_ = 0;
 };

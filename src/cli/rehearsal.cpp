@@ -1,0 +1,34 @@
+#include "cli/rehearsal.hpp"
+
+#include "plan/plan.hpp"
+#include "program/blocks.hpp"
+#include "program/layout.hpp"
+
+namespace maniple {
+
+namespace {
+
+/// So that the run does not wait for it once MPI is there, which takes a quarter of a second.
+constexpr std::size_t most_operations = 5'000;
+
+}  // namespace
+
+std::optional<Rehearsal> rehearse(const Graph& graph, const PlanSpec& spec, const PredictionRequest& request) {
+    const PlanRequest asked = plan_request(spec);
+    const RankFacts& facts = request.machine.ranks.front();
+    if (!asked.from.empty() || graph.operations.size() > most_operations) return std::nullopt;
+    const PlannedGraph planned = plan_graph(graph, request.machine, asked);
+    Rehearsal rehearsal;
+    rehearsal.identity = plan_identity(planned.graph, planned.plan);
+    rehearsal.threads = facts.threads;
+    const Layout layout =
+        build_layout(planned.graph, planned.plan, Rank(0), choose_lanes(planned.graph, facts, request.lanes));
+    StepBlock block;
+    set_first_block(planned.graph, layout.versions, block);
+    rehearsal.first_program = build_program(planned.graph, planned.plan, layout, block.shape);
+    if (!planned.graph.until.valid())
+        rehearsal.predicted_seconds = predict(planned.graph, planned.plan, request).seconds;
+    return rehearsal;
+}
+
+}  // namespace maniple
