@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
@@ -52,10 +53,11 @@ std::string memory_text(const Graph& graph, const Plan& plan) {
     return text;
 }
 
-/// Of the work that one rank does alone, rank for rank.
-double efficiency_of(const std::vector<PlanCandidate>& all, const PlanCandidate& one) {
+/// Of the work that one rank does alone, rank for rank; nothing where one of the two has not been predicted.
+std::optional<double> efficiency_of(const std::vector<PlanCandidate>& all, const PlanCandidate& one) {
     const auto alone =
         std::find_if(all.begin(), all.end(), [](const PlanCandidate& other) { return other.ranks() == 1; });
+    if (!one.predicted || !alone->predicted) return std::nullopt;
     return alone->prediction.seconds / (one.prediction.seconds * one.ranks());
 }
 
@@ -69,6 +71,7 @@ std::vector<const PlanCandidate*> ranked(const std::vector<PlanCandidate>& all) 
     for (const PlanCandidate& one : all) order.push_back(&one);
     std::stable_sort(order.begin(), order.end(), [](const PlanCandidate* a, const PlanCandidate* b) {
         if (a->taken() != b->taken()) return a->taken();
+        if (a->predicted != b->predicted) return a->predicted;
         return a->prediction.seconds < b->prediction.seconds;
     });
     return order;
@@ -79,12 +82,32 @@ std::string candidates_text(const std::vector<PlanCandidate>& all, const Machine
                                    machine.rates.origin, "plan", "time", "efficiency", "idle", "sent", "memory/rank");
     for (const PlanCandidate* one : ranked(all)) {
         const Prediction& found = one->prediction;
-        text += fmt::format("    {:<24} {:>10} {:>9.0f} % {:>5.0f} % {:>11} {:>12}  {}\n", name_of(one->request),
-                            duration_text(found.seconds), 100 * efficiency_of(all, *one), 100 * found.idle_share,
-                            format_bytes(found.message_bytes), format_bytes(found.peak_bytes),
-                            one->taken() ? "taken; most of it is " + limit_text(found.way) : one->why_not);
+        const std::string name = name_of(one->request);
+        if (!one->predicted) {
+            text += fmt::format(
+                "    {:<24} {:>10} {:>11} {:>7} {:>11} {:>12}  {}\n", name, "-", "-", "-", "-", "-",
+                one->taken() ? "taken; too many operations on too many ranks to be predicted" : one->why_not);
+            continue;
+        }
+        const std::optional<double> efficiency = efficiency_of(all, *one);
+        text +=
+            fmt::format("    {:<24} {:>10} {:>11} {:>5.0f} % {:>11} {:>12}  {}\n", name, duration_text(found.seconds),
+                        efficiency ? fmt::format("{:.0f} %", 100 * *efficiency) : std::string("-"),
+                        100 * found.idle_share, format_bytes(found.message_bytes), format_bytes(found.peak_bytes),
+                        one->taken() ? "taken; most of it is " + limit_text(found.way) : one->why_not);
     }
     return text;
+}
+
+/// Numbers that nobody has found out are null.
+void add_prediction(const std::vector<PlanCandidate>& all, const PlanCandidate& one, nlohmann::ordered_json& to) {
+    nlohmann::ordered_json found = prediction_json(one.prediction);
+    if (!one.predicted) {
+        for (auto& value : found) value = nullptr;
+    }
+    to.update(found);
+    const std::optional<double> efficiency = efficiency_of(all, one);
+    to["efficiency"] = efficiency ? nlohmann::ordered_json(*efficiency) : nlohmann::ordered_json(nullptr);
 }
 
 std::string candidates_json(const PlannedJob& planned, const std::vector<PlanCandidate>& all, const Machine& machine) {
@@ -92,16 +115,14 @@ std::string candidates_json(const PlannedJob& planned, const std::vector<PlanCan
                                    {"ranks", machine.size()},
                                    {"strategy", planned.plan.strategy},
                                    {"machine", machine.rates.origin}};
-    json.update(prediction_json(taken_of(all).prediction));
-    json["efficiency"] = efficiency_of(all, taken_of(all));
+    add_prediction(all, taken_of(all), json);
     json["notes"] = planned.plan.notes;
     json["alternatives"] = nlohmann::ordered_json::array();
     for (const PlanCandidate* one : ranked(all)) {
         nlohmann::ordered_json entry = {
             {"plan", name_of(one->request)}, {"ranks", one->ranks()}, {"chosen", one->taken()}};
         entry["why_not"] = one->taken() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(one->why_not);
-        entry.update(prediction_json(one->prediction));
-        entry["efficiency"] = efficiency_of(all, *one);
+        add_prediction(all, *one, entry);
         json["alternatives"].push_back(std::move(entry));
     }
     return json.dump(2) + "\n";

@@ -41,6 +41,30 @@ std::string boxes_text(const Graph& graph, const Plan& plan, OperationId id) {
     return text;
 }
 
+/// What print_plan() says of one operation.
+struct PlacementLines {
+    std::string name;
+    std::string placement;
+};
+
+/// Operations that are placed as those before them.
+struct Repetition {
+    std::size_t lines = 0;   ///< 0: none worth leaving out
+    std::size_t period = 0;  ///< after so many the placements come again
+};
+
+/// Of the operations from `begin` on: the layers of a deep network are alike.
+Repetition repetition_at(const std::vector<PlacementLines>& all, std::size_t begin) {
+    constexpr std::size_t longest_period = 12, least_lines = 24;
+    for (std::size_t period = 1; period <= std::min(begin, longest_period); ++period) {
+        std::size_t end = begin;
+        while (end < all.size() && all[end].placement == all[end - period].placement) ++end;
+        const std::size_t lines = (end - begin) / period * period;
+        if (lines >= least_lines) return {lines, period};
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string plan_identity(const Graph& graph, const Plan& plan) {
@@ -72,13 +96,23 @@ std::string plan_identity(const Graph& graph, const Plan& plan) {
 std::string print_plan(const Graph& graph, const Plan& plan) {
     std::string text = fmt::format("plan {}: strategy {}, {} {}\n", graph.name, plan.strategy, plan.ranks,
                                    plan.ranks == 1 ? "rank" : "ranks");
+    std::vector<PlacementLines> all;
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const Operation& operation = graph.operations[i];
         if (graph[operation.outputs[0]].microbatch > 0) continue;  // as the first one
-        text += fmt::format("  {:<16} {:<20} {}{}\n", operation.name, operation.kernel->name,
-                            grid_text(operation, plan.operations[i]),
-                            plan.operations[i].claimable ? ", tiles claimed by ranks that are free" : "");
-        text += boxes_text(graph, plan, OperationId(i));
+        all.push_back({operation.name,
+                       fmt::format("{:<20} {}{}\n", operation.kernel->name, grid_text(operation, plan.operations[i]),
+                                   plan.operations[i].claimable ? ", tiles claimed by ranks that are free" : "") +
+                           boxes_text(graph, plan, OperationId(i))});
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (const Repetition again = repetition_at(all, i); again.lines > 0) {
+            text += fmt::format("  and so on to {}: {} more operations, placed as the last {}\n",
+                                all[i + again.lines - 1].name, again.lines, again.period);
+            i += again.lines - 1;
+        } else {
+            text += fmt::format("  {:<16} {}", all[i].name, all[i].placement);
+        }
     }
     for (const std::string& line : plan.timeline) text += "  " + line + "\n";
     for (const std::string& note : plan.notes) text += "  note: " + note + "\n";

@@ -16,6 +16,8 @@ constexpr double worth_it = 0.8;
 constexpr double least_saved_seconds = 0.01;
 /// Operations on all ranks beyond which a plan is not weighed: it would take gigabytes.
 constexpr std::size_t most_weighed = 20'000;
+/// The same where somebody waits for the alternatives: a plan in microbatches has many more operations than its graph.
+constexpr std::size_t most_predicted = 400'000;
 /// What it takes to build and to simulate one chunk. Clocks would tell ranks and runs different things.
 constexpr double chunk_seconds = 4e-6;
 /// Of a run's time with the first, what looking at that one may take.
@@ -24,14 +26,16 @@ constexpr double most_of_run = 0.03;
 constexpr double most_of_saved = 0.25;
 
 bool meets(const PlanCandidate& candidate, const Constraints& constraints) {
-    return candidate.allowed && broken_by(candidate.prediction, constraints).empty();
+    return candidate.allowed && candidate.predicted && broken_by(candidate.prediction, constraints).empty();
 }
 
 PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request) {
     PlanCandidate candidate;
     candidate.request = wanted;
     PlannedGraph made = plan_graph(graph, request.machine, wanted);
-    candidate.prediction = predict(made.graph, made.plan, request);
+    candidate.predicted =
+        made.graph.operations.size() * static_cast<std::size_t>(request.machine.size()) <= most_predicted;
+    if (candidate.predicted) candidate.prediction = predict(made.graph, made.plan, request);
     candidate.plan = std::move(made.plan);
     return candidate;
 }
@@ -102,8 +106,10 @@ std::size_t best_of(std::span<const PlanCandidate> all, const Constraints& const
 }
 
 std::string why_not(const PlanCandidate& one, const PlanCandidate& taken, const Constraints& constraints) {
+    if (!one.predicted) return "not predicted: too many operations on too many ranks";
     const std::string broken = broken_by(one.prediction, constraints);
     if (!broken.empty()) return broken;
+    if (!taken.predicted) return "not what was asked for";
     return fmt::format("{:.2f} times the time", one.prediction.seconds / taken.prediction.seconds);
 }
 
@@ -194,7 +200,8 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
         if (i == taken) continue;
         all[i].why_not = all[i].allowed ? why_not(all[i], all[taken], constraints)
                                         : fmt::format("takes {} ranks, max_ranks: {}", ranks, asked.max_ranks);
-        const bool is_weighed = i < weighed || asked.strategy != "auto" || !meets(all[i], constraints);
+        const bool is_weighed =
+            !all[i].predicted || i < weighed || asked.strategy != "auto" || !meets(all[i], constraints);
         if (!is_weighed) all[i].why_not += ", not weighed in a run";
     }
     return all;

@@ -14,8 +14,9 @@ struct PlanCandidate {
     PlanRequest request;
     Plan plan;
     Prediction prediction;
-    std::string why_not;  ///< empty: it is the one that is taken
-    bool allowed = true;  ///< false: a constraint of the request itself rules it out, it is there to be compared
+    std::string why_not;    ///< empty: it is the one that is taken
+    bool allowed = true;    ///< false: a constraint of the request itself rules it out, it is there to be compared
+    bool predicted = true;  ///< false: so many operations on so many ranks that the prediction would take gigabytes
 
     bool taken() const { return why_not.empty(); }
     int ranks() const { return request.max_ranks > 0 ? request.max_ranks : plan.ranks; }  ///< that it may use

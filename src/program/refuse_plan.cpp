@@ -61,7 +61,7 @@ std::optional<std::pair<int, std::int64_t>> more_ranks(const Graph& graph, const
     if (asked.from.empty() && may_weigh(graph, request.machine.size()))
         all = weigh_plans(graph, asked, request, memory_alone);
     for (const PlanCandidate& one : all) {
-        if (!one.allowed || !constraints.has_memory_for(one.prediction.peak_bytes)) continue;
+        if (!one.allowed || !one.predicted || !constraints.has_memory_for(one.prediction.peak_bytes)) continue;
         if (one.prediction.seconds < fastest->prediction.seconds) fastest = &one;
     }
     const bool is_it = name_of(fastest->request) == name_of(chosen.request);

@@ -179,10 +179,10 @@ def transformer_block(data):
     return {"z": y + h @ w["2"] + b2}
 
 
-def deep_mlp(data, rows=512, width=256):
-    x, b = normal(1, (rows, width)).astype("f8"), normal(2, (width,), std=0.1)
-    for layer in range(1, 17):
-        x = numpy.maximum(x @ he_normal(100 + layer, (width, width)).astype("f8") + b, 0)
+def deep_mlp(data, rows=512, width=128):
+    x = normal(1, (rows, width)).astype("f8")
+    for layer in range(1, 1001):
+        x = numpy.maximum(x @ he_normal(100 + layer, (width, width)).astype("f8"), 0)
     return {"h": x, "strength": x.mean(0)}
 
 

@@ -177,7 +177,8 @@ def equal(one, other):
 
 
 def test_plan_files():
-    mlp = "jobs/deep-mlp.yaml"
+    mlp = "jobs/layers.yaml"
+    shutil.copy(os.path.join(source, "tests/proof/layers.yaml"), os.path.join(folder, mlp))
     pipeline = "{strategy: pipeline, microbatches: 4, stages: 2}"
     ends(0, "dump", "plan", mlp, "--ranks", "2", "--plan", pipeline, "--dump", "mlp.plan.yaml", has=["--plan '{from: mlp.plan.yaml}'"])
     expect("mpirun -n 2 maniple run JOB --plan '{from: mlp.plan.yaml}'" in text_of("mlp.plan.yaml"), "the file says how it is used")
@@ -190,7 +191,7 @@ def test_plan_files():
     edit("edited.yaml", '"  . 1:0 1:1 1:2 1:3"', '". 1:0 . 1:1 1:2 1:3"')
     for words in (pipeline, "{from: mlp.plan.yaml}", "{from: edited.yaml}"):
         ends(0, "run " + words, "run", mlp, *QUIET, "--overwrite", "--plan", words, ranks=2)
-        written.append(results("jobs/deep-mlp.h5"))
+        written.append(results("jobs/layers.h5"))
     expect(equal(written[0], written[1]), "a dumped plan computes the same")
     expect(equal(written[0], written[2]), "and so does an edited one")
     # Whole operations and cuts put elsewhere by hand.
@@ -204,7 +205,7 @@ def test_plan_files():
     file("by-hand.yaml", text)
     ends(0, "run by hand", "run", mlp, *QUIET, "--overwrite", "--plan", "{from: by-hand.yaml}", ranks=3)
     expect(all(numpy.allclose(written[0][key], value, rtol=1e-5, atol=1e-6)
-               for key, value in results("jobs/deep-mlp.h5").items()), "it computes the same")
+               for key, value in results("jobs/layers.h5").items()), "it computes the same")
     # In the job: as seen from its folder.
     shutil.copy(os.path.join(folder, "mlp.plan.yaml"), os.path.join(folder, "jobs", "mine.yaml"))
     text = re.sub(r"(?m)^plan:.*\n", "", text_of(mlp))

@@ -32,10 +32,10 @@ constexpr Source sources[] = {
     {"gray-scott", 2, "data", false, 0, 1},
     {"digits", 3, "model"},
     {"transformer-block", 2, "model"},
-    {"deep-mlp", 3, "pipeline", true, 1},
+    {"layers", 3, "pipeline", true, 1},
     {"unet-like", 2, "pipeline", true, 2},
     {"nbody", 2, "data"},
-    {"deep-mlp", 2, "pipeline", false, 0, 2},
+    {"layers", 2, "pipeline", false, 0, 2},
 };
 
 /// Sources, whole: the graphs that the programs are of.

@@ -80,7 +80,7 @@ TEST(PlanFile, KeepsWhatMayBeClaimedAndWhetherBordersMove) {
 
 /// With --validate each operation has a twin; the file does not know of them.
 TEST(PlanFile, PlacesTwinsWhereTheirOriginalsAre) {
-    const Graph& graph = shipped_graph("deep-mlp");
+    const Graph& graph = shipped_graph("layers");
     const Machine machine = Machine::uniform(2, {});
     PlanRequest request;
     request.strategy = "pipeline";

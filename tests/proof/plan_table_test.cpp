@@ -11,7 +11,7 @@ namespace {
 constexpr const char* rows[] = {"  - 0: \"0:0 0:1 0:2 0:3   .\"", "    1: \"  . 1:0 1:1 1:2 1:3\""};
 
 std::string plan_text() {
-    const Graph& graph = shipped_graph("deep-mlp");
+    const Graph& graph = shipped_graph("layers");
     PlanRequest request;
     request.strategy = "pipeline";
     request.microbatches = 4;
@@ -40,7 +40,7 @@ std::string refusal(const std::string& text) {
     request.from = "plan.yaml";
     request.from_text = text;
     try {
-        const PlannedGraph planned = plan_graph(shipped_graph("deep-mlp"), Machine::uniform(2, {}), request);
+        const PlannedGraph planned = plan_graph(shipped_graph("layers"), Machine::uniform(2, {}), request);
         prove(planned.graph, planned.plan, {});
         return "";
     } catch (const JobError& error) {
