@@ -44,7 +44,7 @@ std::string boxes_text(const Graph& graph, const Plan& plan, OperationId id) {
 }  // namespace
 
 std::string plan_identity(const Graph& graph, const Plan& plan) {
-    std::string bytes = fmt::format("{} {} {}", plan.strategy, plan.ranks, graph.steps);
+    std::string bytes = fmt::format("{} {} {} {}", plan.strategy, plan.ranks, graph.steps, plan.tight);
     const auto add_grid = [&](const BlockGrid& grid) {
         bytes += fmt::format(";{}", grid.first.value);
         for (const Cut& cut : grid.cuts) bytes += fmt::format(" {}x{}", cut.index, cut.parts);
