@@ -145,8 +145,10 @@ private:
         world_.require_equal(plan_identity(graph_, plan_), "the plan");
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
-        if (!has_room()) make_room();
-        require_room();
+        if (!has_room()) {
+            make_room();
+            require_room();
+        }
         prove_by_hand();
     }
 

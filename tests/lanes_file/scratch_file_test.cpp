@@ -63,6 +63,7 @@ TEST_F(Scratch, GivesBackWhatItWasGiven) {
         EXPECT_TRUE(equal(third.block, second.block, box)) << size;
     }
     EXPECT_EQ(file.bytes_written(), 2 * 42 * (1 + 2 + 4 + 8));
+    barrier();
     EXPECT_TRUE(names().empty()) << "it has no name";
     barrier();
 }

@@ -71,6 +71,20 @@ TEST(FitMemory, EachMeansNeedsLessThanTheOneBefore) {
     }
 }
 
+double seconds_of(const Case& of, const Fit& fit) {
+    const PlannedGraph made = with_means(of.planned, fit.means);
+    return predict(made.graph, made.plan, of.request).seconds;
+}
+
+TEST(FitMemory, WhatItCostsIsPredicted) {
+    const Case unet("unet-like", strategy("data"), 1);
+    const Fit balanced = unet.fit(1, MemoryUse::balanced), small = unet.fit(1, MemoryUse::small);
+    EXPECT_FALSE(balanced.means.steps.empty());
+    EXPECT_GT(small.means.steps.size(), balanced.means.steps.size());
+    EXPECT_GT(seconds_of(unet, balanced), seconds_of(unet, unet.fit(1, MemoryUse::fast)));
+    EXPECT_GT(seconds_of(unet, small), seconds_of(unet, balanced));
+}
+
 /// The nearest memory that a refusal names can be had, and so can all that is more.
 TEST(FitMemory, WhatIsNamedAsLeastFits) {
     const Case unet("unet-like", strategy("data"), 2);

@@ -66,19 +66,19 @@ void run_all(std::uint32_t seeds, std::int64_t least_fitted, std::int64_t least_
 
 /// Of most of these jobs little is made and read within a step.
 TEST(RandomGraphs, EqualTheReferenceInSevenTenthsOfTheMemory) {
-    run_all(400, 10, 0, [](std::uint32_t seed, const World& world, const KernelRegistry& registry) {
+    run_all(200, 5, 0, [](std::uint32_t seed, const World& world, const KernelRegistry& registry) {
         return run_seed(seed, world, registry, nullptr, 0.7);
     });
 }
 
 TEST(RandomGraphs, ThatReadWhatWasMadeLongBeforeEqualTheReferenceInSevenTenthsOfTheMemory) {
-    run_all(150, 40, 20, [](std::uint32_t seed, const World& world, const KernelRegistry& registry) {
+    run_all(80, 40, 8, [](std::uint32_t seed, const World& world, const KernelRegistry& registry) {
         return run_text(random_text(seed), seed, world, registry, 0.7);
     });
 }
 
 TEST(RandomGraphs, ThatReadWhatWasMadeLongBeforeEqualTheReferenceInHalfOfTheMemory) {
-    run_all(150, 20, 20, [](std::uint32_t seed, const World& world, const KernelRegistry& registry) {
+    run_all(80, 20, 20, [](std::uint32_t seed, const World& world, const KernelRegistry& registry) {
         return run_text(random_text(seed), seed, world, registry, 0.5);
     });
 }

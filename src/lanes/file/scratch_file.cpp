@@ -45,21 +45,35 @@ hdf5::Handle selection(const Box& box, const Box& all) {
     return space;
 }
 
+/// Takes the name away from a file, also from one that could not be made whole.
+class Nameless {
+public:
+    explicit Nameless(std::filesystem::path path) : path_(std::move(path)) {}
+    ~Nameless() {
+        std::error_code ignored;
+        std::filesystem::remove(path_, ignored);
+    }
+    Nameless(const Nameless&) = delete;
+    Nameless& operator=(const Nameless&) = delete;
+
+private:
+    std::filesystem::path path_;
+};
+
 /// Without a name from the moment on that it is there.
 hdf5::Handle create(const std::string& folder) {
     static std::atomic<int> number{0};
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);  // ranks of several nodes may share the folder
     const std::filesystem::path path =
         std::filesystem::path(folder.empty() ? "." : folder) /
-        fmt::format(".maniple-scratch-{}-{}", getpid(), number.fetch_add(1, std::memory_order_relaxed));
+        fmt::format(".maniple-scratch-{}-{}-{}", host, getpid(), number.fetch_add(1, std::memory_order_relaxed));
     const hdf5::Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "making a property list");
     // Nothing is written later than it was asked for: a full disk is found where it happens.
     hdf5::check(H5Pset_sieve_buf_size(access, 0), "asking for no buffer");
-    hdf5::Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access), H5Fclose,
-                      "creating '" + path.string() + "'");
-    std::error_code error;
-    std::filesystem::remove(path, error);
-    if (error) throw FileError(fmt::format("cannot remove the name of '{}': {}", path.string(), error.message()));
-    return file;
+    const Nameless nameless(path);
+    return hdf5::Handle(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access), H5Fclose,
+                        "creating '" + path.string() + "'");
 }
 
 hdf5::Handle create_dataset(hid_t file, BufferId id, const BufferSpec& spec) {
