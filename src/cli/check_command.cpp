@@ -48,6 +48,7 @@ std::string good_text(const PlannedJob& planned, const Proof& proof, const Memor
                         format_bytes(proof.most_bytes), proof.fullest.value, proof.most_bytes, proof.threads,
                         proof.threads == 1 ? "thread" : "threads", format_bytes(limit.bytes), limit.origin);
     text += fmt::format("  memory by rank: {}\n", bytes_text(proof.bytes));
+    for (const std::string& note : planned.plan.notes) text += "  note: " + note + "\n";
     text += fmt::format(
         "  messages: {} of {} in {} different {} of steps, each with its receive of the same bytes\n"
         "  order: {} programs of {} instructions in {} chunks; with {} edges of data, buffers and tables between them, and "

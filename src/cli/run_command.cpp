@@ -35,6 +35,7 @@
 #include "lanes/vulkan/gpu_lane.hpp"
 #include "program/blocks.hpp"
 #include "program/choose_plan.hpp"
+#include "program/fit_memory.hpp"
 #include "program/predict.hpp"
 #include "program/refuse_plan.hpp"
 #include "report/progress.hpp"
@@ -149,7 +150,10 @@ private:
         world_.require_equal(identity, "the plan");
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
-        require_room();
+        if (!has_room()) {
+            make_room();
+            require_room();
+        }
         prove_by_hand();
         begin_first_program(identity);
     }
@@ -160,9 +164,10 @@ private:
         grid.first = Rank((grid.first.value + 1) % world_.size());
     }
 
-    /// A plan that people made is proved before it runs; those made here are by the same rules, and `maniple check` proves them.
+    /// A plan that people made, or that has been made to fit, is proved before it runs; others are by the same rules, and
+    /// `maniple check` proves them.
     void prove_by_hand() {
-        if (asked_.from.empty()) return;
+        if (asked_.from.empty() && !plan_.tight) return;
         together(world_, [&] {
             if (world_.is_root())
                 prove(graph_, plan_, constraints().memory,
@@ -216,13 +221,48 @@ private:
                               memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank())));
     }
 
-    /// All ranks, or none, go on. What would be enough is found out by rank 0 alone.
-    void require_room() {
-        const std::int64_t lacking = constraints().has_memory_for(layout_.host_bytes()) ? 0 : 1;
-        if (world_.sum(lacking) == 0) return;
-        Constraints least = constraints();  // nodes may differ
+    /// Of the rank that may have least: nodes may differ.
+    Constraints least_constraints() const {
+        Constraints least = constraints();
         for (const std::string& bytes : world_.gather(std::to_string(least.memory.bytes)))
             least.memory.bytes = std::min(least.memory.bytes, *parse_count(bytes));
+        return least;
+    }
+
+    /// Whether all ranks have.
+    bool has_room() const {
+        const std::int64_t lacking = constraints().has_memory_for(layout_.host_bytes()) ? 0 : 1;
+        return world_.sum(lacking) == 0;
+    }
+
+    /// Reuse, recomputing, spilling: as rank 0 finds. Changes nothing where they do not help.
+    void make_room() {
+        const Constraints least = least_constraints();
+        std::string means, note;
+        together(world_, [&] {
+            if (!world_.is_root()) return;
+            const PlannedGraph planned{graph_, plan_};
+            const Fit fit = fit_memory(planned, {machine_, history_.history, lane_use_}, least);
+            if (!least.has_memory_for(fit.bytes)) return;
+            means = serialize(fit.means);
+            note = fit_text(planned, fit);
+        });
+        means = world_.broadcast(means);
+        note = world_.broadcast(note);
+        if (means.empty()) return;
+        PlannedGraph fitted = with_means({std::move(graph_), std::move(plan_)}, deserialize_means(means));
+        graph_ = std::move(fitted.graph);
+        plan_ = std::move(fitted.plan);
+        plan_.notes.push_back(note);
+        plan_text_ = print_plan(graph_, plan_);
+        world_.require_equal(plan_identity(graph_, plan_), "the plan");
+        together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
+    }
+
+    /// All ranks, or none, go on. What would be enough is found out by rank 0 alone.
+    void require_room() {
+        if (has_room()) return;
+        const Constraints least = least_constraints();
         together(world_, [&] {
             if (world_.is_root()) {
                 refuse_memory(build_graph(job_, catalogue_, *registry_), asked_,
@@ -323,6 +363,12 @@ private:
         return provenance;
     }
 
+    /// Beside the first output: where there is room for results.
+    std::string scratch_folder() const {
+        const std::string folder = std::filesystem::path(job_.outputs.front().to.path).parent_path().string();
+        return folder.empty() ? "." : folder;
+    }
+
     void execute() {
         Progress progress(job_.name, graph_.steps, progress_mode(options_.quiet || !world_.is_root()));
         progress.say(fmt::format(
@@ -346,7 +392,7 @@ private:
             opened_inputs.emplace(job_, catalogue_);
             cpu_lane.emplace(graph_, *arena_, instruction_set_, threads_);
             net_lane.emplace(world_, *arena_);
-            file_lane.emplace(graph_, *arena_, *opened_inputs, outputs_.get());
+            file_lane.emplace(graph_, *arena_, *opened_inputs, outputs_.get(), scratch_folder());
         });
         InputFiles& inputs = *opened_inputs;
         CpuLane& cpu = *cpu_lane;
@@ -507,6 +553,7 @@ private:
         summary_.border_moves = totals_.border_moves;
         summary_.moved_bytes = totals_.moved_bytes;
         summary_.read_bytes = inputs.bytes_read();
+        summary_.spilled_bytes = file.spilled_bytes();
         summary_.host_peak_bytes = arena_->peak_bytes();
         summary_.device_peak_bytes = layout_.device_bytes();
     }
@@ -545,6 +592,7 @@ private:
         summary.version = version_number();
         summary.strategy = plan_.strategy;
         summary.steps = totals_.steps;
+        summary.recomputed = recomputed_names(graph_);
         for (const std::string& bytes : world_.gather(serialize(summary_)))
             summary.ranks.push_back(deserialize_rank_summary(bytes));
         for (const OutputSpec& output : job_.outputs) {

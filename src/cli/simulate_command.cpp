@@ -13,6 +13,7 @@
 #include "cli/planning_machine.hpp"
 #include "cli/prediction_text.hpp"
 #include "cli/stages.hpp"
+#include "program/fit_memory.hpp"
 #include "program/refuse_plan.hpp"
 
 namespace maniple {
@@ -47,7 +48,7 @@ std::vector<Row> rows_of(const SimulateOptions& options, const PlanningMachine& 
         row.ranks = ranks;
         row.constraints = machine.constraints_of(planned.job, ranks);
         const PlanRequest wanted = choose_plan(planned.whole, planned.asked, request, row.constraints);
-        const PlannedGraph made = plan_graph(planned.whole, those, wanted);
+        const PlannedGraph made = plan_to_fit(planned.whole, wanted, request, row.constraints);
         row.strategy = made.plan.strategy;
         row.prediction = predict(made.graph, made.plan, request);
         if (!row.broken().empty()) {

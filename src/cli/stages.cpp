@@ -2,6 +2,7 @@
 
 #include "cli/job_loading.hpp"
 #include "lanes/file/output_datasets.hpp"
+#include "program/fit_memory.hpp"
 #include "program/refuse_plan.hpp"
 
 namespace maniple {
@@ -28,9 +29,10 @@ PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, cons
     const Machine machine = planning.with(ranks, planned.job);
     planned.asked = plan_request(planned.job.plan);
     planned.asked.from_text = read_plan_text(planned.job.plan);
-    planned.chosen = choose_plan(planned.graph, planned.asked, prediction_for(planned.job, machine, planning),
-                                 planning.constraints_of(planned.job, ranks));
-    PlannedGraph made = plan_graph(planned.graph, machine, planned.chosen);
+    const PredictionRequest request = prediction_for(planned.job, machine, planning);
+    const Constraints constraints = planning.constraints_of(planned.job, ranks);
+    planned.chosen = choose_plan(planned.graph, planned.asked, request, constraints);
+    PlannedGraph made = plan_to_fit(planned.graph, planned.chosen, request, constraints);
     planned.whole = std::move(planned.graph);
     planned.graph = std::move(made.graph);
     planned.plan = std::move(made.plan);

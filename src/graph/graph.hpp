@@ -103,6 +103,7 @@ struct Tensor {
     int attributes_from = -1;  ///< input whose attributes describe this tensor too
     std::vector<OperationId> readers;
     bool in_loop = false;  ///< its value differs from step to step
+    bool again = false;    ///< what was there before and has not been kept (again.hpp)
     int microbatch = -1;   ///< of a piece of a batch (microbatches.hpp): its number; only its rows are ever there
     int alive = 0;         ///< of such a piece: of how many microbatches there is one at a time; 0: of all
     TensorId
@@ -143,8 +144,14 @@ struct Operation {
     LanePin pin;
     bool joins = false;   ///< copies each row of its output from the one of its inputs that has it; has no code
     OperationId twin_of;  ///< the one that this repeats on another lane, for the results to be compared
+    bool again = false;   ///< repeats another one, whose result has not been kept meanwhile (again.hpp)
+    /// Of one without code that keeps its input in a file of the rank, or brings back what another one has kept there.
+    enum class Keeping { none, store, restore };
+    Keeping keeping = Keeping::none;
     Place place;
 
+    /// Whether its kernel is called; else programs copy.
+    bool has_code() const { return !joins && keeping == Keeping::none; }
     /// Floating-point operations of one execution, from the signature.
     double flops() const;
 };

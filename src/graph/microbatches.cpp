@@ -7,33 +7,6 @@ namespace maniple {
 
 namespace {
 
-/// What a join has in place of code: programs copy instead.
-const Kernel& join_kernel() {
-    static const Kernel kernel = [] {
-        Kernel join;
-        join.name = "join";
-        join.documentation = "The rows of a batch from the pieces that have them.";
-        join.signature = parse_signature("x[...] -> y[...]");
-        for (const DType type :
-             {DType::f32, DType::f64, DType::f16, DType::i32, DType::i64, DType::u8, DType::u32, DType::boolean}) {
-            KernelTypes types;
-            types.inputs = types.outputs = {type};
-            types.exact = true;
-            join.types.push_back(types);
-        }
-        join.exact = true;
-        return join;
-    }();
-    return kernel;
-}
-
-std::size_t join_types(DType type) {
-    const std::vector<KernelTypes>& types = join_kernel().types;
-    const auto found =
-        std::find_if(types.begin(), types.end(), [&](const KernelTypes& each) { return each.inputs.front() == type; });
-    return static_cast<std::size_t>(found - types.begin());
-}
-
 class Rewriter {
 public:
     Rewriter(const Graph& graph, const Batch& batch, const MicrobatchOrder& order)
@@ -224,8 +197,8 @@ private:
         const Operation& producer = graph_[tensor.producer];
         Operation join;
         join.name = producer.name;
-        join.kernel = &join_kernel();
-        join.types = join_types(tensor.dtype);
+        join.kernel = &copying_kernel();
+        join.types = copying_types(tensor.dtype);
         join.joins = true;
         join.in_loop = producer.in_loop;
         join.place = producer.place;
@@ -286,6 +259,32 @@ private:
 };
 
 }  // namespace
+
+const Kernel& copying_kernel() {
+    static const Kernel kernel = [] {
+        Kernel copy;
+        copy.name = "copy";
+        copy.documentation = "What is there already, somewhere else.";
+        copy.signature = parse_signature("x[...] -> y[...]");
+        for (const DType type :
+             {DType::f32, DType::f64, DType::f16, DType::i32, DType::i64, DType::u8, DType::u32, DType::boolean}) {
+            KernelTypes types;
+            types.inputs = types.outputs = {type};
+            types.exact = true;
+            copy.types.push_back(types);
+        }
+        copy.exact = true;
+        return copy;
+    }();
+    return kernel;
+}
+
+std::size_t copying_types(DType type) {
+    const std::vector<KernelTypes>& types = copying_kernel().types;
+    const auto found =
+        std::find_if(types.begin(), types.end(), [&](const KernelTypes& each) { return each.inputs.front() == type; });
+    return static_cast<std::size_t>(found - types.begin());
+}
 
 Rows rows_of(std::int64_t rows, int count, int number) {
     const std::int64_t each = rows / count, longer = rows % count;

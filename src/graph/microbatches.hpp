@@ -36,6 +36,11 @@ struct MicrobatchedGraph {
     std::vector<Origin> origins;  ///< by its OperationId
 };
 
+/// What an operation without code has in place of it, of every type: programs copy instead.
+const Kernel& copying_kernel();
+/// The number of `type` among its types.
+std::size_t copying_types(DType type);
+
 /// The rows that microbatch `number` of `count` has: [first, end).
 struct Rows {
     std::int64_t first = 0;

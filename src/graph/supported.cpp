@@ -15,8 +15,8 @@ namespace {
 
 void check_plan(const PlanSpec& plan) {
     static const std::set<std::string> carried_out = {
-        "strategy", "max_ranks", "max_devices",  "max_time", "memory",       "lanes",  "data",
-        "model",    "pipeline",  "microbatches", "schedule", "buffer_depth", "stages", "from"};
+        "strategy", "max_ranks", "max_devices",  "memory_use", "max_time",     "memory", "lanes", "data",
+        "model",    "pipeline",  "microbatches", "schedule",   "buffer_depth", "stages", "from"};
     // Of these some values, the default among them.
     struct Chosen {
         std::string value;
@@ -24,7 +24,6 @@ void check_plan(const PlanSpec& plan) {
     };
     const std::map<std::string, Chosen> by_value = {
         {"sharing", {plan.sharing, {"weighted", "round-robin"}}},
-        {"memory_use", {plan.memory_use, {"fast", "balanced"}}},
         {"comm", {plan.comm, {"auto", "p2p"}}},
         {"reproducible", {plan.reproducible.value_or(false) ? "true" : "false", {"false"}}},
     };

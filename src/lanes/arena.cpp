@@ -22,7 +22,8 @@ std::byte* mapped_at(const BufferSpec& buffer, BufferId id, const Arena::Mapped&
 }  // namespace
 
 bool is_in_arena(const BufferSpec& buffer) {
-    return buffer.memory.gpu < 0 && buffer.memory.kind != Memory::Kind::piece && !buffer.storage.valid();
+    return buffer.memory.gpu < 0 && buffer.memory.kind != Memory::Kind::piece &&
+           buffer.memory.kind != Memory::Kind::file && !buffer.storage.valid();
 }
 
 std::size_t bytes_in_one_piece(const Layout& layout) {
@@ -85,11 +86,15 @@ Arena::Arena(const Layout& layout, std::byte* storage, const Mapped& mapped)
     place_shared(0);
 }
 
-/// Buffers that have the bytes of others.
+/// Buffers that have the bytes of others: those in a pool first, others may lie in them.
 void Arena::place_shared(std::size_t first) {
     for (std::size_t i = first; i < layout_->buffers.size(); ++i) {
         const BufferSpec& buffer = (*layout_)[BufferId(i)];
-        if (!buffer.storage.valid()) continue;
+        if (buffer.pool_byte >= 0) data_[i] = data_[buffer.storage.index()] + buffer.pool_byte;
+    }
+    for (std::size_t i = first; i < layout_->buffers.size(); ++i) {
+        const BufferSpec& buffer = (*layout_)[BufferId(i)];
+        if (!buffer.storage.valid() || buffer.pool_byte >= 0) continue;
         const std::int64_t rows = std::max<std::int64_t>(1, buffer.box.rank() == 0 ? 1 : buffer.box.extent(0));
         data_[i] = data_[buffer.storage.index()] + buffer.storage_row * (buffer.bytes() / rows);
     }

@@ -9,7 +9,7 @@ namespace maniple {
 namespace {
 
 bool can_be_cut(const Operation& operation) {
-    if (operation.joins || operation.twin_of.valid()) return false;
+    if (!operation.has_code() || operation.twin_of.valid()) return false;
     for (std::size_t index = 0; index < operation.bound.indices.size(); ++index) {
         if (may_cut(operation, static_cast<int>(index))) return true;
     }

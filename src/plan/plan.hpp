@@ -35,7 +35,10 @@ struct Plan {
     std::vector<std::string> notes;              ///< what was asked for and does not apply
     bool even_shares = false;                    ///< the lanes of a rank get equal parts, however fast they are
     bool moves_borders = false;                  ///< while it runs borders may go where measured speeds put them
-    std::vector<std::string> timeline;           ///< of a pipeline: what each group of ranks does when, for people
+    /// Buffers lie in one pool where they are not needed at the same time, also where that makes operations wait for each
+    /// other; what is loaded is loaded late, and what is written is written early (program/pool.hpp).
+    bool tight = false;
+    std::vector<std::string> timeline;  ///< of a pipeline: what each group of ranks does when, for people
     /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
     /// time: while it is empty all readers are looked at.
     std::vector<std::vector<LoadedRead>> readings = {};

@@ -68,7 +68,7 @@ Repetition repetition_at(const std::vector<PlacementLines>& all, std::size_t beg
 }  // namespace
 
 std::string plan_identity(const Graph& graph, const Plan& plan) {
-    std::string bytes = fmt::format("{} {} {}", plan.strategy, plan.ranks, graph.steps);
+    std::string bytes = fmt::format("{} {} {} {}", plan.strategy, plan.ranks, graph.steps, plan.tight);
     const auto add_grid = [&](const BlockGrid& grid) {
         bytes += fmt::format(";{}", grid.first.value);
         for (const Cut& cut : grid.cuts) bytes += fmt::format(" {}x{}", cut.index, cut.parts);

@@ -2,30 +2,11 @@
 
 #include "program/kernel_instructions.hpp"
 #include "program/movement.hpp"
+#include "program/tiles.hpp"
 
 namespace maniple {
 
 namespace {
-
-/// Inputs are read or generated, and outputs written, in pieces of about this size, so that computing can start on
-/// the first.
-constexpr std::int64_t piece_bytes = 4 << 20;
-
-/// `box` in pieces along its first axis.
-std::vector<Box> pieces_of(const Box& box, std::int64_t element_bytes) {
-    if (box.empty()) return {};
-    if (box.rank() == 0) return {box};
-    const std::int64_t row_bytes = std::max<std::int64_t>(1, box.volume() / box.extent(0) * element_bytes);
-    const std::int64_t rows = std::max<std::int64_t>(1, piece_bytes / row_bytes);
-    std::vector<Box> pieces;
-    for (std::int64_t lo = box.lo[0]; lo < box.hi[0]; lo += rows) {
-        Box piece = box;
-        piece.lo[0] = lo;
-        piece.hi[0] = std::min(box.hi[0], lo + rows);
-        pieces.push_back(piece);
-    }
-    return pieces;
-}
 
 class ProgramBuilder {
 public:
@@ -40,7 +21,9 @@ public:
         for (int step = 0; step < shape_.steps; ++step) run_step(step);
         emitter_.return_to_step(shape_.steps - 1);
         if (!shape_.holds) {
-            for (const std::size_t output : shape_.observed) write(output);
+            for (const std::size_t output : shape_.observed) {
+                if (!is_written_early(output)) write(output);
+            }
         }
         if (graph_.until.valid() && is_stationary(graph_.until)) decide_once();
         Program program = emitter_.finish();
@@ -106,11 +89,39 @@ private:
 
     // --- The stages of a block -----------------------------------------------------------------------------------
 
+    /// In a tight plan of a graph without a loop inputs are there from their first reader on.
     void load() {
-        for (std::size_t i = 0; i < graph_.tensors.size(); ++i) load_tensor(TensorId(i));
-        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-            if (!graph_.operations[i].in_loop) run_operation(OperationId(i));
+        const bool late = plan_.tight && !graph_.loop;
+        std::vector<std::vector<TensorId>> first_read(graph_.operations.size());
+        for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
+            const std::vector<OperationId>& readers = graph_.tensors[i].readers;
+            if (late && !readers.empty()) {
+                first_read[readers.front().index()].emplace_back(i);
+            } else {
+                load_tensor(TensorId(i));
+            }
         }
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+            if (graph_.operations[i].in_loop) continue;
+            emitter_.set_position(static_cast<int>(i));
+            for (const TensorId id : first_read[i]) load_tensor(id);
+            run_operation(OperationId(i));
+            if (late) write_outputs_of(OperationId(i));
+        }
+    }
+
+    /// Of a tight plan: as soon as they are there.
+    void write_outputs_of(OperationId id) {
+        for (const std::size_t output : shape_.observed) {
+            const TensorId tensor = graph_.outputs[output].tensor;
+            if (graph_[tensor].producer == id) write(output);
+        }
+    }
+
+    bool is_written_early(std::size_t output) const {
+        const TensorId tensor = graph_.outputs[output].tensor;
+        return plan_.tight && !graph_.loop && graph_[tensor].kind == Tensor::Kind::computed &&
+               !graph_[graph_[tensor].producer].in_loop;
     }
 
     /// What does not change is brought to all who will read it now: later blocks take it for granted.
@@ -130,8 +141,11 @@ private:
                                           : looked_at              ? deciding_step_
                                                                    : every_step_;
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-            if (graph_.operations[i].in_loop && active[i]) run_operation(OperationId(i));
+            if (!graph_.operations[i].in_loop || !active[i]) continue;
+            emitter_.set_position(static_cast<int>(graph_.operations.size() + i));
+            run_operation(OperationId(i));
         }
+        emitter_.set_position(static_cast<int>(2 * graph_.operations.size()));
         if (looked_at && !is_stationary(graph_.until)) decide();
         for (const CarryCopy& copy : layout_.versions.copies) run_copy(copy);
     }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "plan/block_cost.hpp"
+#include "program/fit_memory.hpp"
 
 namespace maniple {
 
@@ -29,10 +30,11 @@ bool meets(const PlanCandidate& candidate, const Constraints& constraints) {
     return candidate.allowed && candidate.predicted && broken_by(candidate.prediction, constraints).empty();
 }
 
-PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request) {
+PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request,
+                           const Constraints& constraints) {
     PlanCandidate candidate;
     candidate.request = wanted;
-    PlannedGraph made = plan_graph(graph, request.machine, wanted);
+    PlannedGraph made = plan_to_fit(graph, wanted, request, constraints);
     candidate.predicted =
         made.graph.operations.size() * static_cast<std::size_t>(request.machine.size()) <= most_predicted;
     if (candidate.predicted) candidate.prediction = predict(made.graph, made.plan, request);
@@ -185,7 +187,7 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
     std::vector<PlanCandidate> all;
     std::size_t weighed = 0;  // so many of them by a run, too
     for (const PlanRequest& one : wanted) {
-        all.push_back(candidate_of(graph, one, request));
+        all.push_back(candidate_of(graph, one, request, constraints));
         if (chooses && weighed == 0 && is_enough(all, constraints)) weighed = all.size();
     }
     if (weighed == 0) weighed = chooses ? all.size() : 1;
@@ -193,7 +195,7 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
     if (ranks_for(asked, ranks) < ranks) {
         PlanRequest unbounded;
         unbounded.strategy = "data";
-        all.push_back(candidate_of(graph, unbounded, request));
+        all.push_back(candidate_of(graph, unbounded, request, constraints));
         all.back().allowed = false;
     }
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -214,7 +216,7 @@ PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const Pred
     if (!is_chosen(graph, asked, request.machine, constraints)) return asked;
     std::vector<PlanCandidate> weighed;
     for (const PlanRequest& one : wanted) {
-        weighed.push_back(candidate_of(graph, one, request));
+        weighed.push_back(candidate_of(graph, one, request, constraints));
         if (is_enough(weighed, constraints)) break;
     }
     return weighed[best_of(weighed, constraints)].request;

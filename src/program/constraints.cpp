@@ -17,6 +17,8 @@ MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on
 Constraints constraints_of(const Job& job, MemoryLimit memory) {
     Constraints constraints;
     constraints.memory = std::move(memory);
+    if (job.plan.memory_use == "fast") constraints.memory_use = MemoryUse::fast;
+    if (job.plan.memory_use == "small") constraints.memory_use = MemoryUse::small;
     constraints.max_seconds = job.plan.max_time_seconds.value_or(0);
     constraints.time_place = job.plan.place_of("max_time");
     return constraints;

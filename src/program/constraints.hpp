@@ -19,9 +19,17 @@ struct MemoryLimit {
 /// The job's `plan: {memory: …}`, else this machine's memory shared by the ranks on it.
 MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on_node);
 
+/// What may be done where a plan does not fit the memory (fit_memory.hpp).
+enum class MemoryUse {
+    fast,      ///< nothing that takes time
+    balanced,  ///< waiting and computing again
+    small,     ///< a file, too
+};
+
 /// What is asked of a plan beside being right.
 struct Constraints {
     MemoryLimit memory = {};
+    MemoryUse memory_use = MemoryUse::balanced;
     double max_seconds = 0;  ///< of the predicted time; 0: any
     Place time_place = {};
 

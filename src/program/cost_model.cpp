@@ -52,11 +52,17 @@ double CostModel::gpu_ns(const Instruction& instruction, std::int64_t points) co
     return roofline_ns(instruction, software ? rates_.software_gpu : rates_.gpu);
 }
 
+/// What is kept in a file, or comes back, is counted at both ends.
+double CostModel::file_ns(const Instruction& instruction) const {
+    const bool both = !instruction.reads.empty() && !instruction.writes.empty();
+    return rates_.files.latency_ns + static_cast<double>(instruction.bytes) / (both ? 2 : 1) / file_bytes_;
+}
+
 double CostModel::instruction_ns(const Instruction& instruction, std::int64_t points) const {
     switch (instruction.lane) {
         case LaneKind::cpu: return cpu_ns(instruction, points);
         case LaneKind::gpu: return gpu_ns(instruction, points);
-        case LaneKind::file: return rates_.files.latency_ns + static_cast<double>(instruction.bytes) / file_bytes_;
+        case LaneKind::file: return file_ns(instruction);
         case LaneKind::net: break;
     }
     return 0;

@@ -26,6 +26,7 @@ public:
 private:
     double cpu_ns(const Instruction& instruction, std::int64_t points) const;
     double gpu_ns(const Instruction& instruction, std::int64_t points) const;
+    double file_ns(const Instruction& instruction) const;
     double roofline_ns(const Instruction& instruction, const LaneRates& rates) const;
 
     const Graph& graph_;

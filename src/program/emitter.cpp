@@ -24,8 +24,8 @@ std::size_t expected_instructions(const Graph& graph, const Layout& layout) {
 }  // namespace
 
 Emitter::Emitter(const Graph& graph, const Layout& layout, const BlockShape& shape)
-    : graph_(graph), layout_(layout), hazards_(buffers_apart(layout)), computed_by_(graph.operations.size()),
-      checked_by_(graph.operations.size()) {
+    : graph_(graph), layout_(layout), hazards_(buffers_apart(layout)), pool_(layout),
+      computed_by_(graph.operations.size()), checked_by_(graph.operations.size()) {
     for (const BufferSpec& buffer : layout.buffers) shared_.push_back(buffer.storage.valid());
     program_.instructions.reserve(expected_instructions(graph, layout));
     program_.rank = layout.rank;
@@ -88,12 +88,14 @@ void Emitter::order(Instruction& instruction, InstructionId id) {
     for (Use& use : by_storage.reads) use = in_storage(layout_, use);
     for (Use& use : by_storage.writes) use = in_storage(layout_, use);
     by_storage.after = std::move(instruction.after);
+    pool_.order(by_storage, id);
     hazards_.order(by_storage, id);
     instruction.after = std::move(by_storage.after);
 }
 
 void Emitter::emit(Instruction instruction) {
     instruction.step = step_;
+    instruction.position = position_;
     follow_controls(instruction);
     follow_checks(instruction);
     for (const Use& use : instruction.reads) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;

@@ -6,6 +6,7 @@
 
 #include "program/hazards.hpp"
 #include "program/layout.hpp"
+#include "program/pool_hazards.hpp"
 
 namespace maniple {
 
@@ -20,6 +21,9 @@ public:
     void begin_step(int step);
     /// What follows belongs to `step` again; -1: to the step before the block.
     void return_to_step(int step) { step_ = step; }
+
+    /// What follows is there for the operation of that number (Instruction::position).
+    void set_position(int position) { position_ = position; }
 
     /// The host buffer of `tensor`'s version in `step` of the block.
     BufferId buffer_of(TensorId tensor, std::size_t instance, std::int64_t step) const;
@@ -45,8 +49,10 @@ private:
     const Layout& layout_;
     Program program_;
     Hazards hazards_;
+    PoolHazards pool_;
     std::vector<bool> shared_;  ///< by buffer: it has the bytes of another
     int step_ = 0;
+    int position_ = -1;
     std::size_t step_begin_ = 0;                           ///< instructions before the newest step
     std::vector<std::vector<InstructionId>> computed_by_;  ///< by OperationId: in this step, or before the first
     std::vector<std::vector<InstructionId>> checked_by_;   ///< by OperationId: its newest run of checks

@@ -1,6 +1,7 @@
 #include "program/kernel_instructions.hpp"
 
 #include "program/device_boxes.hpp"
+#include "program/tiles.hpp"
 
 namespace maniple {
 
@@ -27,7 +28,9 @@ void add_source(Instruction& merge, const Argument& source, const Box& kept) {
 }  // namespace
 
 void KernelInstructions::add(OperationId id) {
-    if (graph_[id].joins) {
+    if (graph_[id].keeping != Operation::Keeping::none) {
+        add_keeping(id);
+    } else if (graph_[id].joins) {
         add_join(id);
     } else if (graph_[id].kernel->is_fold() && !layout_.folds[id.index()].by_tile) {
         add_fold(id);
@@ -65,9 +68,26 @@ void KernelInstructions::add_join(OperationId id) {
     }
 }
 
+/// Between a buffer and the scratch file, which lies in no memory.
+void KernelInstructions::add_keeping(OperationId id) {
+    const Operation& operation = graph_[id];
+    const auto element_bytes = static_cast<std::int64_t>(size_of(graph_[operation.outputs[0]].dtype));
+    for (const Box& piece : pieces_of(points_of(graph_, plan_, id, me_), element_bytes)) {
+        Instruction move;
+        move.kind = operation.keeping == Operation::Keeping::store ? InstructionKind::store : InstructionKind::restore;
+        move.lane = LaneKind::file;
+        move.operation = id;
+        move.tensor = operation.outputs[0];
+        move.box = piece;
+        move.reads.push_back({emitter_.buffer_of(operation.inputs[0], 0), piece});
+        move.writes.push_back({emitter_.buffer_of(operation.outputs[0], 0), piece});
+        emitter_.emit(std::move(move));
+    }
+}
+
 void KernelInstructions::count_flops(OperationId id) {
     const Box points = points_of(graph_, plan_, id, me_);
-    const bool redundant = graph_[id].twin_of.valid();
+    const bool redundant = graph_[id].twin_of.valid() || graph_[id].again;
     if (!points.empty() && !redundant)
         emitter_.add_flops(graph_[id].kernel->flops_per_point * static_cast<double>(points.volume()));
 }

@@ -26,6 +26,7 @@ private:
     void add_outputs(OperationId id, const Box& points, int memory, Instruction& to) const;
     void add_compute(OperationId id, const Tile& tile, bool chained = false);
     void add_join(OperationId id);
+    void add_keeping(OperationId id);
     void count_flops(OperationId id);
 
     void add_fold(OperationId id);

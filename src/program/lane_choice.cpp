@@ -56,7 +56,7 @@ public:
 
 private:
     std::vector<int> lanes_of(const Operation& operation) {
-        if (operation.joins) return {LaneChoice::cpu_lane};
+        if (!operation.has_code()) return {LaneChoice::cpu_lane};
         if (operation.twin_of.valid()) return others(operation, choice_.lanes[operation.twin_of.index()]);
         return operation.pin.lane == LanePin::Lane::none ? by_use(operation) : pinned(operation);
     }
@@ -124,7 +124,8 @@ private:
         if (!validated) return;
         std::vector<std::string> alone;
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-            if (!compared[i] && !graph_.operations[i].joins) add_once(alone, types_text(graph_, graph_.operations[i]));
+            if (!compared[i] && graph_.operations[i].has_code())
+                add_once(alone, types_text(graph_, graph_.operations[i]));
         }
         for (const std::string& text : alone)
             choice_.notes.push_back("--validate: " + text + " is not compared: no gpu of this rank runs it");

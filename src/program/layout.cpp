@@ -8,6 +8,7 @@
 #include "program/chains.hpp"
 #include "program/combining.hpp"
 #include "program/device_boxes.hpp"
+#include "program/pool.hpp"
 #include "program/sharing.hpp"
 #include "program/tails.hpp"
 #include "program/tiles.hpp"
@@ -61,7 +62,7 @@ public:
         const DeviceBoxes boxes = layout_.lanes.gpus.empty() ? DeviceBoxes{} : find_device_boxes(graph_, layout_);
         if (layout_.lanes.gpus.empty()) {
             whole_of_ = find_wholes(graph_, plan_, layout_);
-            sharing_ = find_sharing(graph_, layout_);
+            if (!plan_.tight) sharing_ = find_sharing(graph_, layout_);
         }
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             allocate_family(static_cast<int>(family), boxes.empty() ? std::vector<std::vector<Box>>{} : boxes[family]);
@@ -71,6 +72,7 @@ public:
             if (graph_.operations[i].kernel->is_fold()) add_fold(OperationId(i));
         }
         add_staging();
+        if (plan_.tight && layout_.lanes.gpus.empty()) put_in_pool(graph_, plan_, layout_);
         layout_.mirrors.resize(layout_.buffers.size());
         return std::move(layout_);
     }
@@ -263,13 +265,20 @@ private:
         }
     }
 
+    Memory memory_of(const Tensor& tensor) const {
+        const bool kept =
+            tensor.kind == Tensor::Kind::computed && graph_[tensor.producer].keeping == Operation::Keeping::store;
+        return {kept ? Memory::Kind::file : Memory::Kind::host, -1};
+    }
+
     void allocate(Instance& instance, const Family& family, std::size_t number, const std::vector<Box>& boxes) {
         const Tensor& tensor = graph_[family.head];
         for (int slot = 0; slot < family.slots; ++slot) {
             std::string name = tensor.name;
             if (number > 0) name += "/" + std::to_string(number);
             if (family.slots > 1) name += "@" + std::to_string(slot);
-            const BufferId id = add_buffer(name, instance.box, static_cast<std::int64_t>(size_of(tensor.dtype)));
+            const BufferId id =
+                add_buffer(name, instance.box, static_cast<std::int64_t>(size_of(tensor.dtype)), memory_of(tensor));
             if (slot == 0) instance.first = id;
         }
         for (int memory = 1; memory < layout_.lanes.memory_count(); ++memory) {
@@ -382,7 +391,7 @@ std::size_t Layout::instance_for(TensorId id, const BoundaryRule& rule) const {
 
 Use in_storage(const Layout& layout, Use use) {
     const BufferSpec& buffer = layout[use.buffer];
-    if (!buffer.storage.valid()) return use;
+    if (!buffer.storage.valid() || buffer.pool_byte >= 0) return use;
     const Box& storage = layout[buffer.storage].box;
     for (int axis = 0; axis < use.box.rank(); ++axis) {
         const std::int64_t row = axis == 0 ? buffer.storage_row : 0;
@@ -397,7 +406,7 @@ Use in_storage(const Layout& layout, Use use) {
 std::int64_t Layout::host_bytes() const {
     std::int64_t bytes = 0;
     for (const BufferSpec& buffer : buffers) {
-        const bool on_host = buffer.memory.kind != Memory::Kind::device && buffer.memory.kind != Memory::Kind::piece;
+        const bool on_host = buffer.memory.kind == Memory::Kind::host || buffer.memory.kind == Memory::Kind::staging;
         bytes += on_host && !buffer.storage.valid() ? buffer.bytes() : 0;
     }
     return bytes + piece_bytes * lanes.threads;

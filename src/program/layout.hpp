@@ -19,6 +19,7 @@ struct Memory {
         device,   ///< of gpu lane `gpu`; the host does not see it
         staging,  ///< of gpu lane `gpu`, seen by the host: bytes on their way
         piece,    ///< of each worker: holds a piece of a tensor within a chain (chains.hpp), nothing of it elsewhere
+        file,     ///< a data set of the rank's scratch file
     };
     Kind kind = Kind::host;
     int gpu = -1;
@@ -34,8 +35,17 @@ struct BufferSpec {
     Memory memory;
     BufferId storage = {};         ///< another buffer that has its bytes, and bytes of its own; invalid: it has its own
     std::int64_t storage_row = 0;  ///< of that one's first axis, counted from its first: where they begin
+    std::int64_t pool_byte = -1;   ///< if `storage` is a pool of bytes (pool.hpp): where they begin there; else -1
 
     std::int64_t bytes() const { return box.volume() * element_bytes; }
+};
+
+/// From which operation to which a buffer holds something that is still needed (Instruction::position).
+struct Life {
+    int first = 0;
+    int last = -1;  ///< before `first`: it is never used
+
+    bool overlaps(const Life& other) const { return first <= other.last && other.first <= last; }
 };
 
 /// A family's storage under one boundary rule. Instance 0 of a family is the one that producers write.
@@ -86,6 +96,8 @@ struct Layout {
     std::vector<std::vector<OperationId>> chains;  ///< by OperationId: of a chain's last operation all of them in order
     std::vector<bool> chained;                     ///< by OperationId: of a chain, not its last
     std::int64_t piece_bytes = 0;                  ///< of each worker: room for two pieces
+    BufferId pool;                                 ///< of a tight plan: where others lie (pool.hpp); invalid: none
+    std::vector<Life> lives;                       ///< by buffer, of a tight plan: those in the pool; of others none
     std::vector<std::vector<FinishShare>> finishes;  ///< by OperationId: of folds whose states stay on this rank
 
     const BufferSpec& operator[](BufferId id) const { return buffers[id.index()]; }
@@ -100,7 +112,8 @@ struct Layout {
     std::int64_t device_bytes() const;  ///< of all gpu lanes
 };
 
-/// The same bytes as a box of the buffer that has them: itself, or the one whose storage it uses.
+/// The same bytes as a box of the buffer that has them: itself, or the one whose storage it uses. In a pool buffers keep
+/// coordinates of their own.
 Use in_storage(const Layout& layout, Use use);
 
 /// How a chain cuts a tile into pieces: `rows` coordinates along `axis` at a time, all of it along the axes behind.

@@ -14,9 +14,9 @@ std::string_view name_of(LaneKind lane) {
 }
 
 std::string_view name_of(InstructionKind kind) {
-    constexpr std::string_view names[] = {"read",    "fill",       "copy",     "boundary", "send",  "receive",
-                                          "compute", "accumulate", "merge",    "finish",   "write", "pack",
-                                          "unpack",  "upload",     "download", "compare",  "check"};
+    constexpr std::string_view names[] = {"read",       "fill",    "copy",   "boundary", "send",   "receive", "compute",
+                                          "accumulate", "merge",   "finish", "write",    "pack",   "unpack",  "upload",
+                                          "download",   "compare", "check",  "store",    "restore"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -64,6 +64,8 @@ std::string what(const Graph& graph, const Layout& layout, const Instruction& in
         case InstructionKind::unpack:
         case InstructionKind::upload:
         case InstructionKind::download:
+        case InstructionKind::store:
+        case InstructionKind::restore:
             return fmt::format("{:<8} {} to {}", name_of(instruction.kind), version(instruction.reads[0].buffer),
                                version(instruction.writes[0].buffer));
         case InstructionKind::boundary:

@@ -36,6 +36,8 @@ enum class InstructionKind : std::uint8_t {
     download,    ///< gpu: the other way
     compare,     ///< cpu: fails where a box of two buffers differs by more than the kernel's tolerance
     check,       ///< cpu: fails where an element of a box is none that the operation's input may hold
+    store,       ///< file: a box of a buffer into the rank's scratch file
+    restore,     ///< file: the other way
 };
 std::string_view name_of(InstructionKind kind);
 
@@ -57,6 +59,7 @@ struct Instruction {
     LaneKind lane = LaneKind::cpu;
     int gpu = -1;           ///< which gpu lane of the rank; the kinds above that name the cpu may run there too
     int step = 0;           ///< of the block, from 0
+    int position = -1;      ///< number of the operation that it is there for; of the loop's counted on; -1: before all
     OperationId operation;  ///< for compute, accumulate, merge, finish
     TensorId tensor;        ///< what is moved or written, for printing
     Box box;                ///< loop indices for kernels, tensor coordinates for read and write

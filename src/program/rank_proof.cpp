@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "program/hazards.hpp"
+#include "program/pool_hazards.hpp"
 
 namespace maniple {
 
@@ -38,8 +39,12 @@ private:
         for (const BufferSpec& buffer : layout_.buffers) {
             if (!buffer.storage.valid() || buffer.box.empty()) continue;
             const BufferSpec& storage = layout_[buffer.storage];
+            if (buffer.pool_byte >= 0) {
+                if (!lies_in_pool(buffer, storage)) return false;
+                continue;
+            }
             const std::int64_t row = buffer.box.rank() == 0 ? buffer.bytes() : buffer.bytes() / buffer.box.extent(0);
-            const bool inside = !storage.storage.valid() && buffer.storage_row >= 0 &&
+            const bool inside = (!storage.storage.valid() || storage.pool_byte >= 0) && buffer.storage_row >= 0 &&
                                 buffer.storage_row * row + buffer.bytes() <= storage.bytes();
             if (!inside)
                 return fail(fmt::format("rank {}: '{}' {}, {} from row {} on, does not lie in the {} of '{}'",
@@ -48,6 +53,13 @@ private:
                                         storage.name));
         }
         return true;
+    }
+
+    bool lies_in_pool(const BufferSpec& buffer, const BufferSpec& pool) {
+        if (!pool.storage.valid() && buffer.pool_byte + buffer.bytes() <= pool.bytes()) return true;
+        return fail(fmt::format("rank {}: '{}' {}, {} from byte {} on, does not lie in the {} of '{}'",
+                                program_.rank.value, buffer.name, to_string(buffer.box), format_bytes(buffer.bytes()),
+                                buffer.pool_byte, format_bytes(pool.bytes()), pool.name));
     }
 
     bool boxes_lie_in_buffers() {
@@ -102,13 +114,15 @@ private:
         std::vector<bool> apart;
         for (const BufferSpec& buffer : layout_.buffers) apart.push_back(buffer.memory.kind == Memory::Kind::piece);
         Hazards hazards(std::move(apart));
+        PoolHazards pool(layout_);
         for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
             Instruction touched;
             touched.reads = program_.instructions[i].reads;
             touched.writes = program_.instructions[i].writes;
             for (Use& use : touched.reads) use = in_storage(layout_, use);
             for (Use& use : touched.writes) use = in_storage(layout_, use);
-            if (program_.shape.loads && !reads_what_is_there(touched, i)) return false;
+            if (program_.shape.loads && !reads_what_is_there(touched, i, pool)) return false;
+            pool.order(touched, InstructionId(i));
             hazards.order(touched, InstructionId(i));
             for (const InstructionId before : touched.after) {
                 if (!follows(i, before.index()))
@@ -120,7 +134,8 @@ private:
     }
 
     /// In the block that a run begins with there is nothing but what it makes; later ones begin with what is left of it.
-    bool reads_what_is_there(const Instruction& touched, std::size_t number) {
+    /// What others in the pool have written over is gone.
+    bool reads_what_is_there(const Instruction& touched, std::size_t number, const PoolHazards& pool) {
         written_.resize(layout_.buffers.size());
         for (const Use& use : touched.reads) {
             if (layout_[use.buffer].memory.kind == Memory::Kind::piece) continue;
@@ -130,10 +145,27 @@ private:
                                         to_string(use.box), layout_[use.buffer].name, missing));
         }
         for (const Use& use : touched.writes) {
+            const BufferId lost = read_by_the_same(touched, use);
+            if (lost.valid())
+                return fail(fmt::format("{} writes '{}' over '{}', which it reads", text_of(number),
+                                        layout_[use.buffer].name, layout_[lost].name));
             written_[use.buffer.index()].cut(use.box);
             written_[use.buffer.index()].add(use.box, InstructionId(number));
+            for (const BufferId other : pool.overwritten_by(use)) written_[other.index()] = {};
         }
         return true;
+    }
+
+    /// What an instruction reads in the bytes of a pool that it writes by another buffer; none: nothing.
+    BufferId read_by_the_same(const Instruction& touched, const Use& written) const {
+        if (layout_[written.buffer].pool_byte < 0 || written.box.empty()) return {};
+        const PoolBytes bytes = bytes_in_pool(layout_, written);
+        for (const Use& read : touched.reads) {
+            if (layout_[read.buffer].pool_byte < 0 || read.buffer == written.buffer || read.box.empty()) continue;
+            const PoolBytes other = bytes_in_pool(layout_, read);
+            if (other.first < bytes.end && bytes.first < other.end) return read.buffer;
+        }
+        return {};
     }
 
     void find_predecessors() {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "program/fit_memory.hpp"
 
 namespace maniple {
 
@@ -25,9 +26,15 @@ bool is_small(const Graph& graph, int ranks) {
     return graph.operations.size() * static_cast<std::size_t>(ranks) <= most_looked_at;
 }
 
-Need need_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request) {
+/// With all that may be done to need less.
+Need need_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request, MemoryUse use) {
     const PlannedGraph made = plan_graph(graph, request.machine, wanted);
-    return {name_of(wanted), peak_memory(made.graph, made.plan, request)};
+    Need need{name_of(wanted), peak_memory(made.graph, made.plan, request)};
+    Constraints nothing;
+    nothing.memory.bytes = 1;
+    nothing.memory_use = use;
+    need.peak.bytes = fit_memory(made, request, nothing).bytes;
+    return need;
 }
 
 /// "3.1 GiB (3328599654 B)": what `memory:` would have to say.
@@ -45,7 +52,7 @@ std::optional<std::pair<int, std::int64_t>> more_ranks(const Graph& graph, const
         const PredictionRequest larger{machine, request.history, request.lanes, request.cpus_alone};
         PlanRequest data;
         data.strategy = "data";
-        last = {ranks, need_of(graph, data, larger).peak.bytes};
+        last = {ranks, need_of(graph, data, larger, MemoryUse::fast).peak.bytes};
         if (constraints.has_memory_for(last->second)) break;
     }
     return last;
@@ -79,11 +86,11 @@ void refuse_memory(const Graph& graph, const PlanRequest& asked, const Predictio
                    const Constraints& constraints) {
     PlanRequest first = asked;
     if (asked.strategy == "auto") first.strategy = "data";
-    Need least = need_of(graph, first, request);
+    Need least = need_of(graph, first, request, constraints.memory_use);
     std::string others;
     if (asked.from.empty() && is_small(graph, request.machine.size())) {
         for (const PlanRequest& wanted : plan_candidates(asked, request.machine.size())) {
-            const Need need = need_of(graph, wanted, request);
+            const Need need = need_of(graph, wanted, request, constraints.memory_use);
             if (need.peak.bytes >= least.peak.bytes) continue;
             if (asked.strategy == "auto") {
                 least = need;
@@ -107,7 +114,7 @@ void refuse_memory(const Graph& graph, const PlanRequest& asked, const Predictio
 
 void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,
                          const PredictionRequest& request, const Constraints& constraints) {
-    PlannedGraph made = plan_graph(graph, request.machine, chosen);
+    const PlannedGraph made = plan_to_fit(graph, chosen, request, constraints);
     if (!constraints.has_memory_for(peak_memory(made.graph, made.plan, request).bytes))
         refuse_memory(graph, asked, request, constraints);
     if (constraints.max_seconds <= 0) return;

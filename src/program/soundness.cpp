@@ -5,6 +5,8 @@
 #include <map>
 #include <tuple>
 
+#include "program/pool_hazards.hpp"
+
 namespace maniple {
 
 namespace {
@@ -135,6 +137,7 @@ private:
             for (const Use& use : writes) {
                 if (!look_at(accesses[use.buffer], {id, use.box, true}, use.buffer)) return false;
             }
+            if (!look_at_pool(id, reads, writes)) return false;
             for (const Use& use : reads) accesses[use.buffer].push_back({id, use.box, false});
             for (const Use& use : writes) {
                 // What comes later and touches what is covered has to wait for this one, and thereby for that.
@@ -158,9 +161,48 @@ private:
         return true;
     }
 
+    /// Who touched which bytes of a pool by which buffer.
+    struct PoolAccess {
+        InstructionId by;
+        BufferId buffer;
+        PoolBytes bytes;
+        bool writes = false;
+    };
+
+    /// Two that touch the same bytes by different buffers follow each other, if one of them writes.
+    bool look_at_pool(InstructionId id, const std::vector<Use>& reads, const std::vector<Use>& writes) {
+        std::vector<PoolAccess> now;
+        for (const std::vector<Use>* uses : {&reads, &writes}) {
+            for (const Use& use : *uses) {
+                if (layout_[use.buffer].pool_byte >= 0 && !use.box.empty())
+                    now.push_back({id, use.buffer, bytes_in_pool(layout_, use), uses == &writes});
+            }
+        }
+        for (const PoolAccess& access : now) {
+            for (const PoolAccess& other : pool_accesses_) {
+                const bool apart = other.bytes.first >= access.bytes.end || access.bytes.first >= other.bytes.end;
+                if (apart || other.buffer == access.buffer || !(other.writes || access.writes)) continue;
+                if (!follows(id, other.by))
+                    return fail(fmt::format("{} does not wait for {}: '{}' and '{}' lie in the same bytes", text_of(id),
+                                            text_of(other.by), layout_[access.buffer].name,
+                                            layout_[other.buffer].name));
+            }
+        }
+        for (const PoolAccess& access : now) {
+            if (!access.writes || !access.bytes.gapless) continue;
+            std::erase_if(pool_accesses_, [&](const PoolAccess& other) {
+                return other.buffer != access.buffer && access.bytes.first <= other.bytes.first &&
+                       other.bytes.end <= access.bytes.end;
+            });
+        }
+        pool_accesses_.insert(pool_accesses_.end(), now.begin(), now.end());
+        return true;
+    }
+
     const Graph& graph_;
     const Layout& layout_;
     const Program& program_;
+    std::vector<PoolAccess> pool_accesses_;    ///< that nothing has written over
     std::vector<ChunkId> chunk_of_;            ///< by InstructionId
     std::vector<std::size_t> place_in_chunk_;  ///< likewise
     std::vector<std::vector<std::uint64_t>> before_;

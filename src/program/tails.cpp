@@ -42,7 +42,7 @@ std::vector<Tile> tiles_after(const Graph& graph, const Plan& plan, const Layout
 
 bool is_elementwise(const Operation& operation) {
     const Signature& signature = operation.kernel->signature;
-    return !operation.joins && signature.only_ellipses() && !operation.kernel->is_fold() &&
+    return operation.has_code() && signature.only_ellipses() && !operation.kernel->is_fold() &&
            signature.rearrangement == Rearrangement::none && operation.outputs.size() == 1;
 }
 

@@ -14,6 +14,9 @@ namespace maniple {
 
 namespace {
 
+/// Of a piece that goes to a file or comes from there.
+constexpr std::int64_t piece_bytes = 4 << 20;
+
 /// Half of a typical second-level cache of one core: a tile's inputs and outputs together.
 constexpr std::int64_t tile_bytes = 256 * 1024;
 /// Bounds the size of a program; beyond it tiles grow.
@@ -237,6 +240,21 @@ std::int64_t tile_extent(const Graph& graph, const Operation& operation, const S
 }
 
 }  // namespace
+
+std::vector<Box> pieces_of(const Box& box, std::int64_t element_bytes) {
+    if (box.empty()) return {};
+    if (box.rank() == 0) return {box};
+    const std::int64_t row_bytes = std::max<std::int64_t>(1, box.volume() / box.extent(0) * element_bytes);
+    const std::int64_t rows = std::max<std::int64_t>(1, piece_bytes / row_bytes);
+    std::vector<Box> pieces;
+    for (std::int64_t lo = box.lo[0]; lo < box.hi[0]; lo += rows) {
+        Box piece = box;
+        piece.lo[0] = lo;
+        piece.hi[0] = std::min(box.hi[0], lo + rows);
+        pieces.push_back(piece);
+    }
+    return pieces;
+}
 
 std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId id, Rank rank,
                             const LaneChoice& choice) {

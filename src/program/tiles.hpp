@@ -7,6 +7,10 @@
 
 namespace maniple {
 
+/// `box` along its first axis in pieces of about 4 MiB: what is read, generated or written piece by piece, so that computing
+/// can start on the first.
+std::vector<Box> pieces_of(const Box& box, std::int64_t element_bytes);
+
 /// Shares the box of `operation` on `rank` among its lanes by their weights, at least a point each where there are enough
 /// points that can be told apart, and cuts the cpu's along one index, of a product along several. What other ranks need
 /// lies in tiles of its own, so that it can be sent before the rest is computed. The tiles of one lane stand together,

@@ -63,6 +63,7 @@ std::string serialize(const RankSummary& summary) {
                        {"buffers_found", summary.buffers_found},
                        {"border_moves", summary.border_moves},
                        {"moved_bytes", summary.moved_bytes},
+                       {"spilled_bytes", summary.spilled_bytes},
                        {"wall_seconds", summary.wall_seconds}};
     return json.dump();
 }
@@ -94,6 +95,7 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
     summary.buffers_found = json["buffers_found"];
     summary.border_moves = json["border_moves"];
     summary.moved_bytes = json["moved_bytes"];
+    summary.spilled_bytes = json["spilled_bytes"];
     summary.wall_seconds = json["wall_seconds"];
     return summary;
 }
@@ -160,7 +162,9 @@ std::string summary_json(const Summary& summary) {
         {"memory",
          {{"host_peak_bytes", peak_of(summary)},
           {"device_peak_bytes", peak_of(summary, &RankSummary::device_peak_bytes)},
-          {"pool_hit_rate", summary.pool_hit_rate()}}},
+          {"pool_hit_rate", summary.pool_hit_rate()},
+          {"recomputed", summary.recomputed},
+          {"spilled_bytes", sum_of(summary, &RankSummary::spilled_bytes)}}},
         {"retries", 0},
         {"fallbacks", 0},
         {"checkpoints", 0},

@@ -39,8 +39,9 @@ struct RankSummary {
     std::int64_t device_peak_bytes = 0;  ///< of all its gpu lanes
     std::int64_t reused_buffers = 0;     ///< of programs executed again (RunTotals)
     std::int64_t buffers_found = 0;
-    std::int64_t border_moves = 0;  ///< of the run
-    std::int64_t moved_bytes = 0;   ///< sent for them
+    std::int64_t border_moves = 0;   ///< of the run
+    std::int64_t moved_bytes = 0;    ///< sent for them
+    std::int64_t spilled_bytes = 0;  ///< kept in the scratch file, each time that they were
     double wall_seconds = 0;
 };
 
@@ -54,6 +55,7 @@ struct Summary {
     std::string strategy;
     std::int64_t steps = 0;
     std::vector<RankSummary> ranks;
+    std::vector<std::string> recomputed;          ///< operations of a step that are there to need less memory
     std::vector<std::string> outputs;             ///< files written
     std::optional<double> predicted_seconds;      ///< of wall time, from what was known before the run
     std::optional<double> previous_wall_seconds;  ///< of the run before, if that was the same on as many ranks

@@ -89,9 +89,9 @@ std::atomic<std::uint64_t>& ClaimMemory::program_fingerprint(int number) const {
 std::uint64_t fingerprint(const Layout& layout) {
     std::string text;
     for (const BufferSpec& buffer : layout.buffers) {
-        text += fmt::format("{} {} {} {} {} {} {}\n", buffer.name, to_string(buffer.box), buffer.element_bytes,
+        text += fmt::format("{} {} {} {} {} {} {} {}\n", buffer.name, to_string(buffer.box), buffer.element_bytes,
                             static_cast<int>(buffer.memory.kind), buffer.memory.gpu, buffer.storage.value,
-                            buffer.storage_row);
+                            buffer.storage_row, buffer.pool_byte);
     }
     return fingerprint(text);
 }

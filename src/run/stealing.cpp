@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t most_at_once = 256;
 
 bool lies_in_arena(const Layout& layout, BufferId buffer) {
-    const BufferSpec& spec = layout[buffer];
-    return is_in_arena(spec.storage.valid() ? layout[spec.storage] : spec);
+    while (layout[buffer].storage.valid()) buffer = layout[buffer].storage;
+    return is_in_arena(layout[buffer]);
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ def test_memory():
         needed, threads = int(found.group(1)), found.group(2)
         for bytes_allowed, code in ((needed, 0), (needed - 1, 69)):
             ends(code, "%s with %d B of %d" % (name, bytes_allowed, needed), "run", job, *QUIET, "--threads", threads,
-                 "--plan", "{strategy: data, memory: %d B}" % bytes_allowed, ranks=ranks if ranks > 1 else 0,
+                 "--plan", "{strategy: data, memory: %d B, memory_use: fast}" % bytes_allowed, ranks=ranks if ranks > 1 else 0,
                  has=["--plan:1:18: error: memory:", "needs at least"] if code else [])
 
 

@@ -286,6 +286,10 @@ Said move_out_of_storage(BlockPrograms& block, std::mt19937& random) {
     BufferSpec& buffer = block.layouts[at.rank].buffers[at.index];
     const BufferSpec& storage = block.layouts[at.rank][buffer.storage];
     const std::int64_t row = buffer.bytes() / buffer.box.extent(0);
+    if (buffer.pool_byte >= 0) {
+        buffer.pool_byte = storage.bytes() - buffer.bytes() + row;
+        return fmt::format("rank {}: buffer {} ends a row behind the pool", at.rank, at.index);
+    }
     buffer.storage_row = storage.bytes() / row - buffer.box.extent(0) + 1;
     return fmt::format("rank {}: buffer {} ends a row behind the bytes it is given", at.rank, at.index);
 }

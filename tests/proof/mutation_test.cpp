@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "program/blocks.hpp"
+#include "program/fit_memory.hpp"
 #include "program/predict.hpp"
 #include "program/proof.hpp"
 #include "shipped.hpp"
@@ -23,7 +24,8 @@ struct Source {
     const char* strategy;
     bool alternates = false;
     int depth = 0;
-    int gpus = 0;  ///< of each rank
+    int gpus = 0;       ///< of each rank
+    bool fits = false;  ///< in as little memory as can be
 };
 
 constexpr Source sources[] = {
@@ -36,6 +38,8 @@ constexpr Source sources[] = {
     {"unet-like", 2, "pipeline", true, 2},
     {"nbody", 2, "data"},
     {"layers", 2, "pipeline", false, 0, 2},
+    {"unet-like", 2, "data", false, 0, 0, true},
+    {"unet-like", 2, "pipeline", false, 0, 0, true},
 };
 
 /// Sources, whole: the graphs that the programs are of.
@@ -68,6 +72,13 @@ std::unique_ptr<Made> make(const Source& source) {
     const ThroughputHistory nothing;
     auto made = std::make_unique<Made>();
     made->planned = plan_graph(shipped_graph(source.job), machine, request);
+    if (source.fits) {
+        Constraints little;
+        little.memory.bytes = 1;
+        little.memory_use = MemoryUse::small;
+        made->planned =
+            with_means(made->planned, fit_memory(made->planned, {machine, nothing, LaneUse::cpu}, little).means);
+    }
     const Graph& graph = made->planned.graph;
     const Plan& plan = made->planned.plan;
     const LaneUse use = source.gpus > 0 ? LaneUse::both : LaneUse::cpu;

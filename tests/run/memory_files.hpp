@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <map>
 #include <vector>
 
 #include "lanes/arena.hpp"
@@ -59,6 +60,10 @@ private:
             copy_box(whole, instruction.box, arena_.block(instruction.writes[0].buffer), instruction.writes[0].box);
             return;
         }
+        if (instruction.kind == InstructionKind::store || instruction.kind == InstructionKind::restore) {
+            keep(instruction);
+            return;
+        }
         const std::int64_t step = execution.first_step + instruction.step;
         const std::int64_t row = instruction.every > 0 ? (step + 1) / instruction.every - 1 : 0;
         const std::int64_t start = row * tensor.bytes();
@@ -66,6 +71,22 @@ private:
         copy_box(read_only(arena_.block(instruction.reads[0].buffer)), instruction.reads[0].box, target,
                  instruction.box);
         count(instruction, element, start);
+    }
+
+    /// What has no room in the arena.
+    void keep(const Instruction& instruction) {
+        const Use &from = instruction.reads[0], &to = instruction.writes[0];
+        const bool stores = instruction.kind == InstructionKind::store;
+        const BufferId id = stores ? to.buffer : from.buffer;
+        const BufferSpec& spec = arena_.layout()[id];
+        std::vector<std::byte>& bytes = kept_[id];
+        bytes.resize(static_cast<std::size_t>(spec.bytes()));
+        const Block there{bytes.data(), static_cast<std::size_t>(spec.element_bytes), spec.box};
+        if (stores) {
+            copy_box(read_only(arena_.block(from.buffer)), from.box, there, to.box);
+        } else {
+            copy_box(read_only(there), from.box, arena_.block(to.buffer), to.box);
+        }
     }
 
     void count(const Instruction& instruction, std::size_t element, std::int64_t start) {
@@ -84,6 +105,7 @@ private:
     const Graph& graph_;
     Arena& arena_;
     std::vector<TensorBytes> inputs_;  ///< by TensorId
+    std::map<BufferId, std::vector<std::byte>> kept_;
     std::vector<TensorBytes> outputs_;
     std::vector<std::vector<unsigned char>> written_;
 };

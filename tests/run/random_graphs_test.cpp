@@ -35,7 +35,7 @@ TEST(RandomGraphs, LargeOnesEqualTheReference) {
     const KernelRegistry registry(standard_kernels());
     std::uint32_t seed = 0;
     for (const int entries : {300, 1000, 1000, 3000, 10000}) {
-        run_seed(seed++, world, registry, nullptr, entries);
+        run_seed(seed++, world, registry, nullptr, {entries, 0});
         if (world.sum(std::int64_t{HasFailure() ? 1 : 0}) > 0) break;
     }
 }

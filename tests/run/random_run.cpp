@@ -11,6 +11,7 @@
 #include "../plan/random_grids.hpp"
 #include "all_kernels_job.hpp"
 #include "memory_files.hpp"
+#include "program/proof.hpp"
 #include "random_job.hpp"
 #include "run/stealing.hpp"
 #include "tensor/half.hpp"
@@ -219,14 +220,43 @@ std::vector<LaneChoice> lanes_of_all(const Graph& graph, std::uint32_t seed, int
 
 }  // namespace
 
+namespace {
+
+/// What `run` asks for; where its memory does not suffice, by means that every rank finds alike.
+PlannedGraph plan_of(const RunCase& run, int ranks, CaseCounts& counts) {
+    const Machine machine = Machine::uniform(ranks, {});
+    PlannedGraph planned = plan_graph(run.graph, machine, run.request);
+    if (run.memory_part == 0) return planned;
+    const ThroughputHistory nothing;
+    const PredictionRequest request{machine, nothing, LaneUse::cpu};
+    Constraints constraints;
+    constraints.memory_use = MemoryUse::small;
+    const double all = static_cast<double>(peak_memory(planned.graph, planned.plan, request).bytes);
+    constraints.memory.bytes = static_cast<std::int64_t>(run.memory_part * all);
+    const Fit fit = fit_memory(planned, request, constraints);
+    counts.unfit = constraints.has_memory_for(fit.bytes) ? 0 : 1;
+    counts.fitted = 1 - counts.unfit;
+    if (counts.unfit > 0) return planned;
+    for (const MemoryStep& step : fit.means.steps)
+        ++(step.kind == MemoryStep::Kind::spill ? counts.spilled : counts.recomputed);
+    planned = with_means(std::move(planned), deserialize_means(serialize(fit.means)));
+    EXPECT_EQ(peak_memory(planned.graph, planned.plan, request).bytes, fit.bytes) << run.text;
+    EXPECT_NO_THROW(prove(planned.graph, planned.plan, constraints.memory)) << run.text;
+    return planned;
+}
+
+}  // namespace
+
 CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     const std::uint32_t seed = run.seed;
-    const PlannedGraph planned = plan_graph(run.graph, Machine::uniform(world.size(), {}), run.request);
+    CaseCounts means;
+    const PlannedGraph planned = plan_of(run, world.size(), means);
+    if (means.unfit > 0) return means;
     const Graph& graph = planned.graph;
     const Plan& plan = planned.plan;
     const std::vector<LaneChoice> choices = lanes_of_all(graph, seed, world.size(), gpus);
     Layout layout = build_layout(graph, plan, world.rank(), choices[world.rank().index()]);
-    const bool moves = gpus == nullptr && plan.claiming_ranks < 2 && seed % 2 == 0 && graph.steps > 1;
+    const bool moves = gpus == nullptr && !plan.tight && plan.claiming_ranks < 2 && seed % 2 == 0 && graph.steps > 1;
     if (moves) layout.versions.block_steps = 1 + static_cast<int>(seed % 5);
     if (gpus != nullptr) gpus->open(graph, layout);
     const auto mapped = [&](BufferId id) { return gpus->mapped(id); };
@@ -263,7 +293,9 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     expect_busy(graph, plan, layout, totals);
     const std::vector<TensorBytes> got = collect(files, world.rank().value);
     const auto on_gpus = std::accumulate(totals.gpu_operations.begin(), totals.gpu_operations.end(), std::int64_t{0});
-    const CaseCounts counts{on_gpus, totals.border_moves};
+    CaseCounts counts = means;
+    counts.on_gpus = on_gpus;
+    counts.border_moves = totals.border_moves;
     if (!world.is_root()) return counts;
     const std::vector<TensorBytes> want = evaluate_reference(run.graph, run.load);
     const bool bounded = !run.errors.empty();
@@ -373,8 +405,8 @@ CaseCounts run_all_kernels_seed(std::uint32_t seed, const World& world, const Ke
 }
 
 CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus,
-                    int entries) {
-    const RandomJob random = random_job(seed, entries);
+                    const RandomRunOptions& options) {
+    const RandomJob random = random_job(seed, options.entries);
     const Job job = parse_job(random.text, "random.yaml");
     RunCase run;
     run.graph = build_graph(job, random.catalogue, registry);
@@ -382,8 +414,20 @@ CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry
     run.load = [&](const Tensor& tensor) { return input_bytes(tensor, seed); };
     draw_plan(run, world);
     run.sums_last = random.sums_last;
+    run.memory_part = options.memory_part;
     run.text = random.text;
     return run_case(run, world, gpus);
+}
+
+CaseCounts run_text(const std::string& text, std::uint32_t seed, const World& world, const KernelRegistry& registry,
+                    double memory_part) {
+    RunCase run;
+    run.graph = build_graph(parse_job(text, "random.yaml"), {}, registry);
+    run.seed = seed;
+    run.text = text;
+    run.memory_part = memory_part;
+    draw_plan(run, world);
+    return run_case(run, world, nullptr);
 }
 
 }  // namespace maniple

@@ -10,6 +10,7 @@
 #include "lanes/cpu/cpu_lane.hpp"
 #include "lanes/net/net_lane.hpp"
 #include "lanes/reference/reference.hpp"
+#include "program/fit_memory.hpp"
 #include "run/executor.hpp"
 
 namespace maniple {
@@ -34,8 +35,9 @@ struct RunCase {
     InputLoader load;
     PlanRequest request;
     std::uint32_t seed = 0;
-    bool sums_last = true;  ///< floating-point sums are not read by anything: their last bits may differ
-    std::string text;       ///< for messages
+    bool sums_last = true;   ///< floating-point sums are not read by anything: their last bits may differ
+    std::string text;        ///< for messages
+    double memory_part = 0;  ///< of what the plan needs: what a rank may have, by whatever means; 0: all
     /// If there are any: how far every value may be off, by name, that follows from what may differ between lanes at
     /// all (of cpus: folds that are not exact); everything else must be bit-equal.
     std::map<std::string, double> errors;
@@ -48,6 +50,10 @@ TensorBytes input_bytes(const Tensor& tensor, std::uint32_t seed);
 struct CaseCounts {
     std::int64_t on_gpus = 0;  ///< operations
     std::int64_t border_moves = 0;
+    std::int64_t fitted = 0;      ///< where the plan had to be made to fit: 1, and there are the means
+    std::int64_t unfit = 0;       ///< 1: that was not possible, it has not been run
+    std::int64_t recomputed = 0;  ///< steps of MemoryStep::Kind
+    std::int64_t spilled = 0;
 };
 
 /// Where the job has a loop and there are no gpus, borders move between most blocks for half of the seeds.
@@ -58,9 +64,19 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus);
 /// Boxes that ranks have computed for others, in all runs so far. Collective.
 std::int64_t claims_so_far(const World& world);
 
-/// The random graph of `seed`, two of three with random grids. `entries` as in random_job().
+/// How random_job() makes a job, and in which part of the memory that it needs it runs; 0: in all that it likes.
+struct RandomRunOptions {
+    int entries = 0;
+    double memory_part = 0;
+};
+
+/// The random graph of `seed`, two of three with random grids.
 CaseCounts run_seed(std::uint32_t seed, const World& world, const KernelRegistry& registry, GpuSource* gpus,
-                    int entries = 0);
+                    const RandomRunOptions& options = {});
+
+/// A job that reads no files, with a random plan, in a part of the memory that it needs.
+CaseCounts run_text(const std::string& text, std::uint32_t seed, const World& world, const KernelRegistry& registry,
+                    double memory_part);
 
 /// How often each kernel was called, composite ones too.
 using KernelCounts = std::map<std::string, std::int64_t>;

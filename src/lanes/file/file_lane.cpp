@@ -16,8 +16,10 @@ private:
     const Program& program_;
 };
 
-FileLane::FileLane(const Graph& graph, Arena& arena, InputFiles& inputs, OutputFiles* outputs)
-    : graph_(graph), arena_(arena), inputs_(inputs), outputs_(outputs), thread_([this] { serve(); }) {}
+FileLane::FileLane(const Graph& graph, Arena& arena, InputFiles& inputs, OutputFiles* outputs,
+                   std::string scratch_folder)
+    : graph_(graph), arena_(arena), inputs_(inputs), outputs_(outputs), scratch_(std::move(scratch_folder)),
+      thread_([this] { serve(); }) {}
 
 FileLane::~FileLane() {
     {
@@ -75,6 +77,18 @@ void FileLane::carry_out(const Instruction& instruction, const Execution& execut
         const Use& use = instruction.writes[0];
         inputs_.read(instruction.file_number, instruction.box, arena_.block(use.buffer), use.box,
                      graph_[instruction.tensor].dtype);
+        return;
+    }
+    if (instruction.kind == InstructionKind::store) {
+        const Use& from = instruction.reads[0];
+        scratch_.write(instruction.writes[0], arena_.layout()[instruction.writes[0].buffer],
+                       read_only(arena_.block(from.buffer)), from.box);
+        return;
+    }
+    if (instruction.kind == InstructionKind::restore) {
+        const Use& to = instruction.writes[0];
+        scratch_.read(instruction.reads[0], arena_.layout()[instruction.reads[0].buffer], arena_.block(to.buffer),
+                      to.box);
         return;
     }
     const Use& use = instruction.reads[0];

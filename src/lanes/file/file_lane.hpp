@@ -10,6 +10,7 @@
 
 #include "lanes/arena.hpp"
 #include "lanes/file/files.hpp"
+#include "lanes/file/scratch_file.hpp"
 #include "lanes/lane.hpp"
 
 namespace maniple {
@@ -17,12 +18,15 @@ namespace maniple {
 /// While a run is under way its thread is the only one that calls HDF5 (the parallel library is not thread-safe).
 class FileLane final : public Lane {
 public:
-    /// Borrows all. `outputs` may be null if the graph has none.
-    FileLane(const Graph& graph, Arena& arena, InputFiles& inputs, OutputFiles* outputs);
+    /// Borrows all. `outputs` may be null if the graph has none. What does not fit the memory is kept in `scratch_folder`.
+    FileLane(const Graph& graph, Arena& arena, InputFiles& inputs, OutputFiles* outputs,
+             std::string scratch_folder = ".");
     ~FileLane() override;
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
     Activity activity() const override;
+    /// Kept in the scratch file so far. Not while an execution is under way.
+    std::int64_t spilled_bytes() const { return scratch_.bytes_written(); }
     /// Whether a call into the file system is under way: it may take long without being stuck. Threads: any.
     bool is_busy() const { return busy_.load(std::memory_order_relaxed); }
 
@@ -42,6 +46,7 @@ private:
     Arena& arena_;
     InputFiles& inputs_;
     OutputFiles* outputs_;
+    ScratchFile scratch_;  ///< used by the thread alone
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Request> requests_;  ///< guarded by mutex_
