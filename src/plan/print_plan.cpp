@@ -45,6 +45,9 @@ std::string boxes_text(const Graph& graph, const Plan& plan, OperationId id) {
 
 std::string plan_identity(const Graph& graph, const Plan& plan) {
     std::string bytes = fmt::format("{} {} {}", plan.strategy, plan.ranks, graph.steps);
+    bytes += fmt::format(" comm {} {} {} {} {} {} {}", name_of(plan.comm.mode), plan.comm.within.latency_ns,
+                         plan.comm.within.bytes, plan.comm.between.latency_ns, plan.comm.between.bytes,
+                         plan.comm.message_ns, fmt::join(plan.comm.nodes, ","));
     const auto add_grid = [&](const BlockGrid& grid) {
         bytes += fmt::format(";{}", grid.first.value);
         for (const Cut& cut : grid.cuts) bytes += fmt::format(" {}x{}", cut.index, cut.parts);

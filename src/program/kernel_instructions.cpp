@@ -222,10 +222,10 @@ void KernelInstructions::send_up(OperationId id, const Combining& combining) {
     const Box own = with_part(kept, me_.value);
     if (combining.from.empty()) {
         movement_.place(0, fold.own, own);
-        emitter_.emit_send(combining.to, tensor, fold.own, own);
+        emitter_.emit_send(combining.to, tensor, fold.own, own, MessageKind::tree);
     } else if (combining.merges) {
         merge_ranks(id, combining, kept);
-        emitter_.emit_send(combining.to, tensor, fold.merged, with_part(kept, 0));
+        emitter_.emit_send(combining.to, tensor, fold.merged, with_part(kept, 0), MessageKind::tree);
     } else {
         receive_states(id, combining, kept);
         movement_.place(0, fold.own, own);
@@ -237,7 +237,7 @@ void KernelInstructions::send_up(OperationId id, const Combining& combining) {
         copy.writes.push_back({fold.gathered, copy.box});
         emitter_.emit_on(LaneChoice::cpu_lane, std::move(copy));
         emitter_.emit_send(combining.to, tensor, fold.gathered,
-                           with_parts(kept, combining.first_member, combining.end_member));
+                           with_parts(kept, combining.first_member, combining.end_member), MessageKind::tree);
     }
 }
 

@@ -24,6 +24,7 @@ struct Source {
     bool alternates = false;
     int depth = 0;
     int gpus = 0;  ///< of each rank
+    CommMode comm = CommMode::automatic;
 };
 
 constexpr Source sources[] = {
@@ -36,6 +37,8 @@ constexpr Source sources[] = {
     {"unet-like", 2, "pipeline", true, 2},
     {"nbody", 2, "data"},
     {"deep-mlp", 2, "pipeline", false, 0, 2},
+    {"nbody", 4, "data", false, 0, 0, CommMode::collective},
+    {"transformer-block", 3, "model", false, 0, 1, CommMode::collective},
 };
 
 /// Sources, whole: the graphs that the programs are of.
@@ -63,6 +66,7 @@ std::unique_ptr<Made> make(const Source& source) {
     request.strategy = source.strategy;
     request.alternates = source.alternates;
     request.buffer_depth = source.depth;
+    request.comm = source.comm;
     request.microbatches = request.strategy == "pipeline" ? 6 : 0;
     const Machine machine = machine_of(source);
     const ThroughputHistory nothing;
