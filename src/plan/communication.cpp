@@ -80,15 +80,17 @@ public:
         return std::max(way, link);
     }
 
+    /// Either the way through all steps, or all that a card sends.
     double doubling() const {
-        double ns = 0;
+        double way = 0, cards = 0;
         for (double distance = 1; distance < spread_.members; distance *= 2) {
             const double parts = std::min(distance, spread_.members - distance);
             const double leaving = spread_.in_order ? std::min(distance, spread_.on_node) : spread_.on_node;
-            const double card = spread_.nodes > 1 ? spread_.groups * leaving * parts * far_ : 0;
-            ns += 2 * overhead_ + latency() + std::max(parts * near_, card);  // around the end: two boxes
+            const double bytes = spread_.nodes > 1 ? std::max(near_, far_) : near_;
+            way += 2 * overhead_ + latency() + parts * bytes;  // around the end: two boxes
+            cards += spread_.nodes > 1 ? spread_.groups * leaving * parts * far_ : 0;
         }
-        return ns;
+        return std::max(way, cards + latency());
     }
 
     /// Of a part that is brought to a member first.

@@ -361,6 +361,8 @@ void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand&
     std::vector<Rank> askers = demand.askers;
     if (!std::binary_search(askers.begin(), askers.end(), me_))
         askers.insert(std::lower_bound(askers.begin(), askers.end(), me_), me_);
+    // Each begins with the rank after it, so that not all send to the first rank first, and to the last one last.
+    std::rotate(askers.begin(), std::lower_bound(askers.begin(), askers.end(), me_), askers.end());
     for (const Rank rank : askers) {
         const TransferRequest request{&graph_, &plan_, tensor, rule, instance, demand.needs(rank), rank};
         if (request.needs.empty() || (rank != me_ && !concerns_me(request))) continue;

@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "program/blocks.hpp"
 #include "program/proof.hpp"
 
@@ -128,6 +131,59 @@ TEST(Relays, ASumComesBackDownATree) {
             sent_by_ranks(example.plan(Machine::uniform(ranks, {}), CommMode::direct));
         EXPECT_EQ(direct[0][MessageKind::p2p].count, ranks - 1);
         EXPECT_EQ(direct[0][MessageKind::tree].count, 0);
+    }
+}
+
+/// A sum with many results over rows that are cut: each rank finishes a part of them.
+const char* const columns = R"yaml(maniple: 1
+name: columns
+inputs:
+  x: {shape: [64, 30000], fill: normal(seed=1)}
+graph:
+  s: sum(x, axis=0)
+  y: x - s
+outputs: {y: out.h5:/y}
+)yaml";
+
+/// As many messages as if each went straight to who finishes, but to the next rank alone.
+TEST(Relays, StatesGoAroundARingToThoseWhoFinish) {
+    const Example example(columns);
+    for (const int ranks : {4, 5}) {
+        PlanRequest request;
+        request.strategy = "data";
+        for (const Operation& operation : example.graph.operations) {
+            const auto& indices = operation.bound.indices;
+            const auto contracted =
+                std::find_if(indices.begin(), indices.end(), [](const auto& one) { return one.contracted; });
+            const bool folds = contracted != indices.end();
+            BlockGrid rows;
+            rows.cuts = {{folds ? static_cast<int>(contracted - indices.begin()) : 0, ranks}};
+            request.grids.push_back(rows);
+        }
+        for (const CommMode comm : {CommMode::direct, CommMode::collective}) {
+            request.comm = comm;
+            const PlannedGraph planned = plan_graph(example.graph, pairs(ranks), request);
+            ASSERT_EQ(planned.plan.operations.front().finishers, ranks);
+            const MessageKind kind = comm == CommMode::direct ? MessageKind::p2p : MessageKind::ring;
+            for (int rank = 0; rank < ranks; ++rank) {
+                const Layout layout = build_layout(planned.graph, planned.plan, Rank(rank));
+                const Program program = build_program(planned.graph, planned.plan, layout,
+                                                      block_at(planned.graph, layout.versions, 0).shape);
+                int states = 0;
+                std::set<int> peers;
+                for (const Instruction& one : program.instructions) {
+                    if (one.kind != InstructionKind::send || one.box.rank() != 2 ||
+                        one.tensor != example.graph.operations.front().outputs[0])
+                        continue;
+                    ++states;
+                    peers.insert(one.peer.value);
+                }
+                EXPECT_EQ(states, ranks - 1);
+                EXPECT_EQ(peers.size(), comm == CommMode::direct ? static_cast<std::size_t>(ranks - 1) : 1U);
+                EXPECT_GE(program.messages[kind].count, ranks - 1);
+            }
+            EXPECT_GT(prove(planned.graph, planned.plan, {}).messages, 0);
+        }
     }
 }
 

@@ -273,7 +273,9 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     expect_busy(graph, plan, layout, totals);
     const std::vector<TensorBytes> got = collect(files, world.rank().value);
     const auto on_gpus = std::accumulate(totals.gpu_operations.begin(), totals.gpu_operations.end(), std::int64_t{0});
-    const CaseCounts counts{on_gpus, totals.border_moves};
+    const MessageCounts& messages = totals.messages_by_kind;
+    const std::int64_t handed_on = messages[MessageKind::ring].count + messages[MessageKind::doubling].count;
+    const CaseCounts counts{on_gpus, totals.border_moves, handed_on};
     if (!world.is_root()) return counts;
     const std::vector<TensorBytes> want = evaluate_reference(run.graph, run.load);
     const bool bounded = !run.errors.empty();
