@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <set>
 
 #include "program/blocks.hpp"
@@ -199,6 +201,23 @@ TEST(Relays, WhatIsAskedForChangesNothingElse) {
                 EXPECT_EQ(direct[rank][MessageKind::p2p].count, collective[rank][MessageKind::p2p].count);
         }
     }
+}
+
+/// One rank's program of many operations whose results all of 1,024 ranks need takes time that grows with the ranks alone.
+TEST(Relays, AreFoundSoonOnManyRanks) {
+    std::string text = "maniple: 1\nname: deep\ninputs:\n  h0: {shape: [2048, 4], fill: normal(seed=1)}\ngraph:\n";
+    constexpr int layers = 500;
+    for (int i = 0; i < layers; ++i) text += fmt::format("  s{0}: sum(h{0}, axis=0)\n  h{1}: h{0} - s{0}\n", i, i + 1);
+    const Example example(text + fmt::format("outputs: {{h{}: out.h5:/h}}\n", layers));
+    const PlannedGraph planned = example.plan(Machine::uniform(1024, {}), CommMode::collective);
+    const auto begin = std::chrono::steady_clock::now();
+    const Layout layout = build_layout(planned.graph, planned.plan, Rank(512));
+    const Program program =
+        build_program(planned.graph, planned.plan, layout, block_at(planned.graph, layout.versions, 0).shape);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    EXPECT_GT(program.messages[MessageKind::tree].count, layers);
+    EXPECT_LT(seconds.count(), 5) << "it takes 0.02 or so";
+    std::printf("%zu operations on 1024 ranks: %.3f s\n", planned.graph.operations.size(), seconds.count());
 }
 
 TEST(Relays, AreProved) {
