@@ -201,6 +201,7 @@ private:
         facts.gpus = gpus_.facts();
         for (const std::string& bytes : world_.gather(serialize(facts)))
             machine_.ranks.push_back(deserialize_rank_facts(bytes));
+        share_rates();
         if (!job_.plan.max_devices) return;
         const bool needed = lane_use_ == LaneUse::gpu || lane_use_ == LaneUse::both;
         if (needed && *job_.plan.max_devices < world_.size()) {
@@ -214,6 +215,14 @@ private:
         if (kept < gpus_.devices.size())
             gpus_.note = fmt::format("max_devices: {}: gpu lanes beyond that are left idle", *job_.plan.max_devices);
         gpus_.devices.resize(kept);
+    }
+
+    /// The rates that were measured, as rank 0 has them: what messages are made of follows from them, on every rank alike.
+    void share_rates() {
+        if (world_.is_root()) machine_.rates = read_rates(cache_folder()).value_or(Rates{});
+        if (world_.size() == 1) return;
+        const std::string rates = world_.is_root() ? text_of(machine_.rates) : std::string();
+        MANIPLE_CHECK(parse_rates(world_.broadcast(rates), machine_.rates), "rates that are not what was sent");
     }
 
     Constraints constraints() const {
@@ -291,7 +300,6 @@ private:
         std::string chosen;
         together(world_, [&] {
             if (!world_.is_root()) return;
-            machine_.rates = read_rates(cache_folder()).value_or(Rates{});
             const PredictionRequest request{machine_, history_.history, lane_use_};
             const PlanRequest choice = choose_plan(graph_, asked, request, constraints());
             if (constraints().given()) require_constraints(graph_, asked, choice, request, constraints());
@@ -548,6 +556,7 @@ private:
         summary_.chunks = totals_.chunks;
         summary_.messages = totals_.messages;
         summary_.message_bytes = totals_.message_bytes;
+        summary_.messages_by_kind = totals_.messages_by_kind;
         summary_.reused_buffers = totals_.reused_buffers;
         summary_.buffers_found = totals_.buffers_found;
         summary_.border_moves = totals_.border_moves;

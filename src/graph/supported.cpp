@@ -24,7 +24,7 @@ void check_plan(const PlanSpec& plan) {
     };
     const std::map<std::string, Chosen> by_value = {
         {"sharing", {plan.sharing, {"weighted", "round-robin"}}},
-        {"comm", {plan.comm, {"auto", "p2p"}}},
+        {"comm", {plan.comm, {"auto", "p2p", "collective"}}},
         {"reproducible", {plan.reproducible.value_or(false) ? "true" : "false", {"false"}}},
     };
     for (const auto& [key, place] : plan.key_places) {

@@ -56,6 +56,14 @@ Line line_along(const Operation& operation, const AxisMap& map, int index) {
     return line;
 }
 
+/// Whether other parts along `cut` read something else.
+bool follows(const AccessOf& read, const Cut& cut) {
+    return std::any_of(read.access.axes.begin(), read.access.axes.end(), [&](const AxisMap& map) {
+        return !map.whole && std::any_of(map.terms.begin(), map.terms.end(),
+                                         [&](const AxisMap::Term& term) { return term.index == cut.index; });
+    });
+}
+
 /// The parts along `cut` from which `line` leads into [lo, hi), or where `period` is not 0 into a repetition of it.
 std::vector<int> parts_reaching(const Box& space, const Cut& cut, const Line& line, std::int64_t lo, std::int64_t hi,
                                 std::int64_t period) {
@@ -123,6 +131,38 @@ std::vector<Rank> readers_of(const Graph& graph, const Plan& plan, const AccessO
     if (box.empty() || graph[read.operation].bound.index_space().empty()) return {};
     std::vector<std::vector<int>> parts;
     for (const Cut& cut : grid.cuts) parts.push_back(parts_needing(graph, read, cut, box));
+    return grid.ranks_at(parts);
+}
+
+Rank first_of_group(const Plan& plan, const AccessOf& read, Rank rank) {
+    const BlockGrid& grid = plan[read.operation].points;
+    int number = 0;
+    for (std::size_t i = 0; i < grid.cuts.size(); ++i)
+        number = number * grid.cuts[i].parts + (follows(read, grid.cuts[i]) ? grid.part_of(rank, i) : 0);
+    return Rank(grid.first.value + number);
+}
+
+std::vector<Rank> group_of(const Plan& plan, const AccessOf& read, Rank first) {
+    const BlockGrid& grid = plan[read.operation].points;
+    std::vector<std::vector<int>> parts;
+    for (std::size_t i = 0; i < grid.cuts.size(); ++i)
+        parts.push_back(follows(read, grid.cuts[i]) ? std::vector<int>{grid.part_of(first, i)}
+                                                    : all_parts(grid.cuts[i]));
+    return grid.ranks_at(parts);
+}
+
+int group_size(const Plan& plan, const AccessOf& read) {
+    int size = 1;
+    for (const Cut& cut : plan[read.operation].points.cuts) size *= follows(read, cut) ? 1 : cut.parts;
+    return size;
+}
+
+std::vector<Rank> groups_reading(const Graph& graph, const Plan& plan, const AccessOf& read, const Box& box) {
+    const BlockGrid& grid = plan[read.operation].points;
+    if (box.empty() || graph[read.operation].bound.index_space().empty()) return {};
+    std::vector<std::vector<int>> parts;
+    for (const Cut& cut : grid.cuts)
+        parts.push_back(follows(read, cut) ? parts_needing(graph, read, cut, box) : std::vector<int>{0});
     return grid.ranks_at(parts);
 }
 

@@ -7,6 +7,7 @@
 #include "cluster/machine.hpp"
 #include "graph/graph.hpp"
 #include "plan/block_grid.hpp"
+#include "plan/communication.hpp"
 
 namespace maniple {
 
@@ -42,6 +43,8 @@ struct Plan {
     /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
     /// time: while it is empty all readers are looked at.
     std::vector<std::vector<LoadedRead>> readings = {};
+
+    Communication comm = {};  ///< how what several ranks need reaches them
 
     const OperationPlacement& operator[](OperationId id) const { return operations[id.index()]; }
 };
@@ -90,11 +93,12 @@ struct PlanRequest {
         int data = 1, pipeline = 1, model = 1;
     };
     Hybrid hybrid = {};
-    int stages = 0;                 ///< of a pipeline; 0: as many as there are columns of ranks
-    int microbatches = 0;           ///< 0: chosen
-    int buffer_depth = 0;           ///< microbatches alive between two stages; 0: as the schedule needs
-    bool alternates = false;        ///< `1f1b`; else `gpipe`
-    bool even_shares = false;       ///< Plan::even_shares
+    int stages = 0;            ///< of a pipeline; 0: as many as there are columns of ranks
+    int microbatches = 0;      ///< 0: chosen
+    int buffer_depth = 0;      ///< microbatches alive between two stages; 0: as the schedule needs
+    bool alternates = false;   ///< `1f1b`; else `gpipe`
+    bool even_shares = false;  ///< Plan::even_shares
+    CommMode comm = CommMode::automatic;
     std::int64_t memory_bytes = 0;  ///< of a rank; 0: the machine's, if that is known
     Place place = {};               ///< where it was asked for
     Place max_ranks_place = {};

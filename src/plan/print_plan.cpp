@@ -69,6 +69,9 @@ Repetition repetition_at(const std::vector<PlacementLines>& all, std::size_t beg
 
 std::string plan_identity(const Graph& graph, const Plan& plan) {
     std::string bytes = fmt::format("{} {} {} {}", plan.strategy, plan.ranks, graph.steps, plan.tight);
+    bytes += fmt::format(" comm {} {} {} {} {} {} {}", name_of(plan.comm.mode), plan.comm.within.latency_ns,
+                         plan.comm.within.bytes, plan.comm.between.latency_ns, plan.comm.between.bytes,
+                         plan.comm.message_ns, fmt::join(plan.comm.nodes, ","));
     const auto add_grid = [&](const BlockGrid& grid) {
         bytes += fmt::format(";{}", grid.first.value);
         for (const Cut& cut : grid.cuts) bytes += fmt::format(" {}x{}", cut.index, cut.parts);

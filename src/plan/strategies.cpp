@@ -150,6 +150,7 @@ PlanRequest plan_request(const PlanSpec& spec) {
     request.buffer_depth = number(spec.buffer_depth);
     request.alternates = spec.schedule == "1f1b";
     request.even_shares = spec.sharing == "round-robin";
+    request.comm = comm_mode(spec.comm);
     request.memory_bytes = spec.memory_bytes.value_or(0);
     request.place = spec.place;
     request.max_ranks_place = spec.place_of("max_ranks");
@@ -165,6 +166,7 @@ int ranks_for(const PlanRequest& request, int ranks) {
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
     Plan plan = Choice(graph, machine, request).plan();
     plan.even_shares = request.even_shares;
+    plan.comm = communication_on(machine, request.comm);
     find_readings(graph, plan);
     return plan;
 }
@@ -186,6 +188,7 @@ PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& 
     PlanOutline outline = outline_plan(graph, machine, request);
     PlannedGraph planned = carry_out(std::move(graph), std::move(outline));
     planned.plan.even_shares = request.even_shares;
+    planned.plan.comm = communication_on(machine, request.comm);
     return planned;
 }
 

@@ -19,10 +19,12 @@ struct StateMessage {
 /// elements. Where one rank finishes, the states go up a binomial tree whose nodes hold runs of members, so that nobody
 /// waits for more than log2(members) messages. A node merges what it holds before it goes on; of a fold that is written
 /// out it does not, so that all states are merged by the last one in their order, as if they had come one by one. Where
-/// several ranks finish a part each, every member sends each of them its part.
+/// several ranks finish a part each, every member sends each of them its part; or the parts go around a ring of the members,
+/// where each adds its own to what comes, in the order of the ring: so a link carries each part once.
 struct Combining {
     bool tree = true;
     bool forwards = false;           ///< in a tree: states go on as they are
+    bool ring = false;               ///< several finish: their parts go around
     int member = -1;                 ///< -1: this rank folds nothing
     std::vector<Rank> members;       ///< all, by number
     std::vector<StateMessage> from;  ///< ascending by member

@@ -73,4 +73,7 @@ double CostModel::chunk_ns(LaneKind lane) const {
     return lane == LaneKind::cpu ? rates_.chunk_ns : 0;
 }
 
+/// A worker starts it, as it would start a chunk.
+double CostModel::message_ns() const { return rates_.chunk_ns; }
+
 }  // namespace maniple

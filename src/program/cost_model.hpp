@@ -22,6 +22,8 @@ public:
     double instruction_ns(const Instruction& instruction, std::int64_t points) const;
     /// What a chunk of that lane costs besides its instructions.
     double chunk_ns(LaneKind lane) const;
+    /// What a message that is sent costs besides its bytes and its latency.
+    double message_ns() const;
 
 private:
     double cpu_ns(const Instruction& instruction, std::int64_t points) const;

@@ -112,7 +112,7 @@ void Emitter::emit_on(int lane, Instruction instruction) {
     emit(std::move(instruction));
 }
 
-void Emitter::emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box) {
+void Emitter::emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box, MessageKind kind) {
     Instruction send;
     send.kind = InstructionKind::send;
     send.lane = LaneKind::net;
@@ -121,8 +121,10 @@ void Emitter::emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& bo
     send.tag = sent_[to]++;
     send.box = box;
     send.reads.push_back({buffer, box});
+    const std::int64_t bytes = box.volume() * layout_[buffer].element_bytes;
     ++program_.message_count;
-    program_.message_bytes += box.volume() * layout_[buffer].element_bytes;
+    program_.message_bytes += bytes;
+    program_.messages[kind].add(bytes);
     emit(std::move(send));
 }
 

@@ -32,7 +32,7 @@ public:
     /// Adds an instruction with the lane that it names, or on the cpu or a gpu lane (LaneChoice).
     void emit(Instruction instruction);
     void emit_on(int lane, Instruction instruction);
-    void emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box);
+    void emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box, MessageKind kind = MessageKind::p2p);
     void emit_receive(Rank from, TensorId tensor, BufferId buffer, const Box& box);
     void add_flops(double flops) { program_.flops += flops; }
     void add_verdict(BufferId buffer) { program_.verdicts.push_back(buffer); }

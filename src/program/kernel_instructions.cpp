@@ -212,6 +212,11 @@ void KernelInstructions::merge_tiles(OperationId id) {
 void KernelInstructions::combine_ranks(OperationId id) {
     const Combining combining = combining_on(graph_, plan_, id, me_);
     const Box results = results_of(graph_, plan_, id, me_);
+    if (combining.ring) {
+        send_around(id, combining);
+        if (!results.empty()) add_finish(id, {LaneChoice::cpu_lane, results}, {layout_.folds[id.index()].merged, 0});
+        return;
+    }
     if (!combining.tree) {
         send_parts(id, combining);
     } else if (combining.to.valid()) {
@@ -234,6 +239,35 @@ void KernelInstructions::send_parts(OperationId id, const Combining& combining) 
     }
 }
 
+/// The part that member j finishes begins at member j + 1. Each adds its own state to what comes and sends that on, so that
+/// after as many steps as there are others every part is where it is finished.
+void KernelInstructions::send_around(OperationId id, const Combining& combining) {
+    const FoldBuffers& fold = layout_.folds[id.index()];
+    const TensorId tensor = graph_[id].outputs[0];
+    const int count = static_cast<int>(combining.members.size());
+    const auto member = [&](int number) {
+        return combining.members[static_cast<std::size_t>((number + count) % count)];
+    };
+    const auto part_of = [&](int number) { return results_of(graph_, plan_, id, member(number)); };
+    for (int step = 1; step < count; ++step) {
+        const Box leaves = part_of(combining.member - step);
+        const Box comes = part_of(combining.member - step - 1 + count);
+        if (!leaves.empty()) {
+            const Box state = step == 1 ? with_part(leaves, me_.value) : with_part(leaves, 0);
+            if (step == 1) movement_.place(0, fold.own, state);
+            emitter_.emit_send(member(combining.member + 1), tensor, step == 1 ? fold.own : fold.merged, state,
+                               MessageKind::ring);
+        }
+        if (comes.empty()) continue;
+        emitter_.emit_receive(member(combining.member - 1), tensor, fold.gathered, with_part(comes, 0));
+        movement_.place(0, fold.own, with_part(comes, me_.value));
+        Instruction joined = merge(id, comes, {fold.merged, 0});
+        add_source(joined, {fold.gathered, 0}, comes);
+        add_source(joined, {fold.own, me_.value}, comes);
+        emitter_.emit_on(LaneChoice::cpu_lane, std::move(joined));
+    }
+}
+
 /// A node of the tree that is not the last: takes states from below and sends them on.
 void KernelInstructions::send_up(OperationId id, const Combining& combining) {
     const FoldBuffers& fold = layout_.folds[id.index()];
@@ -242,10 +276,10 @@ void KernelInstructions::send_up(OperationId id, const Combining& combining) {
     const Box own = with_part(kept, me_.value);
     if (combining.from.empty()) {
         movement_.place(0, fold.own, own);
-        emitter_.emit_send(combining.to, tensor, fold.own, own);
+        emitter_.emit_send(combining.to, tensor, fold.own, own, MessageKind::tree);
     } else if (combining.merges) {
         merge_ranks(id, combining, kept);
-        emitter_.emit_send(combining.to, tensor, fold.merged, with_part(kept, 0));
+        emitter_.emit_send(combining.to, tensor, fold.merged, with_part(kept, 0), MessageKind::tree);
     } else {
         receive_states(id, combining, kept);
         movement_.place(0, fold.own, own);
@@ -257,7 +291,7 @@ void KernelInstructions::send_up(OperationId id, const Combining& combining) {
         copy.writes.push_back({fold.gathered, copy.box});
         emitter_.emit_on(LaneChoice::cpu_lane, std::move(copy));
         emitter_.emit_send(combining.to, tensor, fold.gathered,
-                           with_parts(kept, combining.first_member, combining.end_member));
+                           with_parts(kept, combining.first_member, combining.end_member), MessageKind::tree);
     }
 }
 

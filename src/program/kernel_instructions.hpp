@@ -34,6 +34,7 @@ private:
     void merge_tiles(OperationId id);
     void combine_ranks(OperationId id);
     void send_parts(OperationId id, const Combining& combining);
+    void send_around(OperationId id, const Combining& combining);
     void send_up(OperationId id, const Combining& combining);
     void receive_states(OperationId id, const Combining& combining, const Box& results);
     void merge_ranks(OperationId id, const Combining& combining, const Box& results);

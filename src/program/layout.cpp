@@ -313,9 +313,11 @@ private:
         const Combining combining = combining_on(graph_, plan_, id, layout_.rank);
         FoldBuffers& fold = layout_.folds[id.index()];
         const std::string& name = graph_[id].name;
-        const bool whole = combining.tree && combining.member >= 0;
+        const bool whole = (combining.tree || combining.ring) && combining.member >= 0;
         const Box held = whole ? kept_of_points(graph_[id], points_of(graph_, plan_, id, layout_.rank)) : results;
-        if (!combining.from.empty()) {
+        if (combining.ring) {
+            fold.gathered = add_buffer(name + "/gathered state", with_parts(held, 0, 1), bytes);
+        } else if (!combining.from.empty()) {
             fold.gathered = add_buffer(name + "/gathered states",
                                        with_parts(held, combining.first_member, combining.end_member), bytes);
         }

@@ -101,8 +101,8 @@ bool covers(const std::vector<Transfer>& pieces, const Transfer& whole) {
 }  // namespace
 
 Movement::Movement(const Graph& graph, const Plan& plan, const Layout& layout, Emitter& emitter)
-    : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), me_(layout.rank),
-      available_(layout.buffers.size()), gathered_(layout.buffers.size()),
+    : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), me_(layout.rank), relays_(graph, plan, me_),
+      moved_(layout.buffers.size()), available_(layout.buffers.size()), gathered_(layout.buffers.size()),
       memories_(static_cast<std::size_t>(layout.lanes.memory_count())), valid_(layout.buffers.size() * memories_),
       shares_(graph.operations.size()), staging_at_(layout.lanes.gpus.size(), 0) {
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
@@ -175,6 +175,8 @@ Region& Movement::available(BufferId buffer, std::size_t instance, TensorId tens
     if (found != ranks.end()) return found->second;
     Region have;
     if (instance == 0) have.add(owned_box(graph_, plan_, tensor, rank));
+    const Relay* relay = moved_[buffer.index()].relay;
+    if (relay != nullptr) have.add(rank == me_ ? relay->received : relay->reaches(rank));
     return ranks.emplace(rank, std::move(have)).first->second;
 }
 
@@ -183,6 +185,7 @@ void Movement::made(TensorId tensor, std::int64_t step) {
         const BufferId buffer = emitter_.buffer_of(tensor, instance, step);
         available_[buffer.index()].clear();
         gathered_[buffer.index()].clear();
+        moved_[buffer.index()] = {};
         forget(buffer);
     }
     settle(emitter_.buffer_of(tensor, 0, step), layout_.versions[tensor].family);
@@ -207,6 +210,7 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
         if (is_stationary(tensor) ? !gathers : stationary_only) continue;
         const BoundaryRule rule = rule_of(operation, static_cast<int>(argument));
         if (is_gathered(id, argument, rule)) continue;
+        const bool is_everywhere = plan_.ranks == 1 || relay_argument(id, argument, rule);
         std::vector<LaneNeeds> lanes;
         for (const LaneShare& share : shares_[id.index()]) {
             lanes.push_back({share.lane, {}});
@@ -217,7 +221,8 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
             }
         }
         const auto needs = [&](Rank rank) { return needs_of(graph_, plan_, id, tensor, rule, rank); };
-        gather(tensor, rule, {needs, plan_.ranks == 1 ? std::vector<Rank>{} : readers(id, tensor, rule)}, lanes);
+        if (!is_everywhere) exchange(tensor, rule, {needs, readers(id, tensor, rule)});
+        for (const LaneNeeds& lane : lanes) bring(tensor, rule, lane);
     }
 }
 
@@ -270,11 +275,21 @@ std::vector<Rank> Movement::readers(OperationId id, TensorId tensor, const Bound
 void Movement::gather_copy(const CarryCopy& copy) {
     const auto needs = [&](Rank rank) { return std::vector<Box>{owned_box(graph_, plan_, copy.input, rank)}; };
     const std::vector<Rank> askers = owners_of(graph_, plan_, copy.input, owned_box(graph_, plan_, copy.value, me_));
+    moved_[emitter_.buffer_of(copy.value, 0).index()].exchanged = true;
     gather(copy.value, {}, {needs, askers}, {{LaneChoice::cpu_lane, needs(me_)}});
 }
 
 void Movement::gather_everywhere(TensorId tensor) {
     const std::vector<Box> whole = {Box::whole(graph_[tensor].shape)};
+    const Relay& relay = relays_.to_all(tensor);
+    const BufferId buffer = emitter_.buffer_of(tensor, 0);
+    const bool relays = relay.is_candidate && is_untouched(buffer);
+    if (relays) carry_out(relay, tensor, 0);
+    moved_[buffer.index()].exchanged = true;
+    if (relays && relay.whole) {
+        bring(tensor, {}, {LaneChoice::cpu_lane, whole});
+        return;
+    }
     std::vector<Rank> all;  // nobody asks a rank that has nothing
     const bool owns = !owned_box(graph_, plan_, tensor, me_).empty();
     for (int rank = 0; owns && rank < plan_.ranks; ++rank) all.emplace_back(rank);
@@ -287,6 +302,56 @@ void Movement::gather(TensorId tensor, const BoundaryRule& rule, const Demand& d
     for (const LaneNeeds& lane : lanes) bring(tensor, rule, lane);
 }
 
+/// Hands an argument on among those who need the same of it, if the plan says so and nothing of this version has been moved
+/// before: who has what already is known to its owner and to who has it, not to those in between. Whether that is all
+/// that this rank and those it serves need.
+bool Movement::relay_argument(OperationId id, std::size_t argument, const BoundaryRule& rule) {
+    const TensorId tensor = graph_[id].inputs[argument];
+    const std::size_t instance = layout_.instance_for(tensor, rule);
+    const BufferId buffer = emitter_.buffer_of(tensor, instance);
+    Moved& moved = moved_[buffer.index()];
+    if (moved.exchanged) return false;
+    const Relay& relay = relays_.of_argument(id, argument);
+    if (!relay.is_candidate) {
+        moved.asked.push_back({id, argument});
+        return false;
+    }
+    const bool untouched = is_untouched(buffer);
+    moved.exchanged = true;
+    if (untouched) carry_out(relay, tensor, instance);
+    return untouched && relay.whole;
+}
+
+/// Whether no rank has got anything of the version in `buffer` from another.
+bool Movement::is_untouched(BufferId buffer) {
+    Moved& moved = moved_[buffer.index()];
+    for (const Gathered& one : moved.asked)
+        moved.exchanged = moved.exchanged || !relays_.is_local(one.operation, one.argument);
+    moved.asked.clear();
+    return !moved.exchanged;
+}
+
+void Movement::carry_out(const Relay& relay, TensorId tensor, std::size_t instance) {
+    const BufferId buffer = emitter_.buffer_of(tensor, instance);
+    const BufferId own = emitter_.buffer_of(tensor, 0);
+    if (relay.joins && !relay.own.empty()) {
+        place(0, own, relay.own);
+        if (instance > 0)
+            move_within({HaloPiece::Kind::move, me_, relay.own, relay.own}, tensor, instance, LaneChoice::cpu_lane);
+    }
+    for (const Hop& hop : relay.hops) {
+        if (!hop.sends) {
+            emitter_.emit_receive(hop.peer, tensor, buffer, hop.box);
+            wrote(buffer, 0, hop.box);
+        } else {
+            if (hop.own) place(0, own, hop.box);
+            emitter_.emit_send(hop.peer, tensor, hop.own ? own : buffer, hop.box, hop.kind);
+        }
+    }
+    for (auto& [rank, have] : available_[buffer.index()]) have.add(rank == me_ ? relay.received : relay.reaches(rank));
+    moved_[buffer.index()].relay = &relay;
+}
+
 /// Messages: what this rank needs and others own comes into its host's memory, and the other way round.
 void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand) {
     if (plan_.ranks == 1) return;
@@ -296,6 +361,8 @@ void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand&
     std::vector<Rank> askers = demand.askers;
     if (!std::binary_search(askers.begin(), askers.end(), me_))
         askers.insert(std::lower_bound(askers.begin(), askers.end(), me_), me_);
+    // Each begins with the rank after it, so that not all send to the first rank first, and to the last one last.
+    std::rotate(askers.begin(), std::lower_bound(askers.begin(), askers.end(), me_), askers.end());
     for (const Rank rank : askers) {
         const TransferRequest request{&graph_, &plan_, tensor, rule, instance, demand.needs(rank), rank};
         if (request.needs.empty() || (rank != me_ && !concerns_me(request))) continue;

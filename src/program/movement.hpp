@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "program/emitter.hpp"
+#include "program/relays.hpp"
 #include "program/transfers.hpp"
 
 namespace maniple {
@@ -71,6 +72,9 @@ private:
     };
 
     void gather(TensorId tensor, const BoundaryRule& rule, const Demand& demand, const std::vector<LaneNeeds>& lanes);
+    bool relay_argument(OperationId operation, std::size_t argument, const BoundaryRule& rule);
+    void carry_out(const Relay& relay, TensorId tensor, std::size_t instance);
+    bool is_untouched(BufferId buffer);
     void exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand);
     std::vector<Rank> readers(OperationId operation, TensorId tensor, const BoundaryRule& rule) const;
     void bring(TensorId tensor, const BoundaryRule& rule, const LaneNeeds& needs);
@@ -89,11 +93,20 @@ private:
     std::vector<Home> homes_of(int family) const;
     bool is_stationary(TensorId tensor) const;
 
+    /// What has been moved between ranks of the version in a buffer, as far as every rank knows it.
+    struct Moved {
+        bool exchanged = false;        ///< something, perhaps
+        std::vector<Gathered> asked;   ///< who has had it gathered and may have needed nothing from others
+        const Relay* relay = nullptr;  ///< who has handed on what
+    };
+
     const Graph& graph_;
     const Plan& plan_;
     const Layout& layout_;
     Emitter& emitter_;
     Rank me_;
+    Relays relays_;
+    std::vector<Moved> moved_;                       ///< by host buffer
     std::vector<std::map<Rank, Region>> available_;  ///< by host buffer: on a rank, in some memory of it
     std::vector<std::vector<Gathered>> gathered_;    ///< by host buffer: for whom, since it was made; the last few
     std::size_t memories_;                           ///< of this rank

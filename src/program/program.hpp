@@ -117,6 +117,7 @@ struct Program {
     double flops = 0;                ///< of one execution on this rank, from signatures
     std::int64_t message_count = 0;  ///< sent
     std::int64_t message_bytes = 0;  ///< sent
+    MessageCounts messages;          ///< the same, by kind
     /// Tiles are begun in falling order, those of the next rank in rising order: so both are at the border between them at
     /// the same time, and neither waits for the other's messages until the end.
     bool sweeps_back = false;

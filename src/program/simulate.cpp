@@ -63,6 +63,7 @@ public:
         files_.resize(programs.size());
         gpus_.resize(programs.size() * static_cast<std::size_t>(machine.gpus));
         rank_link_free_.resize(programs.size(), 0);
+        sender_free_.resize(programs.size(), 0);
         int nodes = 0;
         for (const int node : machine.node) nodes = std::max(nodes, node + 1);
         card_free_.resize(static_cast<std::size_t>(nodes), 0);
@@ -163,6 +164,9 @@ private:
         const int node = machine_.node[from];
         const bool within = node == machine_.node[one.peer.index()];
         const LinkRates& link = within ? machine_.rates.within : machine_.rates.between;
+        double& sender = sender_free_[from];  // messages leave a rank one after the other, wherever they go
+        sender = std::max(ns, sender) + one.ns;
+        ns = sender;
         double& free = within ? rank_link_free_[from] : card_free_[static_cast<std::size_t>(node)];
         const double gone = std::max(ns, free) + static_cast<double>(one.bytes) / link.bytes;
         free = gone;
@@ -244,7 +248,8 @@ private:
     std::vector<Servers> files_;   ///< by rank
     std::vector<Servers> gpus_;    ///< by rank, then by gpu lane
     std::vector<double> rank_link_free_;
-    std::vector<double> card_free_;  ///< by node
+    std::vector<double> sender_free_;  ///< by rank
+    std::vector<double> card_free_;    ///< by node
     std::priority_queue<Event> events_;
     BlockTimes times_;
     Number last_ = none;
@@ -267,6 +272,7 @@ SimulatedProgram simulated(const Program& program, const CostModel& costs, const
         one.tag = first.tag;
         if (chunk.lane == LaneKind::net) {
             one.bytes = first.bytes;
+            one.ns = first.kind == InstructionKind::send ? costs.message_ns() : 0;
         } else {
             one.ns = costs.chunk_ns(chunk.lane);
             for (const InstructionId id : chunk.instructions) {

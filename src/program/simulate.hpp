@@ -15,7 +15,7 @@ struct SimulatedChunk {
     InstructionKind kind = InstructionKind::compute;  ///< of its first instruction
     int gpu = -1;
     std::int32_t predecessors = 0;
-    double ns = 0;          ///< on its lane; 0 for messages
+    double ns = 0;          ///< on its lane; of a message that is sent what it costs its sender besides its bytes
     double urgency_ns = 0;  ///< of the longest way from here to the end, itself included
     Rank peer;              ///< of a message
     int tag = 0;

@@ -29,6 +29,26 @@ Json lane_json(const LaneSummary& lane) {
             {"operations", lane.operations}};
 }
 
+/// {"p2p": {count, bytes}, …}: of each kind there is.
+Json kinds_json(const MessageCounts& counts) {
+    Json kinds = Json::object();
+    for (int i = 0; i < message_kinds; ++i) {
+        const auto kind = static_cast<MessageKind>(i);
+        kinds[std::string(name_of(kind))] = {{"count", counts[kind].count}, {"bytes", counts[kind].bytes}};
+    }
+    return kinds;
+}
+
+MessageCounts counts_of(const Json& kinds) {
+    MessageCounts counts;
+    for (int i = 0; i < message_kinds; ++i) {
+        const auto kind = static_cast<MessageKind>(i);
+        const Json& one = kinds[std::string(name_of(kind))];
+        counts[kind] = {one["count"], one["bytes"]};
+    }
+    return counts;
+}
+
 template <class Value>
 Value sum_of(const Summary& summary, Value RankSummary::*member) {
     Value total{};
@@ -55,6 +75,7 @@ std::string serialize(const RankSummary& summary) {
                        {"chunks", summary.chunks},
                        {"messages", summary.messages},
                        {"message_bytes", summary.message_bytes},
+                       {"message_kinds", kinds_json(summary.messages_by_kind)},
                        {"read_bytes", summary.read_bytes},
                        {"written_bytes", summary.written_bytes},
                        {"host_peak_bytes", summary.host_peak_bytes},
@@ -87,6 +108,7 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
     summary.chunks = json["chunks"];
     summary.messages = json["messages"];
     summary.message_bytes = json["message_bytes"];
+    summary.messages_by_kind = counts_of(json["message_kinds"]);
     summary.read_bytes = json["read_bytes"];
     summary.written_bytes = json["written_bytes"];
     summary.host_peak_bytes = json["host_peak_bytes"];
@@ -152,7 +174,9 @@ std::string summary_json(const Summary& summary) {
         {"gflops", wall > 0 ? summary.flops() / wall / 1e9 : 0.0},
         {"efficiency", summary.efficiency()},
         {"messages",
-         {{"count", sum_of(summary, &RankSummary::messages)}, {"bytes", sum_of(summary, &RankSummary::message_bytes)}}},
+         {{"count", sum_of(summary, &RankSummary::messages)},
+          {"bytes", sum_of(summary, &RankSummary::message_bytes)},
+          {"kinds", kinds_json(sum_of(summary, &RankSummary::messages_by_kind))}}},
         {"border_moves", {{"count", border_moves}, {"bytes", sum_of(summary, &RankSummary::moved_bytes)}}},
         {"io",
          {{"read_bytes", sum_of(summary, &RankSummary::read_bytes)},
@@ -210,6 +234,18 @@ std::string claims_text(const Summary& summary) {
     return text.empty() ? "" : text + "\n";
 }
 
+/// Messages by kind, where there is more than one.
+std::string kinds_text(const MessageCounts& counts) {
+    std::vector<std::string> parts;
+    for (int i = 0; i < message_kinds; ++i) {
+        const auto kind = static_cast<MessageKind>(i);
+        const MessageCounts::Count& one = counts[kind];
+        if (one.count > 0)
+            parts.push_back(fmt::format("{} {} ({})", name_of(kind), one.count, format_bytes(one.bytes)));
+    }
+    return parts.size() < 2 ? "" : fmt::format("  messages by kind: {}\n", fmt::join(parts, ", "));
+}
+
 }  // namespace
 
 std::string summary_table(const Summary& summary) {
@@ -232,6 +268,7 @@ std::string summary_table(const Summary& summary) {
                     sum_of(summary, &RankSummary::messages), format_bytes(sum_of(summary, &RankSummary::message_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::read_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)));
+    text += kinds_text(sum_of(summary, &RankSummary::messages_by_kind));
     if (summary.ranks.front().border_moves > 0) {
         text += fmt::format("  borders between ranks moved {} {}, {} sent for it\n", summary.ranks.front().border_moves,
                             summary.ranks.front().border_moves == 1 ? "time" : "times",

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "plan/communication.hpp"
+
 namespace maniple {
 
 /// One lane of one rank. Seconds are measured.
@@ -33,6 +35,7 @@ struct RankSummary {
     std::int64_t chunks = 0;
     std::int64_t messages = 0;
     std::int64_t message_bytes = 0;
+    MessageCounts messages_by_kind;  ///< the same
     std::int64_t read_bytes = 0;
     std::int64_t written_bytes = 0;
     std::int64_t host_peak_bytes = 0;

@@ -192,6 +192,7 @@ void Executor::run_prepared(Prepared& prepared, const StepBlock& block, RunTotal
     for (std::size_t gpu = 0; gpu < gpus_.size(); ++gpu) totals.gpu_operations[gpu] += prepared.operations[1 + gpu];
     totals.messages += prepared.program.message_count;
     totals.message_bytes += prepared.program.message_bytes;
+    totals.messages_by_kind += prepared.program.messages;
     totals.flops += prepared.program.flops;
 }
 

@@ -31,6 +31,7 @@ struct RunTotals {
     std::vector<std::int64_t> gpu_operations;  ///< by gpu lane
     std::int64_t messages = 0;
     std::int64_t message_bytes = 0;
+    MessageCounts messages_by_kind;
     double flops = 0;
     /// Of programs executed again, on the host and on gpus: the buffers that each used, and those that were there already.
     std::int64_t reused_buffers = 0, buffers_found = 0;

@@ -81,7 +81,7 @@ def plans_for(ranks):
     """What --plan is given on so many ranks, one after the other."""
     if not with_plans:
         return [None]
-    plans = ["model", "stealing", "pipeline", "{strategy: pipeline, microbatches: 3, schedule: 1f1b}"]
+    plans = ["{comm: collective}", "{strategy: model, comm: collective}", "model", "stealing", "pipeline", "{strategy: pipeline, microbatches: 3, schedule: 1f1b}"]
     if ranks >= 2:
         plans += ["{strategy: pipeline, microbatches: 4, schedule: gpipe, buffer_depth: 1, stages: %d}" % (2 * ranks)]
     if ranks == 4:
@@ -116,6 +116,12 @@ def check(folder, job, lanes_known):
                 for name, tolerance in tolerances.items():
                     compare(label, name, want[name], results[name][()], tolerance, want)
             summary = json.load(open(os.path.join(folder, job + ".report", "summary.json")))
+            kinds = summary["messages"]["kinds"]
+            for count in ("count", "bytes"):
+                expect(sum(kind[count] for kind in kinds.values()) == summary["messages"][count], "%s: kinds of messages add up: %s" % (label, kinds))
+            handed_on = sum(kinds[kind]["count"] for kind in ("ring", "doubling"))
+            if job == "nbody" and plan == "{comm: collective}":
+                expect((handed_on > 0) == (ranks > 2), "%s: positions are handed on: %s" % (label, kinds))
             if "steps" in want:
                 expect(summary["steps"] == want["steps"] < numbers["steps"],
                        "%s: %d steps, expected %d" % (label, summary["steps"], want["steps"]))

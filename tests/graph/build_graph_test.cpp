@@ -123,7 +123,7 @@ TEST(BuildGraph, AnOutputKeepsTheAxesOfItsInput) {
 }
 
 TEST(BuildGraph, RefusesWhatIsNotBuiltInYetByName) {
-    EXPECT_THROW(build("  v: u + row\n", "plan: {comm: collective}\noutputs: {v: out.h5:/v}\n"), UnavailableError);
+    EXPECT_THROW(build("  v: u + row\n", "plan: {reproducible: true}\noutputs: {v: out.h5:/v}\n"), UnavailableError);
 }
 
 }  // namespace

@@ -98,7 +98,8 @@ TEST(BlockProof, NamesWhatIsNotSent) {
 TEST(BlockProof, EveryShippedJobIsProved) {
     for (const std::string& name : shipped_names()) {
         for (const int ranks : {1, 2, 3, 4}) {
-            for (const PlanRequest& request : shipped_requests(ranks)) {
+            for (PlanRequest request : shipped_requests(ranks)) {
+                request.comm = CommMode::collective;
                 const PlannedGraph planned = plan_graph(shipped_graph(name), Machine::uniform(ranks, {}), request);
                 Proof proof;
                 ASSERT_NO_THROW(proof = prove(planned.graph, planned.plan, {})) << name << " " << planned.plan.strategy;

@@ -26,6 +26,7 @@ struct Source {
     int depth = 0;
     int gpus = 0;       ///< of each rank
     bool fits = false;  ///< in as little memory as can be
+    CommMode comm = CommMode::automatic;
 };
 
 constexpr Source sources[] = {
@@ -40,6 +41,8 @@ constexpr Source sources[] = {
     {"layers", 2, "pipeline", false, 0, 2},
     {"unet-like", 2, "data", false, 0, 0, true},
     {"unet-like", 2, "pipeline", false, 0, 0, true},
+    {"nbody", 4, "data", false, 0, 0, false, CommMode::collective},
+    {"transformer-block", 3, "model", false, 0, 1, false, CommMode::collective},
 };
 
 /// Sources, whole: the graphs that the programs are of.
@@ -67,6 +70,7 @@ std::unique_ptr<Made> make(const Source& source) {
     request.strategy = source.strategy;
     request.alternates = source.alternates;
     request.buffer_depth = source.depth;
+    request.comm = source.comm;
     request.microbatches = request.strategy == "pipeline" ? 6 : 0;
     const Machine machine = machine_of(source);
     const ThroughputHistory nothing;

@@ -23,14 +23,18 @@ std::int64_t run_seeds(std::uint32_t count, std::uint32_t offset, KernelCounts& 
     const KernelRegistry registry(standard_kernels());
     const std::uint32_t first =
         setting("MANIPLE_TEST_FIRST_SEED", static_cast<std::uint32_t>(world.size()) * 100000) + offset;
-    std::int64_t failures = 0, on_gpus = 0;
+    std::int64_t failures = 0, on_gpus = 0, handed_on = 0;
     for (std::uint32_t seed = first; seed < first + count && failures == 0; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         const std::unique_ptr<GpuSource> gpus = make_gpus();
-        on_gpus += run_all_kernels_seed(seed, world, registry, gpus.get(), counts).on_gpus;
+        const CaseCounts did = run_all_kernels_seed(seed, world, registry, gpus.get(), counts);
+        on_gpus += did.on_gpus;
+        handed_on += did.handed_on;
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
     EXPECT_EQ(failures, 0);
+    const std::int64_t handed_on_by_all = world.sum(handed_on);
+    if (count >= 250) { EXPECT_EQ(handed_on_by_all > count / 10, world.size() > 2) << handed_on_by_all; }
     return on_gpus;
 }
 

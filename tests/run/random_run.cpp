@@ -218,13 +218,19 @@ std::vector<LaneChoice> lanes_of_all(const Graph& graph, std::uint32_t seed, int
     return all;
 }
 
-}  // namespace
-
-namespace {
+/// For half of the seeds two ranks a node, whose cards are slow: parts go around rings.
+Machine machine_of(std::uint32_t seed, int ranks) {
+    Machine machine = Machine::uniform(ranks, {});
+    if (seed % 2 == 0) return machine;
+    for (int rank = 0; rank < ranks; ++rank)
+        machine.ranks[static_cast<std::size_t>(rank)].host = std::to_string(rank / 2);
+    machine.rates.between.bytes = 1e-6;
+    return machine;
+}
 
 /// What `run` asks for; where its memory does not suffice, by means that every rank finds alike.
 PlannedGraph plan_of(const RunCase& run, int ranks, CaseCounts& counts) {
-    const Machine machine = Machine::uniform(ranks, {});
+    const Machine machine = machine_of(run.seed, ranks);
     PlannedGraph planned = plan_graph(run.graph, machine, run.request);
     if (run.memory_part == 0) return planned;
     const ThroughputHistory nothing;
@@ -293,9 +299,11 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     expect_busy(graph, plan, layout, totals);
     const std::vector<TensorBytes> got = collect(files, world.rank().value);
     const auto on_gpus = std::accumulate(totals.gpu_operations.begin(), totals.gpu_operations.end(), std::int64_t{0});
+    const MessageCounts& messages = totals.messages_by_kind;
     CaseCounts counts = means;
     counts.on_gpus = on_gpus;
     counts.border_moves = totals.border_moves;
+    counts.handed_on = messages[MessageKind::ring].count + messages[MessageKind::doubling].count;
     if (!world.is_root()) return counts;
     const std::vector<TensorBytes> want = evaluate_reference(run.graph, run.load);
     const bool bounded = !run.errors.empty();
@@ -344,6 +352,8 @@ void draw_plan(RunCase& run, const World& world) {
     run.request.microbatches = static_cast<int>(random() % 6);
     run.request.buffer_depth = static_cast<int>(random() % 4);
     run.request.alternates = random() % 2 == 0;
+    static const std::vector<CommMode> modes = {CommMode::collective, CommMode::automatic, CommMode::direct};
+    run.request.comm = modes[run.seed / 2 % modes.size()];
     if (random() % 3 == 0) run.request.memory_bytes = 1 << (random() % 16);
     if (run.request.strategy == "data" && run.seed % 3 != 0)
         run.request.grids = random_grids(run.graph, run.seed, ranks);
