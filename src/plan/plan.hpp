@@ -24,6 +24,14 @@ struct LoadedRead {
     std::size_t access = 0;  ///< number in BoundSignature::reads
 };
 
+/// How the lanes of a rank share what the rank computes of an operation.
+enum class LaneSharing {
+    weighted,  ///< by how fast they were in earlier runs
+    even,      ///< `round-robin`: equal parts, however fast they are
+    adaptive,  ///< weighted, and in a loop by how fast they were in its last steps
+    dynamic,   ///< many boxes, of which each lane takes one when it is free
+};
+
 /// A placement of every operation. Its cost in memory does not depend on the number of ranks: boxes are computed
 /// when asked for.
 struct Plan {
@@ -33,9 +41,9 @@ struct Plan {
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
-    bool even_shares = false;                    ///< the lanes of a rank get equal parts, however fast they are
-    bool moves_borders = false;                  ///< while it runs borders may go where measured speeds put them
-    std::vector<std::string> timeline;           ///< of a pipeline: what each group of ranks does when, for people
+    LaneSharing sharing = LaneSharing::weighted;
+    bool moves_borders = false;         ///< while it runs borders may go where measured speeds put them
+    std::vector<std::string> timeline;  ///< of a pipeline: what each group of ranks does when, for people
     /// By TensorId, of those that are loaded: one of each different way in which ranks read it (find_readings). Only saves
     /// time: while it is empty all readers are looked at.
     std::vector<std::vector<LoadedRead>> readings = {};
@@ -87,11 +95,11 @@ struct PlanRequest {
         int data = 1, pipeline = 1, model = 1;
     };
     Hybrid hybrid = {};
-    int stages = 0;                 ///< of a pipeline; 0: as many as there are columns of ranks
-    int microbatches = 0;           ///< 0: chosen
-    int buffer_depth = 0;           ///< microbatches alive between two stages; 0: as the schedule needs
-    bool alternates = false;        ///< `1f1b`; else `gpipe`
-    bool even_shares = false;       ///< Plan::even_shares
+    int stages = 0;           ///< of a pipeline; 0: as many as there are columns of ranks
+    int microbatches = 0;     ///< 0: chosen
+    int buffer_depth = 0;     ///< microbatches alive between two stages; 0: as the schedule needs
+    bool alternates = false;  ///< `1f1b`; else `gpipe`
+    LaneSharing sharing = LaneSharing::weighted;
     std::int64_t memory_bytes = 0;  ///< of a rank; 0: the machine's, if that is known
     Place place = {};               ///< where it was asked for
     Place max_ranks_place = {};

@@ -67,6 +67,13 @@ struct FinishShare {
     Box kept;
 };
 
+/// Where a gpu lane with a memory of its own computes the tiles that it claims.
+struct ClaimBuffers {
+    std::vector<BufferId>
+        copies;        ///< by host buffer: as large as that; invalid, or beyond its end: it claims nothing there
+    BufferId staging;  ///< for one tile's bytes, on their way
+};
+
 /// Of one tensor in a piece of a tile that a chain passes over: two of them, what is read and what is written, and as much
 /// of the chain's inputs and outputs stay in a core's second-level cache.
 inline constexpr std::int64_t chain_piece_bytes = 16 * 1024;
@@ -87,6 +94,13 @@ struct Layout {
     std::vector<bool> chained;                     ///< by OperationId: of a chain, not its last
     std::int64_t piece_bytes = 0;                  ///< of each worker: room for two pieces
     std::vector<std::vector<FinishShare>> finishes;  ///< by OperationId: of folds whose states stay on this rank
+    /// By OperationId: whether its lanes' shares may become others while the run lasts (recut.hpp). A lane then has
+    /// memory for all that the rank computes of it.
+    std::vector<bool> recuttable;
+    /// By OperationId: whether its lanes claim its tiles one by one (lane_claims.hpp). All tiles are then those of the cpu, and
+    /// all that they touch is in the host's memory.
+    std::vector<bool> claimed;
+    std::vector<ClaimBuffers> claim_buffers;  ///< by gpu lane; empty: nothing is claimed by lanes
 
     const BufferSpec& operator[](BufferId id) const { return buffers[id.index()]; }
     const std::vector<Instance>& instances_of(TensorId id) const {

@@ -7,6 +7,7 @@
 
 #include "base/patience.hpp"
 #include "program/border_move.hpp"
+#include "program/recut.hpp"
 #include "program/soundness.hpp"
 #include "run/idleness.hpp"
 #include "run/team.hpp"
@@ -32,11 +33,13 @@ std::string text_of(const Program& program, const std::vector<ChunkId>& chunks, 
     return text.empty() ? "nothing in flight" : text.substr(0, text.size() - 2);
 }
 
-/// Compute operations of one execution on the cpu and on each gpu: one lane's share of one in one step counts once.
-std::vector<std::int64_t> count_operations(const Program& program, std::size_t gpus) {
+/// Compute operations of one execution on the cpu and on each gpu: one lane's share of one in one step counts once. Those that
+/// lanes claim are counted as they are.
+std::vector<std::int64_t> count_operations(const Program& program, std::size_t gpus, bool with_claimable) {
     std::set<std::tuple<int, OperationId, int>> seen;
     std::vector<std::int64_t> counts(1 + gpus, 0);
     for (const Instruction& instruction : program.instructions) {
+        if (instruction.claimable && !with_claimable) continue;
         const bool is_new = instruction.operation.valid() &&
                             seen.emplace(instruction.gpu, instruction.operation, instruction.step).second;
         if (is_new) ++counts[static_cast<std::size_t>(1 + instruction.gpu)];
@@ -75,6 +78,7 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
         stealing_->attach(scheduler_);
         scheduler_.look_also_in(stealing_);
     }
+    make_pool();
     over_.store(false, std::memory_order_relaxed);
     const auto announce = [&] {
         error = std::current_exception();
@@ -99,7 +103,32 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
         run_team(threads_, std::ref(take_part));  // the function itself would be too large to be held without memory
     } catch (...) { announce(); }
     if (error) std::rethrow_exception(error);
+    add_shares(totals);
     return totals;
+}
+
+/// Where a schedule is kept or followed, or other ranks may claim, the cpu computes what lanes would.
+void Executor::make_pool() {
+    const std::vector<bool>& operations = layout_->claimed;
+    const bool claimed = std::find(operations.begin(), operations.end(), true) != operations.end();
+    if (!claimed || stealing_ != nullptr || writer_ != nullptr || reader_ != nullptr) return;
+    if (pool_ == nullptr) pool_ = std::make_unique<LanePool>(*layout_, arena_, gpus_, scheduler_);
+    scheduler_.look_also_in(pool_.get());
+}
+
+/// How the lanes have shared what several of them compute.
+void Executor::add_shares(RunTotals& totals) const {
+    if (pool_ == nullptr) {
+        totals.shares = lane_shares(*layout_);
+        return;
+    }
+    double points = 0;
+    for (const LanePool::Claimed& lane : pool_->claimed()) points += lane.points;
+    for (std::size_t i = 0; i < pool_->claimed().size(); ++i) {
+        const LanePool::Claimed& lane = pool_->claimed()[i];
+        if (points > 0) totals.shares.push_back(lane.points / points);
+        (i == 0 ? totals.operations : totals.gpu_operations[i - 1]) += lane.operations;
+    }
 }
 
 void Executor::work(Worker& worker) {
@@ -160,6 +189,7 @@ void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, Run
         if (stopped || totals.steps == graph_.steps) break;
         set_next_block(graph_, versions, careful_until, block_);
         if (borders_) consider_borders(totals);
+        if (adapts()) consider_shares(totals);
     }
     if (graph_.until.valid()) {
         set_closing_block(graph_, versions, block_, stopped, behind_);
@@ -181,6 +211,7 @@ void Executor::run_prepared(Prepared& prepared, const StepBlock& block, RunTotal
         const std::lock_guard lock(current_mutex_);
         current_ = &prepared;
     }
+    if (pool_) pool_->begin_execution();
     const std::int64_t before = allocations();
     carry_out(prepared, block);
     if (prepared.executions++ > 0) {
@@ -265,6 +296,7 @@ void Executor::check_failure(AnyRun& run) {
     net_.cancel();
     for (Lane* gpu : gpus_) gpu->cancel();
     if (stealing_ != nullptr) stealing_->give_up();
+    if (pool_) pool_->give_up();
 }
 
 Executor::Prepared& Executor::prepare(const BlockShape& shape) {
@@ -282,9 +314,10 @@ std::unique_ptr<Executor::Prepared> Executor::prepare(Program program, const Lay
         const std::string fault = fault_of(graph_, layout, fresh->program);
         MANIPLE_CHECK(fault.empty(), "the program of a block: " + fault);
     }
-    fresh->operations = count_operations(fresh->program, gpus_.size());
+    fresh->operations = count_operations(fresh->program, gpus_.size(), pool_ == nullptr);
     fresh->buffers = count_buffers(fresh->program);
     if (claims()) fresh->offered = stealing_->offered(layout, fresh->program);
+    if (pool_) fresh->offered = LanePool::offered(fresh->program);
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program, fresh->offered));
     make_run(*fresh);
     return fresh;
@@ -330,9 +363,7 @@ std::span<const double> Executor::exchange(double mine) {
 
 void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
     auto fresh = std::make_unique<Moved>(Moved{std::move(plan), std::move(layout)});
-    retired_.insert(retired_.end(), std::make_move_iterator(prepared_.begin()),
-                    std::make_move_iterator(prepared_.end()));
-    prepared_.clear();
+    retire_programs();
     const Layout both = joint_layout(*layout_, fresh->layout);
     arena_.extend(both);
     const BorderMove move{graph_, *plan_, fresh->plan, *layout_, fresh->layout};
@@ -349,6 +380,63 @@ void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
     border_watch_.has_moved();
 }
 
+/// Workers may still look at a run that is over.
+void Executor::retire_programs() {
+    retired_.insert(retired_.end(), std::make_move_iterator(prepared_.begin()),
+                    std::make_move_iterator(prepared_.end()));
+    prepared_.clear();
+}
+
+// --- Shares of lanes that change -------------------------------------------------------------------------------------
+
+/// Not where a schedule is kept or followed, nor where other ranks derive this one's programs themselves.
+bool Executor::adapts() const {
+    const std::vector<bool>& operations = layout_->recuttable;
+    const bool scheduled = writer_ != nullptr || reader_ != nullptr;
+    return !scheduled && !claims() && std::find(operations.begin(), operations.end(), true) != operations.end();
+}
+
+/// Between two blocks; the next one is block_. Each rank decides alone: messages do not depend on its lanes.
+void Executor::consider_shares(RunTotals& totals) {
+    const std::optional<std::vector<std::vector<double>>> weights = next_weights();
+    if (!weights) return;
+    const std::int64_t begin_ns = now_ns();
+    std::optional<Layout> next = recut(graph_, *plan_, *layout_, *weights);
+    if (!next) return;
+    change_shares(std::move(*next), totals);
+    recut_ns_ = static_cast<double>(now_ns() - begin_ns);
+}
+
+/// Nothing where other shares would gain less in the steps that are left than changing them took the last time.
+std::optional<std::vector<std::vector<double>>> Executor::next_weights() {
+    if (imposed_shares_) return imposed_shares_(block_.first);
+    std::vector<WorkTimes> times = {cpu_.work_times()};
+    for (const Lane* gpu : gpus_) times.push_back(gpu->work_times());
+    lane_watch_.add(times);
+    if (!lane_watch_.is_due()) return std::nullopt;
+    std::optional<ShareChange> change = lane_watch_.decide(graph_, *layout_);
+    if (!change || change->gain_ns * static_cast<double>(graph_.steps - block_.first) < recut_ns_) return std::nullopt;
+    return std::move(change->weights);
+}
+
+void Executor::change_shares(Layout layout, RunTotals& totals) {
+    auto fresh = std::make_unique<Layout>(std::move(layout));
+    retire_programs();
+    Program move = build_lane_move(graph_, *plan_, *layout_, *fresh, block_.shape);
+    if (!move.instructions.empty()) {
+        StepBlock between;
+        between.first = block_.first;
+        between.shape = move.shape;
+        retired_.push_back(prepare(std::move(move), *layout_));
+        run_prepared(*retired_.back(), between, totals);
+    }
+    layout_ = fresh.get();
+    recut_.push_back(std::move(fresh));
+    prepare(block_.shape);
+    ++totals.share_changes;
+    lane_watch_.has_changed();
+}
+
 Program Executor::program_of(const BlockShape& shape) {
     if (first_.valid()) {
         Program first = first_.get();
@@ -359,7 +447,9 @@ Program Executor::program_of(const BlockShape& shape) {
 
 void Executor::make_run(Prepared& prepared) {
     LanePrograms lanes = prepare_lanes(prepared.program);
-    if (claims()) offer_chunks(prepared.program, prepared.offered, lanes);
+    if (claims()) lanes.others.push_back(stealing_->offer(prepared.program, prepared.offered, *lanes.cpu));
+    if (pool_) lanes.others.push_back(pool_->offer(prepared.program, *lanes.cpu));
+    offer_chunks(prepared.offered, lanes);
     if (writer_ != nullptr || reader_ != nullptr) prepared.fingerprint = fingerprint(prepared.program);
     if (reader_ != nullptr) {
         StartLog* const log = writer_ != nullptr ? &log_ : nullptr;
@@ -387,8 +477,8 @@ LanePrograms Executor::prepare_lanes(const Program& program) {
     return lanes;
 }
 
-void Executor::offer_chunks(const Program& program, const std::vector<bool>& offered, LanePrograms& lanes) {
-    lanes.others.push_back(stealing_->offer(program, offered, *lanes.cpu));
+/// They go to the last one of the lanes' programs.
+void Executor::offer_chunks(const std::vector<bool>& offered, LanePrograms& lanes) {
     for (std::size_t i = 0; i < offered.size(); ++i) {
         if (offered[i]) lanes.by_chunk[i] = lanes.others.back().get();
     }

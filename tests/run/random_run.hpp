@@ -48,6 +48,8 @@ TensorBytes input_bytes(const Tensor& tensor, std::uint32_t seed);
 struct CaseCounts {
     std::int64_t on_gpus = 0;  ///< operations
     std::int64_t border_moves = 0;
+    std::int64_t share_changes = 0;
+    std::int64_t claimed_by_gpus = 0;  ///< operations, where lanes claim tiles
 };
 
 /// Where the job has a loop and there are no gpus, borders move between most blocks for half of the seeds.
