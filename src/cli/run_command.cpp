@@ -379,6 +379,7 @@ private:
         steps_seconds_ = static_cast<double>(now_ns() - steps_begin_ns) / 1e9;
         watch_.observe({});
         agree_or_end(error);
+        shares_ = executor.shares();
         together(world_, [&] {
             if (recorded_) recorded_->finish();
         });
@@ -489,8 +490,8 @@ private:
         }
         const double busy_seconds = static_cast<double>(computed.busy_ns) / 1e9 / threads_;
         const auto share_of = [&](std::size_t lane) -> std::optional<double> {
-            if (totals_.shares.empty()) return std::nullopt;
-            return totals_.shares[lane];
+            if (shares_.empty()) return std::nullopt;
+            return shares_[lane];
         };
         summary_.lanes.push_back({rank, "cpu", -1, "", busy_seconds, computed.chunks, totals_.operations, share_of(0)});
         for (std::size_t i = 0; i < gpu_lanes_.size(); ++i) {
@@ -638,6 +639,7 @@ private:
     std::optional<ScheduleReader> replayed_;
     std::optional<ScheduleWriter> recorded_;
     RunTotals totals_;
+    std::vector<double> shares_;  ///< Executor::shares()
     double steps_seconds_ = 0;    ///< that the executor took
     ThroughputHistory measured_;  ///< in this run
     RankSummary summary_;

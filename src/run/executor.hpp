@@ -38,7 +38,6 @@ struct RunTotals {
     std::int64_t reused_buffers = 0, buffers_found = 0;
     std::int64_t border_moves = 0, moved_bytes = 0;  ///< the bytes that this rank sent for them
     std::int64_t share_changes = 0;                  ///< how often lanes got other shares while it ran
-    std::vector<double> shares;                      ///< at the end: lane_shares()
 };
 
 /// What moving borders takes. Borrows the exchange.
@@ -90,6 +89,9 @@ public:
     /// Programs built so far: one for each different block that was met.
     std::int64_t builds() const { return static_cast<std::int64_t>(prepared_.size() + retired_.size()); }
 
+    /// How the lanes shared what several of them compute: lane_shares() at the end, or what each has claimed. After run().
+    std::vector<double> shares() const;
+
     /// Grows whenever a chunk finishes. Threads: any.
     std::int64_t progress() const { return scheduler_.finished_chunks(); }
     /// What is in flight, for a diagnosis. Threads: any.
@@ -133,7 +135,7 @@ private:
     void make_run(Prepared& prepared);
     LanePrograms prepare_lanes(const Program& program);
     static void offer_chunks(const std::vector<bool>& offered, LanePrograms& lanes);
-    void add_shares(RunTotals& totals) const;
+    void add_claimed(RunTotals& totals) const;
     void run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals);
     void run_block(const StepBlock& block, RunTotals& totals);
     std::int64_t allocations() const;

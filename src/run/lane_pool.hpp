@@ -1,6 +1,7 @@
 // run/lane_pool.hpp: chunks that the lanes of a rank take as they fall free (`sharing: dynamic`).
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -42,12 +43,13 @@ public:
     /// After a failure: what is still in the pool is ended by workers, without being run.
     void give_up();
 
-    /// Of what lanes have claimed so far, the cpu first.
+    /// Of what lanes have claimed since, the cpu first.
     struct Claimed {
         double points = 0;
         std::int64_t operations = 0;  ///< a lane's share of one in one step counted once
     };
     const std::vector<Claimed>& claimed() const { return claimed_; }
+    void forget_counts() { std::fill(claimed_.begin(), claimed_.end(), Claimed{}); }
 
 private:
     friend class PooledProgram;

@@ -2,7 +2,7 @@
 """How the lanes of a rank share its work, through the real program: `sharing: adaptive` comes to the ratio of the measured
 speeds within five executions, `sharing: dynamic` gives a slow lane less, and results are those of the cpu alone.
 
-sharing_test.py MANIPLE MPIEXEC
+sharing_test.py MANIPLE MPIEXEC FAULT_LIBRARY
 """
 import json
 import os
@@ -15,7 +15,7 @@ import tempfile
 import h5py
 import numpy
 
-maniple, mpiexec = sys.argv[1:3]
+maniple, mpiexec, fault_library = sys.argv[1:4]
 environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 failures = []
 
@@ -63,7 +63,8 @@ def expect(condition, what):
         failures.append(what)
 
 
-def run(folder, job, sharing, ranks=1, slow="", pretend="", options=("--lanes", "both"), history="", code=0):
+def run(folder, job, sharing, ranks=1, slow="", pretend="", options=("--lanes", "both"), history="", code=0,
+        fault=()):
     """The results, the summary and what was said; with `history` in a cache of its own."""
     with open(folder + "/job.yaml", "w") as file:
         file.write(job + "plan: {strategy: data, sharing: %s}\n" % sharing)
@@ -72,8 +73,10 @@ def run(folder, job, sharing, ranks=1, slow="", pretend="", options=("--lanes", 
         changed["MANIPLE_SLOW_LANE"] = slow
     if pretend:
         changed["MANIPLE_VULKAN_PRETEND"] = pretend
-    words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "100", "-n", str(ranks), maniple,
-             "run", "job.yaml", "--threads", "1", "--check", *options]
+    words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "100", "-n", str(ranks)]
+    for name in fault:
+        words += ["-x", name + "=" + fault[name]]
+    words += [maniple, "run", "job.yaml", "--threads", "1", "--check", *options]
     if history:
         changed["MANIPLE_CACHE_DIR"] = history
     else:
@@ -171,6 +174,17 @@ def check_results(folder):
                 expect(summary["share_changes"] == 0, "without a loop there is nothing to follow")
 
 
+def check_failures(folder):
+    """A kernel that throws on the cpu while a gpu lane computes other tiles ends the run, on all ranks, with its name."""
+    job = HEAD + 'inputs: {u: "in.h5:/u"}\ngraph: {v: tanh(u)}\nloop: {steps: 9, carry: {u: v}}\noutputs: {v: out.h5:/v}\n'
+    for sharing in "adaptive", "dynamic":
+        for ranks in 1, 2:
+            preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), fault_library]))
+            fault = {"FAULT": "throw", "FAULT_RANK": "0", "LD_PRELOAD": preload}
+            _, _, said = run(folder, job, sharing, ranks, code=70, fault=fault)
+            expect("tanh" in said and "on the cpu lane" in said, "%s, %d ranks, a kernel that throws: %r" % (sharing, ranks, said[-200:]))
+
+
 def check_commands(folder):
     """The words are known wherever a plan is read."""
     _, _, _ = run(folder, HEAT % 6, "adaptive")
@@ -214,6 +228,7 @@ check_results(where)
 check_convergence(where)
 check_dynamic(where)
 check_commands(where)
+check_failures(where)
 check_company(where)
 shutil.rmtree(where)
 print("%d failures" % len(failures))
