@@ -145,6 +145,7 @@ private:
         graph_ = std::move(planned.graph);
         plan_ = std::move(planned.plan);
         plan_text_ = print_plan(graph_, plan_);
+        settle_sharing();
         if (hooks_.tampers) tamper();
         const std::string identity = plan_identity(graph_, plan_);
         world_.require_equal(identity, "the plan");
@@ -156,6 +157,21 @@ private:
         }
         prove_by_hand();
         begin_first_program(identity);
+    }
+
+    /// Where something else decides which lane computes what, earlier runs do. The same on every rank.
+    void settle_sharing() {
+        const bool scheduled = !options_.record.empty() || !options_.replay.empty();
+        const bool dynamic = plan_.sharing == LaneSharing::dynamic;
+        if (!dynamic && plan_.sharing != LaneSharing::adaptive) return;
+        const std::string beside = scheduled                      ? "--record and --replay"
+                                   : plan_.claiming_ranks > 1     ? "plan: stealing"
+                                   : dynamic && options_.validate ? "--validate"
+                                                                  : "";
+        if (beside.empty()) return;
+        plan_.sharing = LaneSharing::weighted;
+        plan_.notes.push_back(fmt::format("sharing: {} does not go with {}: lanes share as with weighted",
+                                          dynamic ? "dynamic" : "adaptive", beside));
     }
 
     /// The first operation on another rank than the others think.
@@ -409,7 +425,9 @@ private:
         std::vector<Lane*> gpus;
         for (const auto& lane : gpu_lanes_) gpus.push_back(lane.get());
         std::optional<Stealing> stealing;
-        cpu.slow_down(hooks_.slowness);
+        cpu.slow_down(hooks_.slowness * hooks_.cpu_slowness);
+        if (hooks_.slow_gpu >= 0 && hooks_.slow_gpu < static_cast<int>(gpu_lanes_.size()))
+            gpu_lanes_[static_cast<std::size_t>(hooks_.slow_gpu)]->slow_down(hooks_.gpu_slowness);
         if (claim_memory_) stealing.emplace(world_, claim_context(), *claim_memory_, *arena_);
         Executor executor(graph_, plan_, *arena_, cpu, net, file, gpus, threads_, [&](int worker) {
             if (first_core_) topology_->pin_to(*first_core_ + worker);
@@ -435,6 +453,7 @@ private:
         steps_seconds_ = static_cast<double>(now_ns() - steps_begin_ns) / 1e9;
         watch_.observe({});
         agree_or_end(error);
+        shares_ = executor.shares();
         together(world_, [&] {
             if (recorded_) recorded_->finish();
         });
@@ -451,7 +470,13 @@ private:
     /// What ranks need that compute each other's chunks.
     ClaimContext claim_context() const {
         const auto lanes_of = [this](Rank rank) { return shared_lanes(rank, machine_.ranks[rank.index()]); };
-        return {graph_, plan_, lanes_of, instruction_set_, threads_, hooks_.slowness, hooks_.claims_by_messages};
+        return {graph_,
+                plan_,
+                lanes_of,
+                instruction_set_,
+                threads_,
+                hooks_.slowness * hooks_.cpu_slowness,
+                hooks_.claims_by_messages};
     }
 
     void measure_lanes(const CpuLane& cpu, const Stealing* stealing) {
@@ -538,13 +563,17 @@ private:
             for (const ClaimCount& count : stealing->counts()) summary_.claims.push_back({count.from, count.boxes});
         }
         const double busy_seconds = static_cast<double>(computed.busy_ns) / 1e9 / threads_;
-        summary_.lanes.push_back({rank, "cpu", -1, "", busy_seconds, computed.chunks, totals_.operations});
+        const auto share_of = [&](std::size_t lane) -> std::optional<double> {
+            if (shares_.empty()) return std::nullopt;
+            return shares_[lane];
+        };
+        summary_.lanes.push_back({rank, "cpu", -1, "", busy_seconds, computed.chunks, totals_.operations, share_of(0)});
         for (std::size_t i = 0; i < gpu_lanes_.size(); ++i) {
             const Activity activity = gpu_lanes_[i]->activity();
             const DeviceDescription& device = gpu_lanes_[i]->description();
             summary_.lanes.push_back({rank, "gpu", device.number, device.type,
                                       static_cast<double>(activity.busy_ns) / 1e9, activity.chunks,
-                                      totals_.gpu_operations[i]});
+                                      totals_.gpu_operations[i], share_of(1 + i)});
         }
         if (world_.size() > 1) {
             summary_.lanes.push_back(
@@ -560,6 +589,7 @@ private:
         summary_.reused_buffers = totals_.reused_buffers;
         summary_.buffers_found = totals_.buffers_found;
         summary_.border_moves = totals_.border_moves;
+        summary_.share_changes = totals_.share_changes;
         summary_.moved_bytes = totals_.moved_bytes;
         summary_.read_bytes = inputs.bytes_read();
         summary_.spilled_bytes = file.spilled_bytes();
@@ -688,6 +718,7 @@ private:
     std::optional<ScheduleReader> replayed_;
     std::optional<ScheduleWriter> recorded_;
     RunTotals totals_;
+    std::vector<double> shares_;  ///< Executor::shares()
     double steps_seconds_ = 0;    ///< that the executor took
     ThroughputHistory measured_;  ///< in this run
     RankSummary summary_;

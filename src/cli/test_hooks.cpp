@@ -25,11 +25,28 @@ double slowness_of(Rank rank, const std::string& text) {
     return which == rank.value ? times : 1;
 }
 
+void read_slow_lane(const std::string& text, TestHooks& hooks) {
+    if (text.empty()) return;
+    double times = 0;
+    int gpu = -1;
+    char rest = 0;
+    if (std::sscanf(text.c_str(), "cpu:%lf%c", &times, &rest) == 1 && times >= 1) {
+        hooks.cpu_slowness = times;
+    } else if (std::sscanf(text.c_str(), "%d:%lf%c", &gpu, &times, &rest) == 2 && gpu >= 0 && times >= 1) {
+        hooks.slow_gpu = gpu;
+        hooks.gpu_slowness = times;
+    } else {
+        throw UsageError("MANIPLE_SLOW_LANE takes cpu or a gpu lane and a factor from 1 on, as cpu:3 or 0:3, found '" +
+                         text + "'");
+    }
+}
+
 }  // namespace
 
 TestHooks read_test_hooks(Rank rank) {
     TestHooks hooks;
     hooks.slowness = slowness_of(rank, variable("MANIPLE_SLOW_RANK"));
+    read_slow_lane(variable("MANIPLE_SLOW_LANE"), hooks);
     const std::string claims = variable("MANIPLE_CLAIM_BY");
     if (!claims.empty() && claims != "messages")
         throw UsageError("MANIPLE_CLAIM_BY takes messages, found '" + claims + "'");

@@ -8,6 +8,10 @@ namespace maniple {
 /// As one rank has them.
 struct TestHooks {
     double slowness = 1;  ///< MANIPLE_SLOW_RANK=R:TIMES: every chunk on the cpu of rank R takes so many times as long
+    double cpu_slowness =
+        1;  ///< MANIPLE_SLOW_LANE=LANE:TIMES, of every rank: cpu:3 the cpu's chunks, 1:3 those of gpu lane 1
+    int slow_gpu = -1;  ///< the gpu lane whose chunks take `gpu_slowness` times as long; -1: none
+    double gpu_slowness = 1;
     bool claims_by_messages = false;  ///< MANIPLE_CLAIM_BY=messages: as if every rank were on a node of its own
     bool tampers = false;             ///< MANIPLE_TAMPER_PLAN=R: rank R alone has another plan
 };

@@ -23,7 +23,7 @@ void check_plan(const PlanSpec& plan) {
         std::set<std::string> carried_out;
     };
     const std::map<std::string, Chosen> by_value = {
-        {"sharing", {plan.sharing, {"weighted", "round-robin"}}},
+        {"sharing", {plan.sharing, {"weighted", "round-robin", "adaptive", "dynamic"}}},
         {"comm", {plan.comm, {"auto", "p2p", "collective"}}},
         {"reproducible", {plan.reproducible.value_or(false) ? "true" : "false", {"false"}}},
     };

@@ -25,6 +25,14 @@ struct LoadedRead {
     std::size_t access = 0;  ///< number in BoundSignature::reads
 };
 
+/// How the lanes of a rank share what the rank computes of an operation.
+enum class LaneSharing {
+    weighted,  ///< by how fast they were in earlier runs
+    even,      ///< `round-robin`: equal parts, however fast they are
+    adaptive,  ///< weighted, and in a loop by how fast they were in its last steps
+    dynamic,   ///< many boxes, of which each lane takes one when it is free
+};
+
 /// A placement of every operation. Its cost in memory does not depend on the number of ranks: boxes are computed
 /// when asked for.
 struct Plan {
@@ -34,8 +42,8 @@ struct Plan {
     std::vector<OperationPlacement> operations;  ///< by OperationId
     std::vector<BlockGrid> outputs;              ///< of each output's tensor over its axes: who writes what
     std::vector<std::string> notes;              ///< what was asked for and does not apply
-    bool even_shares = false;                    ///< the lanes of a rank get equal parts, however fast they are
-    bool moves_borders = false;                  ///< while it runs borders may go where measured speeds put them
+    LaneSharing sharing = LaneSharing::weighted;
+    bool moves_borders = false;  ///< while it runs borders may go where measured speeds put them
     /// Buffers lie in one pool where they are not needed at the same time, also where that makes operations wait for each
     /// other; what is loaded is loaded late, and what is written is written early (program/pool.hpp).
     bool tight = false;
@@ -93,11 +101,11 @@ struct PlanRequest {
         int data = 1, pipeline = 1, model = 1;
     };
     Hybrid hybrid = {};
-    int stages = 0;            ///< of a pipeline; 0: as many as there are columns of ranks
-    int microbatches = 0;      ///< 0: chosen
-    int buffer_depth = 0;      ///< microbatches alive between two stages; 0: as the schedule needs
-    bool alternates = false;   ///< `1f1b`; else `gpipe`
-    bool even_shares = false;  ///< Plan::even_shares
+    int stages = 0;           ///< of a pipeline; 0: as many as there are columns of ranks
+    int microbatches = 0;     ///< 0: chosen
+    int buffer_depth = 0;     ///< microbatches alive between two stages; 0: as the schedule needs
+    bool alternates = false;  ///< `1f1b`; else `gpipe`
+    LaneSharing sharing = LaneSharing::weighted;
     CommMode comm = CommMode::automatic;
     std::int64_t memory_bytes = 0;  ///< of a rank; 0: the machine's, if that is known
     Place place = {};               ///< where it was asked for

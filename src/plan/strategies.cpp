@@ -130,6 +130,12 @@ private:
     bool applies_ = false;
 };
 
+LaneSharing sharing_of(const std::string& word) {
+    if (word == "round-robin") return LaneSharing::even;
+    if (word == "adaptive") return LaneSharing::adaptive;
+    return word == "dynamic" ? LaneSharing::dynamic : LaneSharing::weighted;
+}
+
 }  // namespace
 
 PlanRequest plan_request(const PlanSpec& spec) {
@@ -149,7 +155,7 @@ PlanRequest plan_request(const PlanSpec& spec) {
     request.microbatches = number(spec.microbatches);
     request.buffer_depth = number(spec.buffer_depth);
     request.alternates = spec.schedule == "1f1b";
-    request.even_shares = spec.sharing == "round-robin";
+    request.sharing = sharing_of(spec.sharing);
     request.comm = comm_mode(spec.comm);
     request.memory_bytes = spec.memory_bytes.value_or(0);
     request.place = spec.place;
@@ -165,7 +171,7 @@ int ranks_for(const PlanRequest& request, int ranks) {
 
 Plan make_plan(const Graph& graph, const Machine& machine, const PlanRequest& request) {
     Plan plan = Choice(graph, machine, request).plan();
-    plan.even_shares = request.even_shares;
+    plan.sharing = request.sharing;
     plan.comm = communication_on(machine, request.comm);
     find_readings(graph, plan);
     return plan;
@@ -187,7 +193,7 @@ PlanOutline outline_plan(const Graph& graph, const Machine& machine, const PlanR
 PlannedGraph plan_graph(Graph graph, const Machine& machine, const PlanRequest& request) {
     PlanOutline outline = outline_plan(graph, machine, request);
     PlannedGraph planned = carry_out(std::move(graph), std::move(outline));
-    planned.plan.even_shares = request.even_shares;
+    planned.plan.sharing = request.sharing;
     planned.plan.comm = communication_on(machine, request.comm);
     return planned;
 }

@@ -25,7 +25,9 @@ std::int64_t last_look(const Graph& graph, const Versions& versions, std::int64_
 void set_steps(const Graph& graph, const Versions& versions, std::int64_t first, bool careful, StepBlock& block) {
     const bool conditional = graph.until.valid();
     const bool settling = first < versions.settling_steps;
-    const int most = settling ? std::min(settling_block_steps, versions.block_steps) : versions.block_steps;
+    const int most = first < versions.single_steps ? 1
+                     : settling                    ? std::min(settling_block_steps, versions.block_steps)
+                                                   : versions.block_steps;
     std::int64_t end = std::min(graph.steps, first + most);
     for (const GraphOutput& output : graph.outputs) {
         if (output.every > 0) end = std::min(end, next_multiple(first, output.every));

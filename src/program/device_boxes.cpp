@@ -11,7 +11,8 @@ namespace {
 
 class DeviceBoxFinder {
 public:
-    DeviceBoxFinder(const Graph& graph, const Layout& layout) : graph_(graph), layout_(layout) {
+    DeviceBoxFinder(const Graph& graph, const Plan& plan, const Layout& layout)
+        : graph_(graph), plan_(plan), layout_(layout) {
         for (std::size_t family = 0; family < layout.versions.families.size(); ++family) {
             const int rank = graph[layout.versions.families[family].head].shape.rank();
             const std::vector<Box> none(static_cast<std::size_t>(layout.lanes.memory_count()), Box::nothing(rank));
@@ -21,9 +22,8 @@ public:
 
     DeviceBoxes find() {
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-            for (const Tile& tile : layout_.tiles[i]) add_tile(graph_.operations[i], tile);
-            for (const FinishShare& share : layout_.finishes[i])
-                add_writes(graph_.operations[i], points_over_kept(graph_.operations[i], share.kept), share.lane);
+            for (const Tile& tile : layout_.tiles[i]) add_tile(graph_.operations[i], reach_of(OperationId(i), tile));
+            for (const FinishShare& share : layout_.finishes[i]) add_finish(OperationId(i), share);
         }
         for (std::size_t family = 0; family < boxes_.size(); ++family) add_repeated(family);
         return std::move(boxes_);
@@ -33,6 +33,20 @@ private:
     Box& box_in(TensorId tensor, std::size_t instance, int memory) {
         const auto family = static_cast<std::size_t>(layout_.versions[tensor].family);
         return boxes_[family][instance][static_cast<std::size_t>(memory)];
+    }
+
+    /// What the tile's lane may have to compute.
+    Tile reach_of(OperationId id, const Tile& tile) const {
+        if (!layout_.recuttable[id.index()]) return tile;
+        return {points_of(graph_, plan_, id, layout_.rank), 0, tile.lane};
+    }
+
+    void add_finish(OperationId id, const FinishShare& share) {
+        const Operation& operation = graph_[id];
+        const Box kept = layout_.recuttable[id.index()]
+                             ? kept_of_points(operation, points_of(graph_, plan_, id, layout_.rank))
+                             : share.kept;
+        add_writes(operation, points_over_kept(operation, kept), share.lane);
     }
 
     void add_tile(const Operation& operation, const Tile& tile) {
@@ -75,14 +89,15 @@ private:
     }
 
     const Graph& graph_;
+    const Plan& plan_;
     const Layout& layout_;
     DeviceBoxes boxes_;
 };
 
 }  // namespace
 
-DeviceBoxes find_device_boxes(const Graph& graph, const Layout& layout) {
-    return DeviceBoxFinder(graph, layout).find();
+DeviceBoxes find_device_boxes(const Graph& graph, const Plan& plan, const Layout& layout) {
+    return DeviceBoxFinder(graph, plan, layout).find();
 }
 
 bool stays_on_a_gpu(const Graph& graph, const Plan& plan, const Layout& layout, int family) {

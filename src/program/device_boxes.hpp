@@ -8,11 +8,11 @@
 namespace maniple {
 
 /// For each family and instance, by memory (0, the host's, stays empty): the bounding box of what the lane there reads
-/// and writes, with what its halo repeats. Absent where it touches nothing.
+/// and writes, or may have to (Layout::recuttable), with what its halo repeats. Absent where it touches nothing.
 using DeviceBoxes = std::vector<std::vector<std::vector<Box>>>;
 
 /// Requires: the tiles, finishes and instances of `layout` are there.
-DeviceBoxes find_device_boxes(const Graph& graph, const Layout& layout);
+DeviceBoxes find_device_boxes(const Graph& graph, const Plan& plan, const Layout& layout);
 
 /// Whether one gpu lane alone makes and reads the family, in its own memory: the host then holds nothing of it.
 /// Requires: the same.

@@ -93,6 +93,7 @@ void KernelInstructions::count_flops(OperationId id) {
 }
 
 bool KernelInstructions::may_be_claimed(OperationId id, const Tile& tile) const {
+    if (layout_.claimed[id.index()]) return true;
     return plan_[id].claimable && tile.lane == LaneChoice::cpu_lane && me_.value < plan_.claiming_ranks;
 }
 

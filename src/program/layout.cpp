@@ -8,7 +8,10 @@
 #include "program/chains.hpp"
 #include "program/combining.hpp"
 #include "program/device_boxes.hpp"
+#include "program/finishes.hpp"
+#include "program/lane_claims.hpp"
 #include "program/pool.hpp"
+#include "program/recut.hpp"
 #include "program/sharing.hpp"
 #include "program/tails.hpp"
 #include "program/tiles.hpp"
@@ -41,6 +44,7 @@ public:
         layout_.lanes = lanes;
         in_place_ = first_in_place();
         layout_.versions = find_versions(graph, plan.ranks, plan.ranks > 1 || !lanes.gpus.empty());
+        if (plan.sharing == LaneSharing::adaptive) layout_.versions.single_steps = first_single_steps;
         if (plan.moves_borders) layout_.versions.settling_steps = settling_blocks * settling_block_steps;
         layout_.instances.resize(layout_.versions.families.size());
         layout_.folds.resize(graph.operations.size());
@@ -54,12 +58,15 @@ public:
             layout_.tails.push_back(!tiles.empty());
             if (tiles.empty()) { tiles = cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes); }
             layout_.tiles.push_back(std::move(tiles));
-            layout_.finishes.push_back(finishes_of(id));
+            layout_.finishes.push_back(finish_shares(graph_, plan_, layout_, id));
+            layout_.claimed.push_back(is_claimed_by_lanes(plan_, layout_.lanes, id));
+            layout_.recuttable.push_back(may_recut(graph_, plan_, layout_.lanes, id));
         }
         share_tiles();
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             add_family(static_cast<int>(family));
-        const DeviceBoxes boxes = layout_.lanes.gpus.empty() ? DeviceBoxes{} : find_device_boxes(graph_, layout_);
+        const DeviceBoxes boxes =
+            layout_.lanes.gpus.empty() ? DeviceBoxes{} : find_device_boxes(graph_, plan_, layout_);
         if (layout_.lanes.gpus.empty()) {
             whole_of_ = find_wholes(graph_, plan_, layout_);
             if (!plan_.tight) sharing_ = find_sharing(graph_, layout_);
@@ -73,6 +80,7 @@ public:
         }
         add_staging();
         if (plan_.tight && layout_.lanes.gpus.empty()) put_in_pool(graph_, plan_, layout_);
+        add_claim_buffers(graph_, layout_);
         layout_.mirrors.resize(layout_.buffers.size());
         return std::move(layout_);
     }
@@ -142,24 +150,6 @@ private:
                                                               Box(Extents{0}, Extents{size}), 1,
                                                               {Memory::Kind::staging, gpu}));
         }
-    }
-
-    /// Lanes finish what they have folded alone; what several lanes have folded is merged and finished by the cpu.
-    std::vector<FinishShare> finishes_of(OperationId id) const {
-        const Operation& operation = graph_[id];
-        const std::vector<Tile>& tiles = layout_.tiles[id.index()];
-        if (!operation.kernel->is_fold() || tiles.empty() || plan_[id].combines) return {};
-        std::vector<FinishShare> shares;
-        for (const Tile& tile : tiles) {
-            const Box kept = kept_of_points(operation, tile.box);
-            if (shares.empty() || shares.back().lane != tile.lane) {
-                shares.push_back({tile.lane, kept});
-            } else {
-                shares.back().kept = bounding(shares.back().kept, kept);
-            }
-        }
-        if (shares.size() == 1 || tiles.back().contracted_part == 0) return shares;
-        return {{LaneChoice::cpu_lane, kept_of_points(operation, points_of(graph_, plan_, id, layout_.rank))}};
     }
 
     void add_family(int number) {
@@ -301,6 +291,7 @@ private:
             const Box kept = kept_of_points(operation, points);
             int parts = 1;
             for (const Tile& tile : layout_.tiles[id.index()]) parts = std::max(parts, tile.contracted_part + 1);
+            if (parts > 1 && layout_.recuttable[id.index()]) parts = room_for_parts(graph_, plan_, layout_, id, parts);
             if (parts > 1) fold.tiles = add_buffer(operation.name + "/tile states", with_parts(kept, 0, parts), bytes);
             fold.own = add_buffer(operation.name + "/state",
                                   with_parts(kept, layout_.rank.value, layout_.rank.value + 1), bytes);
@@ -326,7 +317,8 @@ private:
 
     /// Whether no state outlives a tile: each holds all elements of its results, and the cpu computes all of them.
     bool folds_by_tile(OperationId id, const Box& points) const {
-        if (plan_[id].combines || points.empty() || !layout_.lanes.folds_by_tile) return false;
+        const bool states = plan_[id].combines || layout_.claimed[id.index()] || !layout_.lanes.folds_by_tile;
+        if (states || points.empty()) return false;
         const Operation& operation = graph_[id];
         const std::vector<Tile>& tiles = layout_.tiles[id.index()];
         return std::all_of(tiles.begin(), tiles.end(), [&](const Tile& tile) {

@@ -77,6 +77,13 @@ struct FinishShare {
     Box kept;
 };
 
+/// Where a gpu lane with a memory of its own computes the tiles that it claims.
+struct ClaimBuffers {
+    std::vector<BufferId>
+        copies;        ///< by host buffer: as large as that; invalid, or beyond its end: it claims nothing there
+    BufferId staging;  ///< for one tile's bytes, on their way
+};
+
 /// Of one tensor in a piece of a tile that a chain passes over: two of them, what is read and what is written, and what the
 /// next piece reads fit a core's first cache of 32 KiB.
 inline constexpr std::int64_t chain_piece_bytes = 8 * 1024;
@@ -99,6 +106,13 @@ struct Layout {
     BufferId pool;                                 ///< of a tight plan: where others lie (pool.hpp); invalid: none
     std::vector<Life> lives;                       ///< by buffer, of a tight plan: those in the pool; of others none
     std::vector<std::vector<FinishShare>> finishes;  ///< by OperationId: of folds whose states stay on this rank
+    /// By OperationId: whether its lanes' shares may become others while the run lasts (recut.hpp). A lane then has
+    /// memory for all that the rank computes of it.
+    std::vector<bool> recuttable;
+    /// By OperationId: whether its lanes claim its tiles one by one (lane_claims.hpp). All tiles are then those of the cpu, and
+    /// all that they touch is in the host's memory.
+    std::vector<bool> claimed;
+    std::vector<ClaimBuffers> claim_buffers;  ///< by gpu lane; empty: nothing is claimed by lanes
 
     const BufferSpec& operator[](BufferId id) const { return buffers[id.index()]; }
     const std::vector<Instance>& instances_of(TensorId id) const {

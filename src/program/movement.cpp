@@ -130,7 +130,6 @@ bool Movement::is_stationary(TensorId tensor) const {
     return layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].stationary;
 }
 
-/// Where the lanes of this rank make the versions of a family: there they are when a block begins.
 std::vector<Movement::Home> Movement::homes_of(int number) const {
     const TensorId head = layout_.versions.families[static_cast<std::size_t>(number)].head;
     const Tensor& tensor = graph_[head];
@@ -212,12 +211,15 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
         if (is_gathered(id, argument, rule)) continue;
         const bool is_everywhere = plan_.ranks == 1 || relay_argument(id, argument, rule);
         std::vector<LaneNeeds> lanes;
+        // What does not change is gathered once, also for shares that are yet to come.
+        const bool all = is_stationary(tensor) && layout_.recuttable[id.index()];
         for (const LaneShare& share : shares_[id.index()]) {
+            const Box points = all ? points_of(graph_, plan_, id, me_) : share.points;
             lanes.push_back({share.lane, {}});
             for (const BoundAccess& access : operation.bound.reads) {
                 const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
                                      rule_of(operation, access.argument) == rule;
-                if (matches) lanes.back().boxes.push_back(touched_box(access, share.points, graph_[tensor].shape));
+                if (matches) lanes.back().boxes.push_back(touched_box(access, points, graph_[tensor].shape));
             }
         }
         const auto needs = [&](Rank rank) { return needs_of(graph_, plan_, id, tensor, rule, rank); };
@@ -249,6 +251,7 @@ bool Movement::reads_alike(const Gathered& a, const Gathered& b) const {
     const std::vector<LaneShare>& x = shares_[a.operation.index()];
     const std::vector<LaneShare>& y = shares_[b.operation.index()];
     return plan_[a.operation].points == plan_[b.operation].points &&
+           layout_.recuttable[a.operation.index()] == layout_.recuttable[b.operation.index()] &&
            rule_of(first, static_cast<int>(a.argument)) == rule_of(second, static_cast<int>(b.argument)) &&
            first.bound.index_space() == second.bound.index_space() &&
            std::equal(x.begin(), x.end(), y.begin(), y.end(), alike) &&

@@ -44,6 +44,10 @@ public:
         int memory = 0;
         Box box;
     };
+    /// Where the lanes of this rank make the versions of a tensor: there they are when a block begins.
+    const std::vector<Home>& homes(TensorId tensor) const {
+        return homes_[static_cast<std::size_t>(layout_.versions[tensor].family)];
+    }
 
 private:
     /// An argument of an operation whose tensor has been gathered for it.

@@ -195,7 +195,11 @@ PeakMemory peak_memory(const Graph& graph, const Plan& plan, const PredictionReq
 }
 
 Prediction predict(const Graph& graph, const Plan& plan, const PredictionRequest& request) {
-    return Predictor(graph, plan, request).find();
+    if (plan.sharing != LaneSharing::dynamic) return Predictor(graph, plan, request).find();
+    // Who claims what is not to be known: as if lanes ended together.
+    Plan weighted = plan;
+    weighted.sharing = LaneSharing::weighted;
+    return Predictor(graph, weighted, request).find();
 }
 
 }  // namespace maniple

@@ -75,7 +75,7 @@ struct Instruction {
 
     bool chained = false;    ///< goes on with the tile of the instruction before it, piece by piece (chains.hpp)
     bool tail = false;       ///< goes on with a tile of the product before it (tails.hpp)
-    bool claimable = false;  ///< another rank may compute it; has a chunk of its own
+    bool claimable = false;  ///< another rank, or another lane, may compute it; has a chunk of its own
     std::int64_t bytes = 0;  ///< read and written, for the cost of a chunk
 };
 
@@ -86,7 +86,7 @@ struct Chunk {
     ShortVector<InstructionId, 4> instructions;
     ShortVector<ChunkId, 4> dependents;
     std::int32_t predecessors = 0;  ///< how many chunks must be done before; 0: a root
-    bool claimable = false;         ///< one instruction that another rank may compute
+    bool claimable = false;         ///< one instruction that another rank, or another lane, may compute
 };
 
 /// Which part of a run a program carries out. Programs of equal shape are one program.

@@ -183,7 +183,7 @@ std::vector<double> weights_of(const Graph& graph, const Plan& plan, Rank rank, 
 
 std::vector<std::vector<double>> lane_weights(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts,
                                               const LaneChoice& choice, const ThroughputHistory& history) {
-    if (plan.even_shares) return {};
+    if (plan.sharing == LaneSharing::even) return {};
     std::vector<std::vector<double>> weights(graph.operations.size());
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const OperationId id(i);

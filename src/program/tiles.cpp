@@ -8,6 +8,7 @@
 #include "plan/block_cost.hpp"
 #include "plan/neighbours.hpp"
 #include "program/halo.hpp"
+#include "program/lane_claims.hpp"
 #include "program/product_tiles.hpp"
 
 namespace maniple {
@@ -22,9 +23,13 @@ constexpr std::int64_t tile_bytes = 256 * 1024;
 /// Bounds the size of a program; beyond it tiles grow.
 constexpr std::int64_t most_tiles = 256;
 
-/// Of what other ranks may claim: many tiles, so that ranks end together, none so short that a claim costs a part of it.
-constexpr std::int64_t claimed_tiles = 64;
-constexpr double claim_worth_ns = 100'000;
+/// Of what may be claimed: many tiles, so that all end together, none so short that a claim costs a part of it.
+struct ClaimedTiles {
+    std::int64_t most = 64;
+    double worth_ns = 100'000;
+};
+/// A gpu starts later than another rank, and what it claims may go there and back.
+constexpr ClaimedTiles claimed_by_ranks, claimed_by_lanes{32, 500'000};
 constexpr std::int64_t irregular_claimed_tiles = 256;
 /// A point of an irregular kernel takes some hundred nanoseconds where it takes long at all.
 constexpr double irregular_point_ns = 400;
@@ -218,14 +223,15 @@ std::vector<Share> rows_of(const Operation& operation, const Cuttable& cuttable,
 
 /// The most coordinates along `index` of a tile that is claimed: nobody knows beforehand how long irregular ones take, so
 /// they are cut finer.
-std::int64_t claimed_extent(const Graph& graph, const Operation& operation, const Box& box, int index) {
+std::int64_t claimed_extent(const Graph& graph, const Operation& operation, const Box& box, int index,
+                            const ClaimedTiles& claimed) {
     const std::int64_t extent = box.extent(index);
     const bool irregular = operation.kernel->signature.irregular;
     const double row_points = static_cast<double>(box.volume()) / static_cast<double>(extent);
     const double row_ns = irregular ? row_points * irregular_point_ns : work_ns(graph, operation, row_points);
-    const std::int64_t most = irregular ? irregular_claimed_tiles : claimed_tiles;
-    const double rows = std::min(claim_worth_ns / std::max(row_ns, 1e-3), static_cast<double>(extent));
-    // Not all of a small box in one: two ranks may share it.
+    const std::int64_t most = irregular ? irregular_claimed_tiles : claimed.most;
+    const double rows = std::min(claimed.worth_ns / std::max(row_ns, 1e-3), static_cast<double>(extent));
+    // Not all of a small box in one: several may share it.
     const std::int64_t worth = std::min(static_cast<std::int64_t>(rows), divided_up(extent, 4));
     return std::max({std::int64_t{1}, worth, divided_up(extent, most)});
 }
@@ -262,7 +268,9 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     const Box box = points_of(graph, plan, id, rank);
     if (box.empty()) return {};
     std::vector<Share> of_lanes, shares;
-    const std::vector<int> lanes = choice.of(id);
+    const bool by_lanes = is_claimed_by_lanes(plan, choice, id);
+    const std::vector<int> lanes = by_lanes ? std::vector<int>{LaneChoice::cpu_lane} : choice.of(id);
+    const ClaimedTiles& claims = by_lanes ? claimed_by_lanes : claimed_by_ranks;
     const Cuttable cuttable(operation, box, lanes.size());
     if (lanes.size() == 1) {
         of_lanes.push_back({lanes[0], box});
@@ -275,7 +283,7 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     std::vector<Tile> tiles;
     for (const Share& share : shares) {
         if (share.lane == LaneChoice::cpu_lane && !cuttable.contracted() && is_product(operation, share.box)) {
-            const int claimants = plan[id].claimable ? static_cast<int>(claimed_tiles / 4) : 1;
+            const int claimants = plan[id].claimable || by_lanes ? static_cast<int>(claims.most / 4) : 1;
             for (const Box& piece : product_tiles(graph, operation, share.box, std::max(choice.threads, claimants)))
                 tiles.push_back({piece, 0, share.lane});
             continue;
@@ -293,9 +301,9 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
         }
         std::sort(cuts.begin(), cuts.end());
         cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-        const bool claimed = share.lane == LaneChoice::cpu_lane && plan[id].claimable;
-        const std::int64_t most =
-            claimed ? claimed_extent(graph, operation, share.box, index) : tile_extent(graph, operation, share, index);
+        const bool claimed = share.lane == LaneChoice::cpu_lane && (plan[id].claimable || by_lanes);
+        const std::int64_t most = claimed ? claimed_extent(graph, operation, share.box, index, claims)
+                                          : tile_extent(graph, operation, share, index);
         for (std::size_t i = 0; i + 1 < cuts.size(); ++i) cut_stretch(share, index, cuts[i], cuts[i + 1], most, tiles);
     }
     if (cuttable.contracted()) {

@@ -14,6 +14,8 @@ inline constexpr int most_block_steps = 16;
 /// While the ranks' speeds are not known.
 inline constexpr int settling_block_steps = 4;
 inline constexpr int settling_blocks = 5;
+/// Before these, where the speeds of lanes are to be known as soon as can be: blocks of one step.
+inline constexpr int first_single_steps = 5;
 
 /// Tensors that are one value at different steps: with `carry: {u: v}`, u in step s + 1 is v in step s. Member x in
 /// step s is the family's version s + 1 − delay(x); version t lies in slot t mod slots.
@@ -43,6 +45,7 @@ struct Versions {
     std::vector<std::size_t> first_of_family;  ///< in by_family; one more than there are families
     std::vector<CarryCopy> copies;
     int block_steps = most_block_steps;  ///< at most so many steps in a program
+    int single_steps = 0;                ///< the first so many are blocks of their own
     int settling_steps = 0;              ///< the first so many are in short blocks: speeds are measured early
     int period = 1;                      ///< after so many blocks or steps every slot holds what it held
 

@@ -26,7 +26,8 @@ Json lane_json(const LaneSummary& lane) {
             {"device_type", lane.device_type.empty() ? Json(nullptr) : Json(lane.device_type)},
             {"busy_seconds", lane.busy_seconds},
             {"chunks", lane.chunks},
-            {"operations", lane.operations}};
+            {"operations", lane.operations},
+            {"share", lane.share ? Json(*lane.share) : Json(nullptr)}};
 }
 
 /// {"p2p": {count, bytes}, …}: of each kind there is.
@@ -85,6 +86,7 @@ std::string serialize(const RankSummary& summary) {
                        {"border_moves", summary.border_moves},
                        {"moved_bytes", summary.moved_bytes},
                        {"spilled_bytes", summary.spilled_bytes},
+                       {"share_changes", summary.share_changes},
                        {"wall_seconds", summary.wall_seconds}};
     return json.dump();
 }
@@ -101,6 +103,7 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
         entry.busy_seconds = lane["busy_seconds"];
         entry.chunks = lane["chunks"];
         entry.operations = lane["operations"];
+        if (!lane["share"].is_null()) entry.share = lane["share"].get<double>();
         summary.lanes.push_back(entry);
     }
     for (const Json& claim : json["claims"]) summary.claims.push_back({claim[0], claim[1]});
@@ -118,6 +121,7 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
     summary.border_moves = json["border_moves"];
     summary.moved_bytes = json["moved_bytes"];
     summary.spilled_bytes = json["spilled_bytes"];
+    summary.share_changes = json["share_changes"];
     summary.wall_seconds = json["wall_seconds"];
     return summary;
 }
@@ -178,6 +182,7 @@ std::string summary_json(const Summary& summary) {
           {"bytes", sum_of(summary, &RankSummary::message_bytes)},
           {"kinds", kinds_json(sum_of(summary, &RankSummary::messages_by_kind))}}},
         {"border_moves", {{"count", border_moves}, {"bytes", sum_of(summary, &RankSummary::moved_bytes)}}},
+        {"share_changes", sum_of(summary, &RankSummary::share_changes)},
         {"io",
          {{"read_bytes", sum_of(summary, &RankSummary::read_bytes)},
           {"written_bytes", sum_of(summary, &RankSummary::written_bytes)}}},
@@ -269,6 +274,8 @@ std::string summary_table(const Summary& summary) {
                     format_bytes(sum_of(summary, &RankSummary::read_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)));
     text += kinds_text(sum_of(summary, &RankSummary::messages_by_kind));
+    if (const std::int64_t changes = sum_of(summary, &RankSummary::share_changes); changes > 0)
+        text += fmt::format("  lanes got other shares {} {}\n", changes, changes == 1 ? "time" : "times");
     if (summary.ranks.front().border_moves > 0) {
         text += fmt::format("  borders between ranks moved {} {}, {} sent for it\n", summary.ranks.front().border_moves,
                             summary.ranks.front().border_moves == 1 ? "time" : "times",

@@ -19,6 +19,7 @@ struct LaneSummary {
     double busy_seconds = 0;
     std::int64_t chunks = 0;
     std::int64_t operations = 0;
+    std::optional<double> share = {};  ///< of the points that lanes of its rank share, at the end; none: it shares none
 };
 
 /// Boxes of another rank's that one has computed.
@@ -45,6 +46,7 @@ struct RankSummary {
     std::int64_t border_moves = 0;   ///< of the run
     std::int64_t moved_bytes = 0;    ///< sent for them
     std::int64_t spilled_bytes = 0;  ///< kept in the scratch file, each time that they were
+    std::int64_t share_changes = 0;  ///< how often its lanes got other shares
     double wall_seconds = 0;
 };
 

@@ -1,12 +1,9 @@
 #include "run/executor.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <set>
 #include <tuple>
 
-#include "base/patience.hpp"
-#include "program/border_move.hpp"
 #include "program/soundness.hpp"
 #include "run/idleness.hpp"
 #include "run/team.hpp"
@@ -32,11 +29,13 @@ std::string text_of(const Program& program, const std::vector<ChunkId>& chunks, 
     return text.empty() ? "nothing in flight" : text.substr(0, text.size() - 2);
 }
 
-/// Compute operations of one execution on the cpu and on each gpu: one lane's share of one in one step counts once.
-std::vector<std::int64_t> count_operations(const Program& program, std::size_t gpus) {
+/// Compute operations of one execution on the cpu and on each gpu: one lane's share of one in one step counts once. Those that
+/// lanes claim are counted as they are.
+std::vector<std::int64_t> count_operations(const Program& program, std::size_t gpus, bool with_claimable) {
     std::set<std::tuple<int, OperationId, int>> seen;
     std::vector<std::int64_t> counts(1 + gpus, 0);
     for (const Instruction& instruction : program.instructions) {
+        if (instruction.claimable && !with_claimable) continue;
         const bool is_new = instruction.operation.valid() &&
                             seen.emplace(instruction.gpu, instruction.operation, instruction.step).second;
         if (is_new) ++counts[static_cast<std::size_t>(1 + instruction.gpu)];
@@ -75,6 +74,7 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
         stealing_->attach(scheduler_);
         scheduler_.look_also_in(stealing_);
     }
+    make_pool();
     over_.store(false, std::memory_order_relaxed);
     const auto announce = [&] {
         error = std::current_exception();
@@ -99,7 +99,34 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
         run_team(threads_, std::ref(take_part));  // the function itself would be too large to be held without memory
     } catch (...) { announce(); }
     if (error) std::rethrow_exception(error);
+    if (pool_) add_claimed(totals);
     return totals;
+}
+
+/// Where a schedule is kept or followed, or other ranks may claim, the cpu computes what lanes would.
+void Executor::make_pool() {
+    const std::vector<bool>& operations = layout_->claimed;
+    const bool claimed = std::find(operations.begin(), operations.end(), true) != operations.end();
+    if (!claimed || stealing_ != nullptr || writer_ != nullptr || reader_ != nullptr) return;
+    if (pool_ == nullptr) pool_ = std::make_unique<LanePool>(*layout_, arena_, gpus_, scheduler_);
+    pool_->forget_counts();
+    scheduler_.look_also_in(pool_.get());
+}
+
+void Executor::add_claimed(RunTotals& totals) const {
+    for (std::size_t i = 0; i < pool_->claimed().size(); ++i)
+        (i == 0 ? totals.operations : totals.gpu_operations[i - 1]) += pool_->claimed()[i].operations;
+}
+
+std::vector<double> Executor::shares() const {
+    if (pool_ == nullptr) return lane_shares(*layout_);
+    double points = 0;
+    for (const LanePool::Claimed& lane : pool_->claimed()) points += lane.points;
+    std::vector<double> shares;
+    for (const LanePool::Claimed& lane : pool_->claimed()) {
+        if (points > 0) shares.push_back(lane.points / points);
+    }
+    return shares;
 }
 
 void Executor::work(Worker& worker) {
@@ -160,6 +187,7 @@ void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, Run
         if (stopped || totals.steps == graph_.steps) break;
         set_next_block(graph_, versions, careful_until, block_);
         if (borders_) consider_borders(totals);
+        if (adapts()) consider_shares(totals);
     }
     if (graph_.until.valid()) {
         set_closing_block(graph_, versions, block_, stopped, behind_);
@@ -181,6 +209,7 @@ void Executor::run_prepared(Prepared& prepared, const StepBlock& block, RunTotal
         const std::lock_guard lock(current_mutex_);
         current_ = &prepared;
     }
+    if (pool_) pool_->begin_execution();
     const std::int64_t before = allocations();
     carry_out(prepared, block);
     if (prepared.executions++ > 0) {
@@ -266,6 +295,7 @@ void Executor::check_failure(AnyRun& run) {
     net_.cancel();
     for (Lane* gpu : gpus_) gpu->cancel();
     if (stealing_ != nullptr) stealing_->give_up();
+    if (pool_) pool_->give_up();
 }
 
 Executor::Prepared& Executor::prepare(const BlockShape& shape) {
@@ -283,71 +313,13 @@ std::unique_ptr<Executor::Prepared> Executor::prepare(Program program, const Lay
         const std::string fault = fault_of(graph_, layout, fresh->program);
         MANIPLE_CHECK(fault.empty(), "the program of a block: " + fault);
     }
-    fresh->operations = count_operations(fresh->program, gpus_.size());
+    fresh->operations = count_operations(fresh->program, gpus_.size(), pool_ == nullptr);
     fresh->buffers = count_buffers(fresh->program);
     if (claims()) fresh->offered = stealing_->offered(layout, fresh->program);
+    if (pool_) fresh->offered = LanePool::offered(fresh->program);
     fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program, fresh->offered));
     make_run(*fresh);
     return fresh;
-}
-
-// --- Borders that move -----------------------------------------------------------------------------------------------
-
-/// Between two blocks; the next one is block_. Every rank comes here after the same blocks.
-void Executor::consider_borders(RunTotals& totals) {
-    std::optional<Plan> next = next_plan();
-    if (!next) return;
-    Layout layout = build_layout(graph_, *next, layout_->rank, layout_->lanes);
-    const std::int64_t limit = borders_->memory_limit;
-    const bool fits = limit == 0 || layout.host_bytes() + layout_->host_bytes() <= limit;
-    const std::span<const double> all_fit = exchange(fits ? 1 : 0);
-    if (std::find(all_fit.begin(), all_fit.end(), 0) != all_fit.end()) {
-        borders_.reset();
-    } else {
-        change_plan(std::move(*next), std::move(layout), totals);
-    }
-}
-
-std::optional<Plan> Executor::next_plan() {
-    if (borders_->imposed) return borders_->imposed(*plan_, block_.first);
-    if (!border_watch_.is_due()) return std::nullopt;
-    std::optional<MovedBorders> moved =
-        BorderWatch::decide(graph_, *plan_, exchange(border_watch_.take()), graph_.steps - block_.first);
-    if (!moved) return std::nullopt;
-    return std::move(moved->plan);
-}
-
-/// What a rank that fails meanwhile never sends is not waited for.
-std::span<const double> Executor::exchange(double mine) {
-    borders_->exchange->start(mine);
-    Patience patience;
-    while (!borders_->exchange->is_done()) {
-        if (net_.failed_rank().valid())
-            throw RemoteFailure("rank " + std::to_string(net_.failed_rank().value) + " has failed");
-        if (!scheduler_.poll_now()) patience.pause();
-    }
-    return borders_->exchange->values();
-}
-
-void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
-    auto fresh = std::make_unique<Moved>(Moved{std::move(plan), std::move(layout)});
-    retired_.insert(retired_.end(), std::make_move_iterator(prepared_.begin()),
-                    std::make_move_iterator(prepared_.end()));
-    prepared_.clear();
-    const Layout both = joint_layout(*layout_, fresh->layout);
-    arena_.extend(both);
-    const BorderMove move{graph_, *plan_, fresh->plan, *layout_, fresh->layout};
-    set_gathering_block(block_, behind_);
-    retired_.push_back(prepare(build_border_move(move, both, block_.shape), both));
-    run_prepared(*retired_.back(), behind_, totals);
-    totals.moved_bytes += retired_.back()->program.message_bytes;
-    plan_ = &fresh->plan;
-    layout_ = &fresh->layout;
-    moved_.push_back(std::move(fresh));
-    arena_.keep_last(*layout_);
-    run_prepared(prepare(behind_.shape), behind_, totals);
-    ++totals.border_moves;
-    border_watch_.has_moved();
 }
 
 Program Executor::program_of(const BlockShape& shape) {
@@ -360,7 +332,9 @@ Program Executor::program_of(const BlockShape& shape) {
 
 void Executor::make_run(Prepared& prepared) {
     LanePrograms lanes = prepare_lanes(prepared.program);
-    if (claims()) offer_chunks(prepared.program, prepared.offered, lanes);
+    if (claims()) lanes.others.push_back(stealing_->offer(prepared.program, prepared.offered, *lanes.cpu));
+    if (pool_) lanes.others.push_back(pool_->offer(prepared.program, *lanes.cpu));
+    offer_chunks(prepared.offered, lanes);
     if (writer_ != nullptr || reader_ != nullptr) prepared.fingerprint = fingerprint(prepared.program);
     if (reader_ != nullptr) {
         StartLog* const log = writer_ != nullptr ? &log_ : nullptr;
@@ -388,8 +362,8 @@ LanePrograms Executor::prepare_lanes(const Program& program) {
     return lanes;
 }
 
-void Executor::offer_chunks(const Program& program, const std::vector<bool>& offered, LanePrograms& lanes) {
-    lanes.others.push_back(stealing_->offer(program, offered, *lanes.cpu));
+/// They go to the last one of the lanes' programs.
+void Executor::offer_chunks(const std::vector<bool>& offered, LanePrograms& lanes) {
     for (std::size_t i = 0; i < offered.size(); ++i) {
         if (offered[i]) lanes.by_chunk[i] = lanes.others.back().get();
     }

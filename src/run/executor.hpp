@@ -15,6 +15,8 @@
 #include "lanes/net/net_lane.hpp"
 #include "program/blocks.hpp"
 #include "run/border_watch.hpp"
+#include "run/lane_pool.hpp"
+#include "run/lane_watch.hpp"
 #include "run/replay.hpp"
 #include "run/run.hpp"
 #include "run/schedule_file.hpp"
@@ -36,6 +38,7 @@ struct RunTotals {
     /// Of programs executed again, on the host and on gpus: the buffers that each used, and those that were there already.
     std::int64_t reused_buffers = 0, buffers_found = 0;
     std::int64_t border_moves = 0, moved_bytes = 0;  ///< the bytes that this rank sent for them
+    std::int64_t share_changes = 0;                  ///< how often lanes got other shares while it ran
 };
 
 /// What moving borders takes. Borrows the exchange.
@@ -65,6 +68,10 @@ public:
     /// Where ranks turn out to be of unequal speed in a loop, borders move (Plan::moves_borders), and the arena then has
     /// other buffers. All ranks or none. Before run(), of which there is one. Requires: no gpu lanes.
     void move_borders(const BorderMoving& moving) { borders_ = moving; }
+    /// By OperationId the weights of its lanes from step `first` on; none: those before.
+    using ImposedShares = std::function<std::optional<std::vector<std::vector<double>>>(std::int64_t first)>;
+    /// For tests: what lanes share in a plan with adaptive sharing follows from this instead of from their speeds. Before run().
+    void impose_shares(ImposedShares imposed) { imposed_shares_ = std::move(imposed); }
     /// They start in the order that was kept. Borrows `from`. Before run(). Errors of run(): DataError where the schedule is
     /// none of this run's.
     void replay(ScheduleReader& from) { reader_ = &from; }
@@ -82,6 +89,9 @@ public:
 
     /// Programs built so far: one for each different block that was met.
     std::int64_t builds() const { return static_cast<std::int64_t>(prepared_.size() + retired_.size()); }
+
+    /// How the lanes shared what several of them compute: lane_shares() at the end, or what each has claimed. After run().
+    std::vector<double> shares() const;
 
     /// Grows whenever a chunk finishes. Threads: any.
     std::int64_t progress() const { return scheduler_.finished_chunks(); }
@@ -112,6 +122,12 @@ private:
     std::optional<Plan> next_plan();
     std::span<const double> exchange(double mine);
     void change_plan(Plan plan, Layout layout, RunTotals& totals);
+    bool adapts() const;
+    void consider_shares(RunTotals& totals);
+    std::optional<std::vector<std::vector<double>>> next_weights();
+    void change_shares(Layout layout, RunTotals& totals);
+    void retire_programs();
+    void make_pool();
     void run_prepared(Prepared& prepared, const StepBlock& block, RunTotals& totals);
     void work(Worker& worker);
     bool work_once(Worker& worker);
@@ -119,7 +135,8 @@ private:
     bool claims() const { return stealing_ != nullptr && writer_ == nullptr && reader_ == nullptr; }
     void make_run(Prepared& prepared);
     LanePrograms prepare_lanes(const Program& program);
-    void offer_chunks(const Program& program, const std::vector<bool>& offered, LanePrograms& lanes);
+    static void offer_chunks(const std::vector<bool>& offered, LanePrograms& lanes);
+    void add_claimed(RunTotals& totals) const;
     void run_blocks(const std::function<void(std::int64_t)>& on_block, RunTotals& totals);
     void run_block(const StepBlock& block, RunTotals& totals);
     std::int64_t allocations() const;
@@ -151,9 +168,14 @@ private:
     ScheduleReader* reader_ = nullptr;  ///< null: the scheduler decides
     std::atomic<Replay*> replaying_{nullptr};
     std::atomic<bool> over_{false};
+    std::unique_ptr<LanePool> pool_;  ///< null: no lanes claim chunks
     std::optional<BorderMoving> borders_;
     BorderWatch border_watch_;
-    std::vector<std::unique_ptr<Moved>> moved_;  ///< the last one holds
+    LaneWatch lane_watch_;
+    ImposedShares imposed_shares_;
+    double recut_ns_ = 0;                         ///< what the last change of shares took; 0: there was none
+    std::vector<std::unique_ptr<Moved>> moved_;   ///< the last one holds
+    std::vector<std::unique_ptr<Layout>> recut_;  ///< likewise: other shares of the lanes
     std::vector<std::unique_ptr<Prepared>> prepared_;
     std::vector<std::unique_ptr<Prepared>> retired_;  ///< of plans before: workers may still look at a run that is over
     StepBlock block_;                                 ///< the current one; kept for its memory, as the next

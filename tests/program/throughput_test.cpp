@@ -114,7 +114,7 @@ TEST(LaneWeights, EvenSharesDoNotFollowWhatWasMeasured) {
     history.add(shared.key(0), 1);
     const std::vector<std::int64_t> weighted = shared.rows(history);
     EXPECT_GT(weighted[1], 4 * weighted[0]);
-    shared.example.plan.even_shares = true;
+    shared.example.plan.sharing = LaneSharing::even;
     const std::vector<std::int64_t> even = shared.rows(history);
     EXPECT_LE(std::abs(even[0] - even[1]), 1);
 }

@@ -22,14 +22,22 @@ TEST_P(RandomGraphsOn, Vulkan) {
     if (instance.devices().empty()) GTEST_SKIP() << "no Vulkan device: " << instance.reason();
     const KernelRegistry registry(standard_kernels());
     constexpr std::uint32_t seeds = 300;
-    std::int64_t failures = 0, on_gpus = 0;
+    std::int64_t failures = 0, on_gpus = 0, changes = 0, claimed = 0;
     for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
         VulkanGpus gpus(instance, GetParam().use, GetParam().lanes);
-        on_gpus += run_seed(seed, world, registry, &gpus).on_gpus;
+        const CaseCounts counts = run_seed(seed, world, registry, &gpus);
+        on_gpus += counts.on_gpus;
+        changes += counts.share_changes;
+        claimed += counts.claimed_by_gpus;
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
     EXPECT_EQ(failures, 0);
-    if (world.is_root()) { EXPECT_GT(on_gpus, seeds); }
+    const bool several = GetParam().lanes + (GetParam().use == LaneUse::both ? 1 : 0) > 1;
+    if (world.is_root()) {
+        EXPECT_GT(on_gpus, seeds);
+        EXPECT_EQ(changes > 20, several) << changes;
+        EXPECT_EQ(claimed > 20, several) << claimed;
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Lanes, RandomGraphsOn,

@@ -191,6 +191,15 @@ std::vector<std::vector<double>> random_weights(const Graph& graph, const LaneCh
     return weights;
 }
 
+/// The shares of lanes as for random speeds, before most blocks.
+Executor::ImposedShares other_shares(const Graph& graph, const Layout& layout, std::uint32_t seed) {
+    return [&, seed](std::int64_t first) -> std::optional<std::vector<std::vector<double>>> {
+        const auto at = static_cast<std::uint32_t>(first);
+        if ((seed + at) % 4 == 0) return std::nullopt;
+        return random_weights(graph, layout.lanes, seed * 37 + at);
+    };
+}
+
 /// The borders as for ranks of random speeds, before most blocks.
 std::optional<Plan> elsewhere(const Graph& graph, const Plan& plan, std::uint32_t seed, std::int64_t first) {
     std::mt19937 random(seed * 131 + static_cast<std::uint32_t>(first));
@@ -263,7 +272,7 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     const std::vector<LaneChoice> choices = lanes_of_all(graph, seed, world.size(), gpus);
     Layout layout = build_layout(graph, plan, world.rank(), choices[world.rank().index()]);
     const bool moves = gpus == nullptr && !plan.tight && plan.claiming_ranks < 2 && seed % 2 == 0 && graph.steps > 1;
-    if (moves) layout.versions.block_steps = 1 + static_cast<int>(seed % 5);
+    if (moves || plan.sharing == LaneSharing::adaptive) layout.versions.block_steps = 1 + static_cast<int>(seed % 5);
     if (gpus != nullptr) gpus->open(graph, layout);
     const auto mapped = [&](BufferId id) { return gpus->mapped(id); };
     std::optional<ClaimMemory> shared;
@@ -293,17 +302,21 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     Exchange exchange(world);
     const auto imposed = [&](const Plan& now, std::int64_t first) { return elsewhere(graph, now, seed, first); };
     if (moves) executor.move_borders({&exchange, 0, imposed});
+    executor.impose_shares(other_shares(graph, layout, seed));
     const RunTotals totals = executor.run([](std::int64_t) {});
     if (stealing) count_claims(*stealing);
     EXPECT_EQ(totals.steps, graph.steps);
-    expect_busy(graph, plan, layout, totals);
+    if (plan.sharing != LaneSharing::dynamic) expect_busy(graph, plan, layout, totals);
     const std::vector<TensorBytes> got = collect(files, world.rank().value);
     const auto on_gpus = std::accumulate(totals.gpu_operations.begin(), totals.gpu_operations.end(), std::int64_t{0});
+    const bool claimed = std::find(layout.claimed.begin(), layout.claimed.end(), true) != layout.claimed.end();
     const MessageCounts& messages = totals.messages_by_kind;
     CaseCounts counts = means;
     counts.on_gpus = on_gpus;
     counts.border_moves = totals.border_moves;
     counts.handed_on = messages[MessageKind::ring].count + messages[MessageKind::doubling].count;
+    counts.share_changes = totals.share_changes;
+    counts.claimed_by_gpus = claimed ? on_gpus : 0;
     if (!world.is_root()) return counts;
     const std::vector<TensorBytes> want = evaluate_reference(run.graph, run.load);
     const bool bounded = !run.errors.empty();
@@ -354,6 +367,7 @@ void draw_plan(RunCase& run, const World& world) {
     run.request.alternates = random() % 2 == 0;
     static const std::vector<CommMode> modes = {CommMode::collective, CommMode::automatic, CommMode::direct};
     run.request.comm = modes[run.seed / 2 % modes.size()];
+    run.request.sharing = static_cast<LaneSharing>(run.seed / 2 % 4);
     if (random() % 3 == 0) run.request.memory_bytes = 1 << (random() % 16);
     if (run.request.strategy == "data" && run.seed % 3 != 0)
         run.request.grids = random_grids(run.graph, run.seed, ranks);

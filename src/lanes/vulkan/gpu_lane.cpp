@@ -38,6 +38,8 @@ std::int64_t GpuLane::allocations() const { return device_->vulkan.memory().buff
 
 WorkTimes GpuLane::work_times() const { return device_->times; }
 
+void GpuLane::slow_down(double times) { device_->slowness = times; }
+
 const DeviceDescription& GpuLane::description() const { return device_->vulkan.description(); }
 
 GpuUsage GpuLane::usage() const {

@@ -1,6 +1,9 @@
 #include "lanes/vulkan/gpu_program.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <thread>
 
 #include "base/error.hpp"
 
@@ -100,7 +103,7 @@ void GpuProgram::Chunk::ended(std::exception_ptr error) {
         try {
             program->device_.invalidate(recorded.downloads);
             Activity& activity = program->device_.activity;
-            const std::int64_t duration = program->busy_ns(*this);
+            const std::int64_t duration = program->slowed_ns(program->busy_ns(*this));
             activity.busy_ns += duration;
             add_work_time(work, duration, program->device_.times);
             activity.operations += recorded.operations;
@@ -109,6 +112,14 @@ void GpuProgram::Chunk::ended(std::exception_ptr error) {
     }
     // The run may destroy this program as soon as it hears.
     done->finished(recorded.chunk, std::move(error));
+}
+
+/// Waits until a chunk that was busy so long has been so as often as it should.
+std::int64_t GpuProgram::slowed_ns(std::int64_t busy_ns) const {
+    const double times = device_.slowness;
+    if (times <= 1) return busy_ns;
+    std::this_thread::sleep_for(std::chrono::nanoseconds(std::llround(static_cast<double>(busy_ns) * (times - 1))));
+    return std::llround(static_cast<double>(busy_ns) * times);
 }
 
 std::int64_t GpuProgram::busy_ns(const Chunk& chunk) const {

@@ -35,6 +35,7 @@ private:
     };
     void record(Chunk& chunk, const vk::raii::CommandBuffer& commands);
     std::int64_t busy_ns(const Chunk& chunk) const;
+    std::int64_t slowed_ns(std::int64_t busy_ns) const;
     const DeviceBuffer& storage(StorageId id) const;
 
     GpuLane::Device& device_;

@@ -34,6 +34,7 @@ public:
     std::atomic<std::int64_t> handles_made{0};  ///< by programs
     Activity activity;                          ///< the waiter's
     WorkTimes times;                            ///< likewise
+    double slowness = 1;                        ///< GpuLane::slow_down
     Waiter waiter;
     std::atomic<bool>& instance_hung;  ///< of the instance, which must not be destroyed either
 

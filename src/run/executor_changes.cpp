@@ -1,0 +1,126 @@
+// What an executor changes between two blocks: the borders of its rank, the shares of its lanes.
+#include <algorithm>
+#include <iterator>
+
+#include "base/patience.hpp"
+#include "program/border_move.hpp"
+#include "program/recut.hpp"
+#include "run/executor.hpp"
+
+namespace maniple {
+
+// --- Borders that move -----------------------------------------------------------------------------------------------
+
+/// Between two blocks; the next one is block_. Every rank comes here after the same blocks.
+void Executor::consider_borders(RunTotals& totals) {
+    std::optional<Plan> next = next_plan();
+    if (!next) return;
+    Layout layout = build_layout(graph_, *next, layout_->rank, layout_->lanes);
+    const std::int64_t limit = borders_->memory_limit;
+    const bool fits = limit == 0 || layout.host_bytes() + layout_->host_bytes() <= limit;
+    const std::span<const double> all_fit = exchange(fits ? 1 : 0);
+    if (std::find(all_fit.begin(), all_fit.end(), 0) != all_fit.end()) {
+        borders_.reset();
+    } else {
+        change_plan(std::move(*next), std::move(layout), totals);
+    }
+}
+
+std::optional<Plan> Executor::next_plan() {
+    if (borders_->imposed) return borders_->imposed(*plan_, block_.first);
+    if (!border_watch_.is_due()) return std::nullopt;
+    std::optional<MovedBorders> moved =
+        BorderWatch::decide(graph_, *plan_, exchange(border_watch_.take()), graph_.steps - block_.first);
+    if (!moved) return std::nullopt;
+    return std::move(moved->plan);
+}
+
+/// What a rank that fails meanwhile never sends is not waited for.
+std::span<const double> Executor::exchange(double mine) {
+    borders_->exchange->start(mine);
+    Patience patience;
+    while (!borders_->exchange->is_done()) {
+        if (net_.failed_rank().valid())
+            throw RemoteFailure("rank " + std::to_string(net_.failed_rank().value) + " has failed");
+        if (!scheduler_.poll_now()) patience.pause();
+    }
+    return borders_->exchange->values();
+}
+
+void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
+    auto fresh = std::make_unique<Moved>(Moved{std::move(plan), std::move(layout)});
+    retire_programs();
+    const Layout both = joint_layout(*layout_, fresh->layout);
+    arena_.extend(both);
+    const BorderMove move{graph_, *plan_, fresh->plan, *layout_, fresh->layout};
+    set_gathering_block(block_, behind_);
+    retired_.push_back(prepare(build_border_move(move, both, block_.shape), both));
+    run_prepared(*retired_.back(), behind_, totals);
+    totals.moved_bytes += retired_.back()->program.message_bytes;
+    plan_ = &fresh->plan;
+    layout_ = &fresh->layout;
+    moved_.push_back(std::move(fresh));
+    arena_.keep_last(*layout_);
+    run_prepared(prepare(behind_.shape), behind_, totals);
+    ++totals.border_moves;
+    border_watch_.has_moved();
+}
+
+/// Workers may still look at a run that is over.
+void Executor::retire_programs() {
+    retired_.insert(retired_.end(), std::make_move_iterator(prepared_.begin()),
+                    std::make_move_iterator(prepared_.end()));
+    prepared_.clear();
+}
+
+// --- Shares of lanes that change -------------------------------------------------------------------------------------
+
+/// Not where a schedule is kept or followed, nor where other ranks derive this one's programs themselves.
+bool Executor::adapts() const {
+    const std::vector<bool>& operations = layout_->recuttable;
+    const bool scheduled = writer_ != nullptr || reader_ != nullptr;
+    return !scheduled && !claims() && std::find(operations.begin(), operations.end(), true) != operations.end();
+}
+
+/// Between two blocks; the next one is block_. Each rank decides alone: messages do not depend on its lanes.
+void Executor::consider_shares(RunTotals& totals) {
+    const std::optional<std::vector<std::vector<double>>> weights = next_weights();
+    if (!weights) return;
+    const std::int64_t begin_ns = now_ns();
+    std::optional<Layout> next = recut(graph_, *plan_, *layout_, *weights);
+    if (!next) return;
+    change_shares(std::move(*next), totals);
+    recut_ns_ = static_cast<double>(now_ns() - begin_ns);
+}
+
+/// Nothing where other shares would gain less in the steps that are left than changing them took the last time.
+std::optional<std::vector<std::vector<double>>> Executor::next_weights() {
+    if (imposed_shares_) return imposed_shares_(block_.first);
+    std::vector<WorkTimes> times = {cpu_.work_times()};
+    for (const Lane* gpu : gpus_) times.push_back(gpu->work_times());
+    lane_watch_.add(times);
+    if (!lane_watch_.is_due()) return std::nullopt;
+    std::optional<ShareChange> change = lane_watch_.decide(graph_, *layout_);
+    if (!change || change->gain_ns * static_cast<double>(graph_.steps - block_.first) < recut_ns_) return std::nullopt;
+    return std::move(change->weights);
+}
+
+void Executor::change_shares(Layout layout, RunTotals& totals) {
+    auto fresh = std::make_unique<Layout>(std::move(layout));
+    retire_programs();
+    Program move = build_lane_move(graph_, *plan_, *layout_, *fresh, block_.shape);
+    if (!move.instructions.empty()) {
+        StepBlock between;
+        between.first = block_.first;
+        between.shape = move.shape;
+        retired_.push_back(prepare(std::move(move), *layout_));
+        run_prepared(*retired_.back(), between, totals);
+    }
+    layout_ = fresh.get();
+    recut_.push_back(std::move(fresh));
+    prepare(block_.shape);
+    ++totals.share_changes;
+    lane_watch_.has_changed();
+}
+
+}  // namespace maniple
