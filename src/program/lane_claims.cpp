@@ -76,7 +76,7 @@ private:
         buffers_.copies[host.index()] = BufferId(layout_.buffers.size() - 1);
     }
 
-    /// Of what is staged for a tile; what is read twice counts twice, and each access may become as many boxes as it has sides.
+    /// Of what is staged for a tile; what is read twice counts twice, and an access may become a box for each side.
     std::int64_t most_bytes(const Operation& operation, const Tile& tile) const {
         std::int64_t bytes = 0;
         const auto add = [&](const Box& box, std::int64_t element_bytes) {

@@ -11,8 +11,8 @@ namespace maniple {
 /// Whether the lanes of `operation` claim its tiles. Pure.
 bool is_claimed_by_lanes(const Plan& plan, const LaneChoice& lanes, OperationId operation);
 
-/// Gives each gpu lane with a memory of its own room for what it may claim: Layout::claim_buffers. Requires: all else of the
-/// layout is there.
+/// Gives each gpu lane with a memory of its own room for what it may claim: Layout::claim_buffers. Requires: all
+/// else of the layout is there.
 void add_claim_buffers(const Graph& graph, Layout& layout);
 
 /// Bytes between a box of a host buffer and the same elements one after the other in a staging buffer.

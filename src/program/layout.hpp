@@ -109,7 +109,7 @@ struct Layout {
     /// By OperationId: whether its lanes' shares may become others while the run lasts (recut.hpp). A lane then has
     /// memory for all that the rank computes of it.
     std::vector<bool> recuttable;
-    /// By OperationId: whether its lanes claim its tiles one by one (lane_claims.hpp). All tiles are then those of the cpu, and
+    /// By OperationId: whether its lanes claim its tiles one by one (lane_claims.hpp). All tiles are then the cpu's, and
     /// all that they touch is in the host's memory.
     std::vector<bool> claimed;
     std::vector<ClaimBuffers> claim_buffers;  ///< by gpu lane; empty: nothing is claimed by lanes

@@ -29,8 +29,8 @@ std::string text_of(const Program& program, const std::vector<ChunkId>& chunks, 
     return text.empty() ? "nothing in flight" : text.substr(0, text.size() - 2);
 }
 
-/// Compute operations of one execution on the cpu and on each gpu: one lane's share of one in one step counts once. Those that
-/// lanes claim are counted as they are.
+/// Compute operations of one execution on the cpu and on each gpu: one lane's share of one in one step counts once.
+/// Those that lanes claim are counted as they are.
 std::vector<std::int64_t> count_operations(const Program& program, std::size_t gpus, bool with_claimable) {
     std::set<std::tuple<int, OperationId, int>> seen;
     std::vector<std::int64_t> counts(1 + gpus, 0);

@@ -70,7 +70,7 @@ public:
     void move_borders(const BorderMoving& moving) { borders_ = moving; }
     /// By OperationId the weights of its lanes from step `first` on; none: those before.
     using ImposedShares = std::function<std::optional<std::vector<std::vector<double>>>(std::int64_t first)>;
-    /// For tests: what lanes share in a plan with adaptive sharing follows from this instead of from their speeds. Before run().
+    /// For tests: shares under `sharing: adaptive` follow from this instead of from the lanes' speeds. Before run().
     void impose_shares(ImposedShares imposed) { imposed_shares_ = std::move(imposed); }
     /// They start in the order that was kept. Borrows `from`. Before run(). Errors of run(): DataError where the schedule is
     /// none of this run's.

@@ -52,8 +52,8 @@ private:
     std::size_t patience_ = 1;
 };
 
-/// By lane, the cpu's first: its share of the points of all operations that several lanes of this rank compute; empty where there
-/// are none. Pure.
+/// By lane, the cpu's first: its share of the points of all operations that several lanes of this rank compute; empty
+/// where there are none. Pure.
 std::vector<double> lane_shares(const Layout& layout);
 
 }  // namespace maniple

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""How the lanes of a rank share its work, through the real program: `sharing: adaptive` comes to the ratio of the measured
-speeds within five executions, `sharing: dynamic` gives a slow lane less, and results are those of the cpu alone.
+"""How the lanes of a rank share its work, through the real program: `sharing: adaptive` comes to the ratio of the
+measured speeds within five executions, `sharing: dynamic` gives a slow lane less, and results are those of the cpu alone.
 
 sharing_test.py MANIPLE MPIEXEC FAULT_LIBRARY
 """
@@ -126,8 +126,8 @@ def follows(folder, slow, options):
 
 
 def check_convergence(folder):
-    """The sixth step is shared by what the five before have shown. Other work on this machine disturbs what is measured: one of
-    three attempts has to do."""
+    """The sixth step is shared by what the five before have shown. Other work on this machine disturbs what is measured:
+    one of three attempts has to do."""
     both, two = ("--lanes", "both"), ("--lanes", "gpu", "--gpus", "0,0")
     for slow, options in ("cpu:3", both), ("cpu:30", both), ("0:3", both), ("1:3", two), ("0:3", two):
         attempts = []
@@ -176,13 +176,15 @@ def check_results(folder):
 
 def check_failures(folder):
     """A kernel that throws on the cpu while a gpu lane computes other tiles ends the run, on all ranks, with its name."""
-    job = HEAD + 'inputs: {u: "in.h5:/u"}\ngraph: {v: tanh(u)}\nloop: {steps: 9, carry: {u: v}}\noutputs: {v: out.h5:/v}\n'
+    job = HEAD + ('inputs: {u: "in.h5:/u"}\ngraph: {v: tanh(u)}\nloop: {steps: 9, carry: {u: v}}\n'
+                  'outputs: {v: out.h5:/v}\n')
     for sharing in "adaptive", "dynamic":
         for ranks in 1, 2:
             preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), fault_library]))
             fault = {"FAULT": "throw", "FAULT_RANK": "0", "LD_PRELOAD": preload}
             _, _, said = run(folder, job, sharing, ranks, code=70, fault=fault)
-            expect("tanh" in said and "on the cpu lane" in said, "%s, %d ranks, a kernel that throws: %r" % (sharing, ranks, said[-200:]))
+            expect("tanh" in said and "on the cpu lane" in said,
+                   "%s, %d ranks, a kernel that throws: %r" % (sharing, ranks, said[-200:]))
 
 
 def check_commands(folder):
@@ -190,12 +192,14 @@ def check_commands(folder):
     _, _, _ = run(folder, HEAT % 6, "adaptive")
     call = lambda *words: subprocess.run([maniple, *words], cwd=folder, env=environment, capture_output=True, text=True)
     for words in (["check", "job.yaml", "--ranks", "2"], ["plan", "job.yaml", "--ranks", "2", "--dump", "mine.yaml"],
-                  ["run", "job.yaml", "--dry-run"], ["plan", "job.yaml", "--ranks", "2", "--plan", "{sharing: dynamic}"]):
+                  ["run", "job.yaml", "--dry-run"],
+                  ["plan", "job.yaml", "--ranks", "2", "--plan", "{sharing: dynamic}"]):
         done = call(*words)
         expect(done.returncode == 0, "%s: %s" % (" ".join(words), done.stderr[-300:] if done.returncode else "good"))
     want, _, _ = run(folder, HEAT % 6, "weighted", options=("--lanes", "cpu"))
     for sharing in "adaptive", "dynamic":
-        got, _, _ = run(folder, HEAT % 6, sharing, 2, options=("--lanes", "both", "--plan", "{from: mine.yaml, sharing: %s}" % sharing))
+        plan = "{from: mine.yaml, sharing: %s}" % sharing
+        got, _, _ = run(folder, HEAT % 6, sharing, 2, options=("--lanes", "both", "--plan", plan))
         expect(same(got, want), "%s with a plan file" % sharing)
 
 

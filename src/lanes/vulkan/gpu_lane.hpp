@@ -41,7 +41,7 @@ public:
     std::int64_t allocations() const override;
     WorkTimes work_times() const override;
 
-    /// Every chunk takes so many times as long as it would: for tests of what a slow lane does. Before anything is submitted.
+    /// Every chunk takes so many times as long as it would: for tests of what a slow lane does. Before submit().
     void slow_down(double times);
 
     const DeviceDescription& description() const;
