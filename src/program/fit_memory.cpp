@@ -250,16 +250,20 @@ std::string list_text(const std::string& what, const std::vector<std::string>& n
 }  // namespace
 
 std::string fit_text(const PlannedGraph& planned, const Fit& fit) {
-    std::vector<std::string> recomputed, spilled;
+    std::vector<std::string> recomputed, loaded, spilled;
     PlannedGraph now = planned;
     for (const MemoryStep& step : fit.means.steps) {
         const bool spills = step.kind == MemoryStep::Kind::spill;
-        (spills ? spilled : recomputed)
+        const bool loads = now.graph[step.made.back()].kind != Tensor::Kind::computed;
+        (spills  ? spilled
+         : loads ? loaded
+                 : recomputed)
             .push_back(fmt::format("{} {} {}", name_in_job(now.graph[step.made.back()].name), spills ? "until" : "for",
                                    name_in_job(now.graph[step.before].name)));
         now = *after_step(now, step);
     }
-    std::vector<std::string> parts = {list_text("recomputing ", recomputed), list_text("spilling ", spilled)};
+    std::vector<std::string> parts = {list_text("recomputing ", recomputed), list_text("loading again ", loaded),
+                                      list_text("spilling ", spilled)};
     std::erase(parts, "");
     if (parts.empty()) parts.emplace_back("reusing all memory, whatever has to wait");
     return fmt::format("fits by {}: {} a rank instead of {}", join(parts, "; "), format_bytes(fit.bytes),
@@ -280,6 +284,9 @@ PlannedGraph plan_to_fit(Graph graph, const PlanRequest& wanted, const Predictio
 
 std::vector<std::string> recomputed_names(const Graph& graph) {
     std::vector<std::string> names;
+    for (const Tensor& tensor : graph.tensors) {
+        if (tensor.again && tensor.kind != Tensor::Kind::computed) names.push_back(name_in_job(tensor.name));
+    }
     for (const Operation& operation : graph.operations) {
         if (operation.again && operation.has_code()) names.push_back(operation.name);
     }

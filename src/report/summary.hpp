@@ -60,7 +60,7 @@ struct Summary {
     std::string strategy;
     std::int64_t steps = 0;
     std::vector<RankSummary> ranks;
-    std::vector<std::string> recomputed;          ///< operations of a step that are there to need less memory
+    std::vector<std::string> recomputed;          ///< and loaded again in a step, to need less memory
     std::vector<std::string> outputs;             ///< files written
     std::optional<double> predicted_seconds;      ///< of wall time, from what was known before the run
     std::optional<double> previous_wall_seconds;  ///< of the run before, if that was the same on as many ranks
