@@ -180,7 +180,7 @@ void run_all(const maniple_pack& pack, Case (*make)(std::uint32_t), std::uint32_
     for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
         const Case made = make(seed);
         const Job job = parse_job(made.text(), "blocks.yaml");
-        RunCase run{build_graph(job, made.catalogue, registry), {}, {}, seed, true, made.text(), {}};
+        RunCase run{build_graph(job, made.catalogue, registry), {}, {}, seed, true, made.text(), 0, {}};
         run.load = [&](const Tensor& tensor) { return input_bytes(tensor, seed); };
         if (seed % 7 != 0) run.request.grids = random_grids(run.graph, seed, world.size());
         run_case(run, world, nullptr);
