@@ -8,8 +8,10 @@ namespace maniple {
 
 namespace {
 
-/// So that the run does not wait for it once MPI is there, which takes a quarter of a second.
+/// So that the run does not wait for more than it would have to build itself, once MPI is there. That takes a quarter of a
+/// second; to simulate a chunk takes some us, and there are up to three different blocks.
 constexpr std::size_t most_operations = 5'000;
+constexpr std::size_t most_simulated_chunks = 10'000;
 
 }  // namespace
 
@@ -26,7 +28,7 @@ std::optional<Rehearsal> rehearse(const Graph& graph, const PlanSpec& spec, cons
     StepBlock block;
     set_first_block(planned.graph, layout.versions, block);
     rehearsal.first_program = build_program(planned.graph, planned.plan, layout, block.shape);
-    if (!planned.graph.until.valid())
+    if (!planned.graph.until.valid() && rehearsal.first_program.chunks.size() <= most_simulated_chunks)
         rehearsal.predicted_seconds = predict(planned.graph, planned.plan, request).seconds;
     return rehearsal;
 }

@@ -18,13 +18,9 @@ struct Rehearsal {
     std::string identity;  ///< plan_identity()
     int threads = 1;
     Program first_program;
-    std::optional<double> predicted_seconds;  ///< of its steps; none where finding it out would take long
+    std::optional<double> predicted_seconds;  ///< of its steps; none where finding that out would take long
 };
 
 /// Pure. Nothing where the plan depends on more than `machine`, which is of one rank, knows.
 std::optional<Rehearsal> rehearse(const Graph& graph, const PlanSpec& spec, const PredictionRequest& request);
-
-/// Beyond so many operations on all ranks a prediction is left out: it would take long, or too much memory.
-inline constexpr std::size_t most_predicted_operations = 20'000;
-
 }  // namespace maniple

@@ -144,11 +144,10 @@ private:
         PlannedGraph planned = plan_graph(std::move(graph_), machine_, request);
         graph_ = std::move(planned.graph);
         plan_ = std::move(planned.plan);
-        plan_text_ = print_plan(graph_, plan_);
         settle_sharing();
+        plan_text_ = print_plan(graph_, plan_);
         if (hooks_.tampers) tamper();
-        const std::string identity = plan_identity(graph_, plan_);
-        world_.require_equal(identity, "the plan");
+        world_.require_equal(plan_identity(graph_, plan_), "the plan");
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
         if (!has_room()) {
@@ -156,7 +155,7 @@ private:
             require_room();
         }
         prove_by_hand();
-        begin_first_program(identity);
+        begin_first_program();
     }
 
     /// Where something else decides which lane computes what, earlier runs do. The same on every rank.
@@ -193,11 +192,11 @@ private:
 
     /// What has been found out while MPI started, if that holds; else the first program is built while memory and files
     /// are being made.
-    void begin_first_program(const std::string& identity) {
+    void begin_first_program() {
         std::optional<Rehearsal>& rehearsal = prepared_.rehearsal;
         const LaneChoice& lanes = layout_.lanes;
-        if (rehearsal && rehearsal->identity == identity && lanes.lanes.empty() && lanes.gpus.empty() &&
-            lanes.threads == rehearsal->threads) {
+        if (rehearsal && lanes.lanes.empty() && lanes.gpus.empty() && lanes.threads == rehearsal->threads &&
+            rehearsal->identity == plan_identity(graph_, plan_)) {
             std::promise<Program> built;
             built.set_value(std::move(rehearsal->first_program));
             first_program_ = built.get_future();
@@ -268,7 +267,7 @@ private:
             if (!world_.is_root()) return;
             const PlannedGraph planned{graph_, plan_};
             const Fit fit = fit_memory(planned, {machine_, history_.history, lane_use_}, least);
-            if (!least.has_memory_for(fit.bytes)) return;
+            if (fit.means.none() || !least.has_memory_for(fit.bytes)) return;
             means = serialize(fit.means);
             note = fit_text(planned, fit);
         });
@@ -660,11 +659,9 @@ private:
     std::optional<double> simulated_seconds() const {
         const double overhead_ns = history_.history.median(overhead_key()).value_or(5e7);
         if (rehearsed_seconds_) return *rehearsed_seconds_ + overhead_ns / 1e9;
-        const std::size_t operations = graph_.operations.size() * static_cast<std::size_t>(world_.size());
-        if (operations > most_predicted_operations) return std::nullopt;
-        Machine machine = machine_;
-        machine.rates = read_rates(cache_folder()).value_or(Rates{});
-        const PredictionRequest request{machine, history_.history, lane_use_};
+        constexpr std::size_t most_operations = 20'000;  // on all ranks: more take long, and gigabytes
+        if (graph_.operations.size() * static_cast<std::size_t>(world_.size()) > most_operations) return std::nullopt;
+        const PredictionRequest request{machine_, history_.history, lane_use_};
         if (!graph_.until.valid()) return predict(graph_, plan_, request).seconds + overhead_ns / 1e9;
         // How soon the loop would end was not to be known: it is predicted for the steps that there were.
         Graph performed = graph_;

@@ -1,7 +1,6 @@
 // graph/again.hpp: a graph that needs less memory: what would be kept for long is computed again, or kept in a file.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 

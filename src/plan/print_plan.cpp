@@ -68,7 +68,8 @@ Repetition repetition_at(const std::vector<PlacementLines>& all, std::size_t beg
 }  // namespace
 
 std::string plan_identity(const Graph& graph, const Plan& plan) {
-    std::string bytes = fmt::format("{} {} {} {}", plan.strategy, plan.ranks, graph.steps, plan.tight);
+    std::string bytes = fmt::format("{} {} {} {} {} {} {}", plan.strategy, plan.ranks, graph.steps, plan.tight,
+                                    static_cast<int>(plan.sharing), plan.moves_borders, plan.claiming_ranks);
     bytes += fmt::format(" comm {} {} {} {} {} {} {}", name_of(plan.comm.mode), plan.comm.within.latency_ns,
                          plan.comm.within.bytes, plan.comm.between.latency_ns, plan.comm.between.bytes,
                          plan.comm.message_ns, fmt::join(plan.comm.nodes, ","));
@@ -87,7 +88,8 @@ std::string plan_identity(const Graph& graph, const Plan& plan) {
             bytes += fmt::format(" o{} {} {}", output.value, graph[output].alive, graph[output].follows.value);
         for (const OperationId before : operation.after) bytes += fmt::format(" a{}", before.value);
         add_grid(placement.points);
-        bytes += fmt::format(" {} {}", placement.combines, placement.finishers);
+        bytes += fmt::format(" {} {} {} {} {}", placement.combines, placement.finishers, placement.claimable,
+                             static_cast<int>(operation.keeping), operation.again);
     }
     for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
         if (is_placed_output(graph, graph.outputs[i]))

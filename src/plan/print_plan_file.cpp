@@ -106,6 +106,7 @@ std::string head_text(const Graph& graph, const PlanOutline& outline, const std:
         "# A plan of '{0}' for {1} {2}. As it is, or edited, run it with\n"
         "#     mpirun -n {1} maniple run JOB --plan '{{from: {3}}}'\n"
         "# or `plan: {{from: FILE}}` in the job, FILE as seen from its folder. It is proved again before it runs.\n"
+        "# sharing, comm and memory_use are not part of it: they are written beside `from`.\n"
         "# operations: each of the graph once. `cut` names indices and in how many parts each is cut; the blocks go to as many\n"
         "# ranks from `rank` on, those of the last index named side by side. Behind # is what may be cut, and how long it is.\n",
         graph.name, outline.plan.ranks, outline.plan.ranks == 1 ? "rank" : "ranks", file);

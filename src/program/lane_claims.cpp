@@ -150,7 +150,7 @@ private:
         }
     }
 
-    /// The same elements, each once.
+    /// The same elements, each once unless they fall into very many boxes.
     template <class Uses>
     static std::vector<Use> parts_of(const Uses& uses) {
         std::vector<Use> parts;
@@ -159,6 +159,8 @@ private:
             for (const Use& part : parts) {
                 if (part.buffer == use.buffer) missing.subtract(part.box);
             }
+            // As most_bytes() counts; elements that are moved twice do no harm.
+            if (missing.boxes().size() > static_cast<std::size_t>(2 * use.box.rank() + 1)) missing = Region(use.box);
             for (const Box& box : missing.boxes()) parts.push_back({use.buffer, box});
         }
         return parts;

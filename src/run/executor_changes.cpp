@@ -88,8 +88,11 @@ void Executor::consider_shares(RunTotals& totals) {
     if (!weights) return;
     const std::int64_t begin_ns = now_ns();
     std::optional<Layout> next = recut(graph_, *plan_, *layout_, *weights);
-    if (!next) return;
-    change_shares(std::move(*next), totals);
+    if (next) {
+        change_shares(std::move(*next), totals);
+    } else {
+        lane_watch_.has_looked_in_vain();
+    }
     recut_ns_ = static_cast<double>(now_ns() - begin_ns);
 }
 

@@ -19,8 +19,8 @@ namespace maniple {
 class PooledProgram;
 
 /// Claimable chunks that are ready. Workers take the oldest when they have nothing else to do; a gpu lane the newest,
-/// one at a time, as soon as it has ended the one before. Which lane takes what differs from run to run. Dependences are what they
-/// always are: a chunk that is claimed is to a Run one of another lane.
+/// one at a time, as soon as it has ended the one before. Which lane takes what differs from run to run. Dependences are
+/// what they always are: a chunk that is claimed is to a Run one of another lane.
 ///
 /// Borrows all that it is given. Threads: work() and has_work() any worker; what is submitted, and what a gpu lane has
 /// ended, any; the rest one thread between executions.

@@ -11,7 +11,6 @@ namespace {
 constexpr double least_ns = 20000;
 /// From then on changes become rarer.
 constexpr std::size_t settling_changes = 5;
-constexpr std::size_t most_patience = 64;
 
 std::size_t place_of(int lane) { return static_cast<std::size_t>(lane + 1); }
 
@@ -94,7 +93,12 @@ std::optional<ShareChange> LaneWatch::decide(const Graph& graph, const Layout& l
 
 void LaneWatch::has_changed() {
     since_change_ = 0;
-    if (++changes_ > settling_changes) patience_ = std::min(2 * patience_, most_patience);
+    if (++changes_ > settling_changes) patience_ *= 2;
+}
+
+void LaneWatch::has_looked_in_vain() {
+    since_change_ = 0;
+    patience_ *= 2;
 }
 
 std::vector<double> lane_shares(const Layout& layout) {

@@ -31,6 +31,8 @@ public:
     /// Nothing where the lanes of all operations that may be cut anew end together, about.
     std::optional<ShareChange> decide(const Graph& graph, const Layout& layout) const;
     void has_changed();
+    /// The tiles are too coarse for what decide() wanted.
+    void has_looked_in_vain();
 
 private:
     /// Of one operation on one lane.

@@ -23,7 +23,12 @@ public:
         job.catalogue = catalogue_;
         job.sums_last = !integers_;
         job.text = "maniple: 1\nname: random\ninputs:\n" + inputs_ + "graph:\n" + entries_;
-        if (loop) job.text += "loop: {steps: " + std::to_string(1 + pick(entries > 0 ? 3 : pick(4) == 0 ? 40 : 7)) + carries() + "}\n";
+        if (loop)
+            job.text += "loop: {steps: " +
+                        std::to_string(1 + pick(entries > 0    ? 3
+                                                : pick(4) == 0 ? 40
+                                                               : 7)) +
+                        carries() + "}\n";
         job.text += "outputs:\n" + outputs(loop);
         return job;
     }
