@@ -44,7 +44,8 @@ JOBS = {
     "climate": ({}, references.climate, {"temperature/mean": 1e-5, "salinity/mean": 1e-5, "points": 0, "temperature/anomaly": 1e-4,
                                          "temperature/surface": 1e-4, "temperature/spectrum": 1e-3, "correlation": 1e-3}),
     "transformer-block": ({}, references.transformer_block, {"z": 1e-4}),
-    "deep-mlp": ({"rows": 96, "width": 64}, references.deep_mlp, {"h": 1e-4, "strength": 1e-4}),
+    # 1,000 layers round one after the other, each to 64 eps at most.
+    "deep-mlp": ({"rows": 96, "width": 64}, references.deep_mlp, {"h": 5e-4, "strength": 5e-4}),
     "unet-like": ({"images": 8}, references.unet_like, {"images": 1e-4}),
 }
 
