@@ -53,44 +53,66 @@ std::string device_text(const DeviceDescription& device) {
 
 namespace {
 
-std::string rates_text(const Rates& rates, bool kept) {
+std::string rates_text(const MeasuredMachine& machine, bool kept) {
+    const Rates& rates = machine.rates;
     std::string text = fmt::format(
         "measured: a core {:.3g} GFLOP/s (f32) and {:.3g} GB/s, all cores together {:.3g} GB/s\n"
         "          files in this folder {:.3g} GB/s, {:.3g} us for each write\n"
         "          messages within a node {:.3g} us and {:.3g} GB/s, between nodes {:.3g} us and {:.3g} GB/s\n",
         rates.core.flops, rates.core.bytes, rates.node_bytes, rates.files.bytes, rates.files.latency_ns / 1000,
         rates.within.latency_ns / 1000, rates.within.bytes, rates.between.latency_ns / 1000, rates.between.bytes);
-    text += "          (what no two ranks could measure, and gpus, are those of an ordinary node)\n";
+    for (const MeasuredGpu& gpu : machine.gpus) {
+        text += fmt::format(
+            "          gpu {} {:.3g} GFLOP/s (f32) and {:.3g} GB/s, copies to it {:.3g} GB/s, {:.3g} us for each chunk\n",
+            gpu.device, gpu.measured.lane.flops, gpu.measured.lane.bytes, gpu.measured.copy_bytes,
+            gpu.measured.chunk_ns / 1000);
+    }
+    for (const std::string& note : machine.notes) text += "          " + note + "\n";
+    text += "          (what no two ranks could measure, and gpus that are not here, are those of an ordinary node)\n";
     return text +
            (kept ? "          kept in " + rates_path(cache_folder()) + "\n" : "          not kept: no cache folder\n");
 }
 
-Json rates_json(const Rates& rates, bool kept) {
+Json rates_json(const MeasuredMachine& machine, bool kept) {
+    const Rates& rates = machine.rates;
     const auto lane = [](const LaneRates& one) { return Json{{"gflops", one.flops}, {"gb_per_s", one.bytes}}; };
     const auto link = [](const LinkRates& one) {
         return Json{{"alpha_us", one.latency_ns / 1000}, {"beta_gb_per_s", one.bytes}};
     };
-    return {{"core", lane(rates.core)},     {"memory_gb_per_s", rates.node_bytes},
-            {"within", link(rates.within)}, {"between", link(rates.between)},
-            {"files", link(rates.files)},   {"kept", kept ? Json(rates_path(cache_folder())) : Json(nullptr)}};
+    Json gpus = Json::array();
+    for (const MeasuredGpu& gpu : machine.gpus) {
+        Json one = lane(gpu.measured.lane);
+        one["device"] = gpu.device;
+        one["name"] = gpu.name;
+        one["copy_gb_per_s"] = gpu.measured.copy_bytes;
+        one["chunk_us"] = gpu.measured.chunk_ns / 1000;
+        gpus.push_back(std::move(one));
+    }
+    return {{"core", lane(rates.core)},
+            {"memory_gb_per_s", rates.node_bytes},
+            {"gpus", std::move(gpus)},
+            {"within", link(rates.within)},
+            {"between", link(rates.between)},
+            {"files", link(rates.files)},
+            {"kept", kept ? Json(rates_path(cache_folder())) : Json(nullptr)}};
 }
 
 /// Prints what was measured, and keeps it: on rank 0 of the ranks that were launched.
 int measure(int* argc, char*** argv, bool json) {
-    const auto show = [&](const Rates& rates) {
-        const bool kept = write_rates(cache_folder(), rates);
-        std::fputs((json ? rates_json(rates, kept).dump(2) + "\n" : rates_text(rates, kept)).c_str(), stdout);
+    const auto show = [&](const MeasuredMachine& machine) {
+        const bool kept = write_rates(cache_folder(), machine.rates);
+        std::fputs((json ? rates_json(machine, kept).dump(2) + "\n" : rates_text(machine, kept)).c_str(), stdout);
     };
     const int threads = Topology().cores();
     if (launched_ranks() == 1) {
-        show(measure_rates(nullptr, threads));
+        show(measure_machine(nullptr, threads));
         return 0;
     }
     const MpiSession session(argc, argv);
     const World world(MPI_COMM_WORLD);
     try {
-        const Rates rates = measure_rates(&world, threads);
-        if (world.is_root()) show(rates);
+        const MeasuredMachine machine = measure_machine(&world, threads);
+        if (world.is_root()) show(machine);
         return 0;
     } catch (const Error& error) {
         if (world.is_root()) print_messages(error.diagnostics());

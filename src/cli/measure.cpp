@@ -1,6 +1,7 @@
 #include "cli/measure.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,10 +75,35 @@ LinkRates measure_files() {
     return rates;
 }
 
+void measure_gpus(MeasuredMachine& machine) {
+    VulkanInstance instance(InstanceOptions::from_environment());
+    bool any = false, any_software = false;
+    for (const DeviceDescription& device : instance.devices()) {
+        if (!device.usable) continue;
+        MeasuredGpu gpu{device.number, device.name, {}};
+        try {
+            gpu.measured = measure_device(instance, device.number);
+        } catch (const Error& error) {
+            machine.notes.push_back(fmt::format("gpu {}: not measured: {}", device.number, error.what()));
+            continue;
+        }
+        bool& known = device.software ? any_software : any;
+        if (!known) (device.software ? machine.rates.software_gpu : machine.rates.gpu) = gpu.measured.lane;
+        // A gpu's own, if there is one.
+        if (!known && (!device.software || !any)) {
+            machine.rates.gpu_copy_bytes = gpu.measured.copy_bytes;
+            machine.rates.gpu_chunk_ns = gpu.measured.chunk_ns;
+        }
+        known = true;
+        machine.gpus.push_back(std::move(gpu));
+    }
+}
+
 }  // namespace
 
-Rates measure_rates(const World* world, int threads) {
-    Rates rates;
+MeasuredMachine measure_machine(const World* world, int threads) {
+    MeasuredMachine machine;
+    Rates& rates = machine.rates;
     const bool root = world == nullptr || world->is_root();
     const auto measure_alone = [&] {
         if (!root) return;
@@ -85,6 +111,7 @@ Rates measure_rates(const World* world, int threads) {
         rates.core = cores.core;
         rates.node_bytes = cores.node_bytes;
         rates.files = measure_files();
+        measure_gpus(machine);
     };
     if (world == nullptr) {
         measure_alone();
@@ -95,7 +122,7 @@ Rates measure_rates(const World* world, int threads) {
         if (links.between) rates.between = *links.between;
     }
     rates.origin = host_name() + ", measured";
-    return rates;
+    return machine;
 }
 
 }  // namespace maniple

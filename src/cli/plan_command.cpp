@@ -37,7 +37,9 @@ std::string program_text(const Graph& graph, const Plan& plan, Rank rank) {
     return print_program(graph, layout, build_program(graph, plan, layout, block.shape)) + note;
 }
 
+/// Nothing where even the programs of a few ranks would take long.
 std::string memory_text(const Graph& graph, const Plan& plan) {
+    if (!may_predict(graph, plan.ranks)) return "";
     std::string text;
     constexpr int shown = 8;
     for (int rank = 0; rank < std::min(plan.ranks, shown); ++rank) {

@@ -193,7 +193,7 @@ private:
     /// What has been found out while MPI started, if that holds; else the first program is built while memory and files
     /// are being made.
     void begin_first_program() {
-        std::optional<Rehearsal>& rehearsal = prepared_.rehearsal;
+        std::optional<Rehearsal> rehearsal = std::exchange(prepared_.rehearsal, std::nullopt);
         const LaneChoice& lanes = layout_.lanes;
         if (rehearsal && lanes.lanes.empty() && lanes.gpus.empty() && lanes.threads == rehearsal->threads &&
             rehearsal->identity == plan_identity(graph_, plan_)) {

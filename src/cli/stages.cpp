@@ -42,8 +42,8 @@ PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, cons
 void require_constraints(const PlannedJob& planned, const PlanningMachine& planning) {
     const int ranks = planned.plan.ranks;
     const Machine machine = planning.with(ranks, planned.job);
-    require_constraints(planned.whole, planned.asked, planned.chosen, prediction_for(planned.job, machine, planning),
-                        planning.constraints_of(planned.job, ranks));
+    require_constraints(planned.whole, planned.asked, planned.chosen, planned.graph, planned.plan,
+                        prediction_for(planned.job, machine, planning), planning.constraints_of(planned.job, ranks));
 }
 
 PredictionRequest prediction_for(const Job& job, const Machine& machine, const PlanningMachine& planning) {

@@ -99,27 +99,15 @@ private:
         const auto output = std::find(producer.outputs.begin(), producer.outputs.end(), of) - producer.outputs.begin();
         const Box there = touched_box(producer.bound.writes[static_cast<std::size_t>(output)],
                                       producer.bound.index_space(), tensor.shape);
-        Operation result;
-        result.name = tensor.name;
-        result.kernel = &copying_kernel();
-        result.types = copying_types(tensor.dtype);
+        Operation result = copying_operation(graph_, of);
         result.keeping = kind;
-        result.in_loop = producer.in_loop;
-        result.place = producer.place;
-        BoundAccess access;
-        access.leading = tensor.shape.rank();
         for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
-            BoundSignature::Index index{"i" + std::to_string(axis), tensor.shape[axis], false, false};
-            if (!there.empty() && there.extent(axis) != tensor.shape[axis]) {
-                index.from = there.lo[axis];
-                index.to = there.hi[axis];
-            }
-            result.bound.indices.push_back(std::move(index));
-            access.axes.push_back({{{axis, 1}}, 0, 0, false});
+            if (there.empty() || there.extent(axis) == tensor.shape[axis]) continue;
+            BoundSignature::Index& index = result.bound.indices[static_cast<std::size_t>(axis)];
+            index.from = there.lo[axis];
+            index.to = there.hi[axis];
         }
-        result.bound.ellipsis = true;
-        result.bound.ellipsis_axes = tensor.shape.rank();
-        result.bound.reads = result.bound.writes = {access};
+        result.bound.reads = result.bound.writes;
         result.inputs = {from};
         result.outputs = {to};
         return result;

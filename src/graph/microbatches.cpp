@@ -195,22 +195,10 @@ private:
     void add_join(TensorId id) {
         const Tensor& tensor = graph_[id];
         const Operation& producer = graph_[tensor.producer];
-        Operation join;
+        Operation join = copying_operation(graph_, id);
         join.name = producer.name;
-        join.kernel = &copying_kernel();
-        join.types = copying_types(tensor.dtype);
         join.joins = true;
-        join.in_loop = producer.in_loop;
-        join.place = producer.place;
-        BoundAccess access;
-        access.leading = tensor.shape.rank();
-        for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
-            join.bound.indices.push_back({"i" + std::to_string(axis), tensor.shape[axis], false, false});
-            access.axes.push_back({{{axis, 1}}, 0, 0, false});
-        }
-        join.bound.ellipsis = true;
-        join.bound.ellipsis_axes = tensor.shape.rank();
-        join.bound.writes = {access};
+        BoundAccess access = join.bound.writes[0];
         join.inputs = pieces_[id.index()];
         for (int number = 0; number < order_.microbatches; ++number) {
             const Rows rows = rows_of(batch_.rows, order_.microbatches, number);
@@ -258,8 +246,7 @@ private:
         before_;  ///< by column: the ends of its newest task, by in_loop
 };
 
-}  // namespace
-
+/// What an operation without code has in place of it, of every type.
 const Kernel& copying_kernel() {
     static const Kernel kernel = [] {
         Kernel copy;
@@ -279,11 +266,35 @@ const Kernel& copying_kernel() {
     return kernel;
 }
 
+/// The number of `type` among its types.
 std::size_t copying_types(DType type) {
     const std::vector<KernelTypes>& types = copying_kernel().types;
     const auto found =
         std::find_if(types.begin(), types.end(), [&](const KernelTypes& each) { return each.inputs.front() == type; });
     return static_cast<std::size_t>(found - types.begin());
+}
+
+}  // namespace
+
+Operation copying_operation(const Graph& graph, TensorId of) {
+    const Tensor& tensor = graph[of];
+    const Operation& producer = graph[tensor.producer];
+    Operation copy;
+    copy.name = tensor.name;
+    copy.kernel = &copying_kernel();
+    copy.types = copying_types(tensor.dtype);
+    copy.in_loop = producer.in_loop;
+    copy.place = producer.place;
+    BoundAccess access;
+    access.leading = tensor.shape.rank();
+    for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
+        copy.bound.indices.push_back({"i" + std::to_string(axis), tensor.shape[axis], false, false});
+        access.axes.push_back({{{axis, 1}}, 0, 0, false});
+    }
+    copy.bound.ellipsis = true;
+    copy.bound.ellipsis_axes = tensor.shape.rank();
+    copy.bound.writes = {access};
+    return copy;
 }
 
 Rows rows_of(std::int64_t rows, int count, int number) {

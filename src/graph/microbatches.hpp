@@ -36,10 +36,9 @@ struct MicrobatchedGraph {
     std::vector<Origin> origins;  ///< by its OperationId
 };
 
-/// What an operation without code has in place of it, of every type: programs copy instead.
-const Kernel& copying_kernel();
-/// The number of `type` among its types.
-std::size_t copying_types(DType type);
+/// An operation without code that makes a tensor of the shape and type of `of`, element by element, where and when the
+/// producer of `of` runs: programs copy instead. Inputs, outputs and `reads`, which are like `writes[0]`, are the caller's.
+Operation copying_operation(const Graph& graph, TensorId of);
 
 /// The rows that microbatch `number` of `count` has: [first, end).
 struct Rows {

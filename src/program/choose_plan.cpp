@@ -34,10 +34,12 @@ PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const 
                            const Constraints& constraints) {
     PlanCandidate candidate;
     candidate.request = wanted;
-    PlannedGraph made = plan_to_fit(graph, wanted, request, constraints);
-    candidate.predicted =
-        made.graph.operations.size() * static_cast<std::size_t>(request.machine.size()) <= most_predicted;
-    if (candidate.predicted) candidate.prediction = predict(made.graph, made.plan, request);
+    PlannedGraph made = plan_graph(graph, request.machine, wanted);
+    candidate.predicted = may_predict(made.graph, request.machine.size());
+    if (candidate.predicted) {
+        made = made_to_fit(std::move(made), request, constraints);
+        candidate.prediction = predict(made.graph, made.plan, request);
+    }
     candidate.plan = std::move(made.plan);
     return candidate;
 }
@@ -173,6 +175,10 @@ std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks) {
         hybrid.model = most / data;
     }
     return all;
+}
+
+bool may_predict(const Graph& graph, int ranks) {
+    return graph.operations.size() * static_cast<std::size_t>(ranks) <= most_predicted;
 }
 
 bool may_weigh(const Graph& graph, int ranks) {

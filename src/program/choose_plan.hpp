@@ -29,10 +29,14 @@ std::string name_of(const PlanRequest& request);
 /// added here.
 std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks);
 
-/// Predicts all of plan_candidates(), and what `max_ranks` rules out. What was asked for is taken; of `auto` what choose_plan()
+/// Predicts all of plan_candidates() that do not have too many operations (400,000 on all ranks together) for that, and what
+/// `max_ranks` rules out. What was asked for is taken; of `auto` what choose_plan()
 /// takes, and where none meets the constraints the fastest that fits the memory. Pure; costs the programs of all ranks for each.
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                        const Constraints& constraints);
+
+/// Whether the programs of all ranks can be made at once in the memory that a login node has; `graph` as planned.
+bool may_predict(const Graph& graph, int ranks);
 
 /// Whether the plans of a graph on so many ranks can be weighed in the memory that a login node has.
 bool may_weigh(const Graph& graph, int ranks);

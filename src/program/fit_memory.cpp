@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "base/text.hpp"
 #include "plan/block_cost.hpp"
@@ -71,21 +73,6 @@ std::optional<PlannedGraph> after_step(const PlannedGraph& planned, const Memory
     return result;
 }
 
-std::vector<Layout> layouts_of(const PlannedGraph& planned, const PredictionRequest& request) {
-    std::vector<Layout> layouts;
-    for (const LaneChoice& lanes : lanes_of_ranks(planned.graph, planned.plan, request))
-        layouts.push_back(build_layout(planned.graph, planned.plan, Rank(layouts.size()), lanes));
-    return layouts;
-}
-
-std::size_t fullest_of(const std::vector<Layout>& layouts) {
-    std::size_t fullest = 0;
-    for (std::size_t rank = 1; rank < layouts.size(); ++rank) {
-        if (layouts[rank].host_bytes() > layouts[fullest].host_bytes()) fullest = rank;
-    }
-    return fullest;
-}
-
 /// Bytes above a level, over all operations.
 double above(const Layout& layout, double level) {
     double sum = 0;
@@ -102,9 +89,8 @@ public:
     }
 
     Fit find() {
-        std::vector<Layout> layouts = layouts_of(now_, request_);
-        fit_.before_bytes = fit_.bytes = layouts[fullest_of(layouts)].host_bytes();
-        if (fits() || !may_fit(layouts)) return fit_;
+        fit_.before_bytes = fit_.bytes = fullest_layout(now_.graph, now_.plan, request_).host_bytes();
+        if (fits() || !may_fit()) return fit_;
         now_.plan.tight = true;
         now_.plan.moves_borders = false;
         means_.tight = true;
@@ -119,22 +105,21 @@ public:
 private:
     bool fits() const { return constraints_.has_memory_for(fit_.bytes); }
 
-    bool may_fit(const std::vector<Layout>& layouts) const {
+    bool may_fit() const {
         if (constraints_.memory_use == MemoryUse::fast) return false;
+        const std::vector<LaneChoice> lanes = lanes_of_ranks(now_.graph, now_.plan, request_);
         const auto compared = [](const Operation& operation) { return operation.twin_of.valid(); };
-        return std::none_of(layouts.begin(), layouts.end(),
-                            [](const Layout& layout) { return !layout.lanes.gpus.empty(); }) &&
+        return std::all_of(lanes.begin(), lanes.end(), [](const LaneChoice& one) { return one.gpus.empty(); }) &&
                std::none_of(now_.graph.operations.begin(), now_.graph.operations.end(), compared);
     }
 
     /// How much the fullest rank needs now; kept if it is the least so far.
     void look() {
-        layouts_ = layouts_of(now_, request_);
-        spend(layouts_.size());
-        fullest_ = fullest_of(layouts_);
-        peak_ = layouts_[fullest_].host_bytes();
-        if (peak_ >= fit_.bytes) return;
-        fit_.bytes = peak_;
+        fullest_.emplace(fullest_layout(now_.graph, now_.plan, request_));
+        spend(static_cast<std::size_t>(now_.plan.ranks));
+        const std::int64_t peak = fullest_->host_bytes();
+        if (peak >= fit_.bytes) return;
+        fit_.bytes = peak;
         fit_.means = means_;
     }
 
@@ -145,7 +130,7 @@ private:
 
     /// Takes the candidate that saves most for its time. False: none saves anything, or looking takes too long.
     bool step(bool spills) {
-        const std::vector<MemoryCandidate> all = memory_candidates(now_.graph, now_.plan, layouts_[fullest_], spills);
+        const std::vector<MemoryCandidate> all = memory_candidates(now_.graph, now_.plan, *fullest_, spills);
         const MemoryCandidate* best = nullptr;
         std::optional<PlannedGraph> best_plan;
         double best_score = 0;
@@ -170,43 +155,69 @@ private:
     /// What the fullest rank saves; 0: nothing.
     double score_of(const PlannedGraph& next) {
         spend(1);
-        const LaneChoice lanes = lanes_of_ranks(next.graph, next.plan, request_)[fullest_];
-        const Layout layout = build_layout(next.graph, next.plan, Rank(fullest_), lanes);
-        const std::int64_t bytes = layout.host_bytes();
-        if (bytes > peak_) return 0;
-        const double level = crest * static_cast<double>(peak_);
-        const double saved = above(layouts_[fullest_], level) - above(layout, level);
-        const double peak_saved = static_cast<double>(peak_ - bytes);
+        const LaneChoice lanes = lanes_of_ranks(next.graph, next.plan, request_)[fullest_->rank.index()];
+        const Layout layout = build_layout(next.graph, next.plan, fullest_->rank, lanes);
+        const std::int64_t peak = fullest_->host_bytes(), bytes = layout.host_bytes();
+        if (bytes > peak) return 0;
+        const double level = crest * static_cast<double>(peak);
+        const double saved = above(*fullest_, level) - above(layout, level);
+        const double peak_saved = static_cast<double>(peak - bytes);
         return saved <= 0 ? 0 : peak_saved * 1000 + saved;
     }
 
     const PredictionRequest& request_;
     const Constraints& constraints_;
     PlannedGraph now_;
-    MemoryMeans means_;            ///< that have become now_
-    std::vector<Layout> layouts_;  ///< of now_
-    std::size_t fullest_ = 0;
-    std::int64_t peak_ = 0;
+    MemoryMeans means_;              ///< that have become now_
+    std::optional<Layout> fullest_;  ///< of now_
     Fit fit_;
     std::size_t left_ = 0;  ///< operations that may still be laid out
 };
 
-/// Whether nothing needs to be laid out to see that it fits, whatever slots, halos and states there are.
-bool is_far_below(const Graph& graph, const Constraints& constraints) {
-    constexpr std::int64_t many_times = 32, states = std::int64_t{64} << 20;
-    std::int64_t bytes = states;
-    for (const Tensor& tensor : graph.tensors) {
-        if (tensor.bytes() > constraints.memory.bytes / many_times) return constraints.memory.bytes <= 0;
-        bytes += many_times * tensor.bytes();
-        if (bytes < 0) return false;
+/// What the operations that a rank has a block of touch of each tensor, the smallest box around it, in bytes and summed.
+std::int64_t touched_bytes(const Graph& graph, const Plan& plan, Rank rank,
+                           const std::vector<OperationId>& operations) {
+    std::map<TensorId, Box> around;
+    const auto touch = [&](TensorId id, const BoundAccess& access, const Box& points) {
+        const Box touched = touched_box(access, points, graph[id].shape);
+        if (touched.empty()) return;
+        const auto [known, is_new] = around.try_emplace(id, touched);
+        if (!is_new) known->second = bounding(known->second, touched);
+    };
+    for (const OperationId id : operations) {
+        const Operation& operation = graph[id];
+        const Box points = points_of(graph, plan, id, rank);
+        for (const BoundAccess& read : operation.bound.reads)
+            touch(operation.inputs[static_cast<std::size_t>(read.argument)], read, points);
+        for (std::size_t output = 0; output < operation.outputs.size(); ++output)
+            touch(operation.outputs[output], operation.bound.writes[output], points);
     }
-    return constraints.has_memory_for(bytes);
+    std::int64_t bytes = 0;
+    for (const auto& [id, box] : around) bytes += box.volume() * static_cast<std::int64_t>(size_of(graph[id].dtype));
+    return bytes;
 }
 
 /// Of a copy's name, or a kept one's, that of the original.
 std::string name_in_job(const std::string& name) { return name.substr(0, name.find(' ')); }
 
 }  // namespace
+
+bool fits_by_far(const Graph& graph, const Plan& plan, const Constraints& constraints) {
+    // In a loop a tensor has slots of several steps, and halos that are as deep.
+    const std::int64_t many_times = graph.steps > 1 ? 32 : 4, states = std::int64_t{64} << 20;
+    const std::int64_t limit = constraints.memory.bytes;
+    if (limit <= 0) return true;
+    std::vector<std::vector<OperationId>> operations_of(static_cast<std::size_t>(plan.ranks));
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        const BlockGrid& grid = plan.operations[i].points;
+        for (int block = 0; block < grid.count(); ++block)
+            operations_of[grid.first.index() + static_cast<std::size_t>(block)].emplace_back(i);
+    }
+    for (std::size_t rank = 0; rank < operations_of.size(); ++rank) {
+        if (touched_bytes(graph, plan, Rank(rank), operations_of[rank]) > (limit - states) / many_times) return false;
+    }
+    return true;
+}
 
 std::string serialize(const MemoryMeans& means) { return (means.tight ? "t;" : ";") + serialize(means.steps); }
 
@@ -265,14 +276,22 @@ std::string fit_text(const PlannedGraph& planned, const Fit& fit) {
                                       list_text("spilling ", spilled)};
     std::erase(parts, "");
     if (parts.empty()) parts.emplace_back("reusing all memory, whatever has to wait");
-    return fmt::format("fits by {}: {} a rank instead of {}", join(parts, "; "), format_bytes(fit.bytes),
-                       format_bytes(fit.before_bytes));
+    std::string now_bytes = format_bytes(fit.bytes), before_bytes = format_bytes(fit.before_bytes);
+    if (now_bytes == before_bytes) {
+        now_bytes = fmt::format("{} bytes", fit.bytes);
+        before_bytes = std::to_string(fit.before_bytes);
+    }
+    return fmt::format("fits by {}: {} a rank instead of {}", join(parts, "; "), now_bytes, before_bytes);
 }
 
 PlannedGraph plan_to_fit(Graph graph, const PlanRequest& wanted, const PredictionRequest& request,
                          const Constraints& constraints) {
-    PlannedGraph planned = plan_graph(std::move(graph), request.machine, wanted);
-    if (constraints.memory_use == MemoryUse::fast || is_far_below(planned.graph, constraints)) return planned;
+    return made_to_fit(plan_graph(std::move(graph), request.machine, wanted), request, constraints);
+}
+
+PlannedGraph made_to_fit(PlannedGraph planned, const PredictionRequest& request, const Constraints& constraints) {
+    if (constraints.memory_use == MemoryUse::fast || fits_by_far(planned.graph, planned.plan, constraints))
+        return planned;
     const Fit fit = fit_memory(planned, request, constraints);
     if (fit.means.none()) return planned;
     std::string note = fit_text(planned, fit);

@@ -39,7 +39,13 @@ struct Fit {
 /// for everything that is looked at, of which there is a bound.
 Fit fit_memory(const PlannedGraph& planned, const PredictionRequest& request, const Constraints& constraints);
 
-/// The plan of a request, made to fit where it does not, with a note that says how. As it is where nothing helps.
+/// Whether nothing needs to be laid out to see that it fits, whatever slots, halos and states there are: what each rank
+/// touches is far below the limit. Pure; costs a look at every block of every operation.
+bool fits_by_far(const Graph& graph, const Plan& plan, const Constraints& constraints);
+
+/// A plan that does not fit, made to fit, with a note that says how. As it is where it fits, or nothing helps.
+PlannedGraph made_to_fit(PlannedGraph planned, const PredictionRequest& request, const Constraints& constraints);
+/// The same of the plan of a request.
 PlannedGraph plan_to_fit(Graph graph, const PlanRequest& wanted, const PredictionRequest& request,
                          const Constraints& constraints);
 

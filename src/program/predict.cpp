@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "base/text.hpp"
 #include "program/blocks.hpp"
@@ -79,12 +80,6 @@ public:
             ++ranks_on_[static_cast<std::size_t>(machine_.node.back())];
             machine_.gpus = std::max(machine_.gpus, static_cast<int>(facts.gpus.size()));
         }
-    }
-
-    PeakMemory peak() {
-        lay_out();
-        const Layout& fullest = layouts_[prediction_.fullest.index()];
-        return {prediction_.peak_bytes, prediction_.fullest, largest_text(fullest)};
     }
 
     Prediction find() {
@@ -190,8 +185,20 @@ std::vector<LaneChoice> lanes_of_ranks(const Graph& graph, const Plan& plan, con
     return all;
 }
 
+Layout fullest_layout(const Graph& graph, const Plan& plan, const PredictionRequest& request) {
+    std::optional<Layout> fullest;
+    Rank rank(0);
+    for (const LaneChoice& lanes : lanes_of_ranks(graph, plan, request)) {
+        Layout layout = build_layout(graph, plan, rank, lanes);
+        if (!fullest || layout.host_bytes() > fullest->host_bytes()) fullest.emplace(std::move(layout));
+        ++rank.value;
+    }
+    return std::move(*fullest);
+}
+
 PeakMemory peak_memory(const Graph& graph, const Plan& plan, const PredictionRequest& request) {
-    return Predictor(graph, plan, request).peak();
+    const Layout fullest = fullest_layout(graph, plan, request);
+    return {fullest.host_bytes(), fullest.rank, largest_text(fullest)};
 }
 
 Prediction predict(const Graph& graph, const Plan& plan, const PredictionRequest& request) {

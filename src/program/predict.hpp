@@ -42,6 +42,10 @@ struct PeakMemory {
     std::string largest;  ///< of its buffers, for people: "'u@0' [0:8, 0:8], 256 B"
 };
 
+/// The layout of the rank whose host buffers take most, the first of several. Pure; makes those of all ranks, of which it keeps
+/// one at a time: they may be large. Errors: as predict().
+Layout fullest_layout(const Graph& graph, const Plan& plan, const PredictionRequest& request);
+
 /// Pure; costs the layouts of all ranks. Errors: as predict().
 PeakMemory peak_memory(const Graph& graph, const Plan& plan, const PredictionRequest& request);
 

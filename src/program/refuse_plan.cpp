@@ -115,12 +115,19 @@ void refuse_memory(const Graph& graph, const PlanRequest& asked, const Predictio
 void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,
                          const PredictionRequest& request, const Constraints& constraints) {
     const PlannedGraph made = plan_to_fit(graph, chosen, request, constraints);
-    if (!constraints.has_memory_for(peak_memory(made.graph, made.plan, request).bytes))
+    require_constraints(graph, asked, chosen, made.graph, made.plan, request, constraints);
+}
+
+void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,
+                         const Graph& planned_graph, const Plan& plan, const PredictionRequest& request,
+                         const Constraints& constraints) {
+    if (!fits_by_far(planned_graph, plan, constraints) &&
+        !constraints.has_memory_for(peak_memory(planned_graph, plan, request).bytes))
         refuse_memory(graph, asked, request, constraints);
     if (constraints.max_seconds <= 0) return;
     PlanCandidate candidate;
     candidate.request = chosen;
-    candidate.prediction = predict(made.graph, made.plan, request);
+    candidate.prediction = predict(planned_graph, plan, request);
     if (!constraints.has_time_for(candidate.prediction.seconds))
         refuse_time(graph, asked, candidate, request, constraints);
 }

@@ -93,7 +93,8 @@ void Executor::consider_shares(RunTotals& totals) {
     } else {
         lane_watch_.has_looked_in_vain();
     }
-    recut_ns_ = static_cast<double>(now_ns() - begin_ns);
+    const auto spent_ns = static_cast<double>(now_ns() - begin_ns);
+    recut_ns_ = next ? spent_ns : std::max(recut_ns_, spent_ns);  // looking is less than changing
 }
 
 /// Nothing where other shares would gain less in the steps that are left than changing them took the last time.

@@ -129,6 +129,11 @@ def machines_are_measured():
     rates = json.loads(result.stdout)
     expect(rates["core"]["gflops"] > 0.1 and 0.1 < rates["core"]["gb_per_s"] < 1000, "a core: %s" % rates["core"])
     expect(0 < rates["within"]["alpha_us"] < 10000 and rates["within"]["beta_gb_per_s"] > 0.01, "%s" % rates["within"])
+    for gpu in rates["gpus"]:
+        expect(gpu["gflops"] > 0.1 and gpu["gb_per_s"] > 0.01 and gpu["copy_gb_per_s"] > 0.01 and gpu["chunk_us"] > 0,
+               "a gpu: %s" % gpu)
+    devices = json.loads(run("devices", "--json").stdout)["gpus"]
+    expect([gpu["device"] for gpu in rates["gpus"]] == [one["device"] for one in devices if one["usable"]], "all gpus")
     expect(rates["kept"] and os.path.exists(rates["kept"]), "kept in a file")
     planned = json.loads(run("plan", heat(512, 10), "--json").stdout)
     expect("measured" in planned["machine"], "and used: " + planned["machine"])

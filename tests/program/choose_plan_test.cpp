@@ -111,5 +111,27 @@ TEST(ChoosePlan, LittleWorkStaysData) {
     EXPECT_EQ(name_of(chosen), "data");
 }
 
+/// Neither predicted nor made to fit: that alone would take gigabytes.
+TEST(ChoosePlan, TooManyOperationsAreNamedAlone) {
+    std::string layers, weights, last = "x";
+    for (int k = 0; k < 120; ++k) {
+        const std::string number = std::to_string(k);
+        weights += "  w" + number + ": {shape: [8, 8], fill: 1}\n";
+        layers += "  d" + number + ": dense(" + last + ", w" + number + ", b)\n";
+        last = "d" + number;
+    }
+    const std::string text = "maniple: 1\nname: layers\ninputs:\n  x: {shape: [512, 8], fill: 1}\n" +
+                             ("  b: {shape: [8], fill: 0}\n" + weights) + "graph:\n" + layers + "outputs: {" + last +
+                             ": out.h5:/y}\n";
+    const std::vector<PlanCandidate> all = weighed(Example(text, {}, 64), 64, {}, 1000);
+    const auto pipeline = std::find_if(all.begin(), all.end(),
+                                       [](const PlanCandidate& one) { return one.request.strategy == "pipeline"; });
+    ASSERT_NE(pipeline, all.end());
+    EXPECT_FALSE(pipeline->predicted);
+    EXPECT_EQ(pipeline->why_not, "not predicted: too many operations on too many ranks");
+    EXPECT_FALSE(pipeline->plan.tight);
+    EXPECT_TRUE(all.front().predicted);
+}
+
 }  // namespace
 }  // namespace maniple

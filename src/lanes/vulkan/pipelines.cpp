@@ -1,7 +1,7 @@
 #include "lanes/vulkan/pipelines.hpp"
 
-#include "lanes/vulkan/box_copy.hpp"
 #include "lanes/vulkan/module.hpp"
+#include "lanes/vulkan/own_shaders.hpp"
 
 namespace maniple {
 
