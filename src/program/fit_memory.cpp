@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 
 #include "base/text.hpp"
 #include "plan/block_cost.hpp"
 #include "plan/data_plan.hpp"
 #include "program/memory_candidates.hpp"
+#include "program/touched.hpp"
 
 namespace maniple {
 
@@ -85,7 +85,8 @@ public:
     Fitter(const PlannedGraph& planned, const PredictionRequest& request, const Constraints& constraints)
         : request_(request), constraints_(constraints), now_(planned) {
         const std::size_t each = std::max<std::size_t>(1, now_.graph.operations.size());
-        left_ = std::max(least_layouts * each * static_cast<std::size_t>(now_.plan.ranks), most_laid_out);
+        looks_at_ = fullest_ranks(now_.graph, now_.plan).size();
+        left_ = std::max(least_layouts * each * looks_at_, most_laid_out);
     }
 
     Fit find() {
@@ -116,7 +117,7 @@ private:
     /// How much the fullest rank needs now; kept if it is the least so far.
     void look() {
         fullest_.emplace(fullest_layout(now_.graph, now_.plan, request_));
-        spend(static_cast<std::size_t>(now_.plan.ranks));
+        spend(looks_at_);
         const std::int64_t peak = fullest_->host_bytes();
         if (peak >= fit_.bytes) return;
         fit_.bytes = peak;
@@ -171,31 +172,9 @@ private:
     MemoryMeans means_;              ///< that have become now_
     std::optional<Layout> fullest_;  ///< of now_
     Fit fit_;
-    std::size_t left_ = 0;  ///< operations that may still be laid out
+    std::size_t looks_at_ = 0;  ///< ranks, to find the fullest
+    std::size_t left_ = 0;      ///< operations that may still be laid out
 };
-
-/// What the operations that a rank has a block of touch of each tensor, the smallest box around it, in bytes and summed.
-std::int64_t touched_bytes(const Graph& graph, const Plan& plan, Rank rank,
-                           const std::vector<OperationId>& operations) {
-    std::map<TensorId, Box> around;
-    const auto touch = [&](TensorId id, const BoundAccess& access, const Box& points) {
-        const Box touched = touched_box(access, points, graph[id].shape);
-        if (touched.empty()) return;
-        const auto [known, is_new] = around.try_emplace(id, touched);
-        if (!is_new) known->second = bounding(known->second, touched);
-    };
-    for (const OperationId id : operations) {
-        const Operation& operation = graph[id];
-        const Box points = points_of(graph, plan, id, rank);
-        for (const BoundAccess& read : operation.bound.reads)
-            touch(operation.inputs[static_cast<std::size_t>(read.argument)], read, points);
-        for (std::size_t output = 0; output < operation.outputs.size(); ++output)
-            touch(operation.outputs[output], operation.bound.writes[output], points);
-    }
-    std::int64_t bytes = 0;
-    for (const auto& [id, box] : around) bytes += box.volume() * static_cast<std::int64_t>(size_of(graph[id].dtype));
-    return bytes;
-}
 
 /// Of a copy's name, or a kept one's, that of the original.
 std::string name_in_job(const std::string& name) { return name.substr(0, name.find(' ')); }
@@ -207,16 +186,8 @@ bool fits_by_far(const Graph& graph, const Plan& plan, const Constraints& constr
     const std::int64_t many_times = graph.steps > 1 ? 32 : 4, states = std::int64_t{64} << 20;
     const std::int64_t limit = constraints.memory.bytes;
     if (limit <= 0) return true;
-    std::vector<std::vector<OperationId>> operations_of(static_cast<std::size_t>(plan.ranks));
-    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-        const BlockGrid& grid = plan.operations[i].points;
-        for (int block = 0; block < grid.count(); ++block)
-            operations_of[grid.first.index() + static_cast<std::size_t>(block)].emplace_back(i);
-    }
-    for (std::size_t rank = 0; rank < operations_of.size(); ++rank) {
-        if (touched_bytes(graph, plan, Rank(rank), operations_of[rank]) > (limit - states) / many_times) return false;
-    }
-    return true;
+    const std::vector<std::int64_t> touched = touched_bytes(graph, plan);
+    return *std::max_element(touched.begin(), touched.end()) <= (limit - states) / many_times;
 }
 
 std::string serialize(const MemoryMeans& means) { return (means.tight ? "t;" : ";") + serialize(means.steps); }

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "program/blocks.hpp"
+#include "program/touched.hpp"
 
 namespace maniple {
 
@@ -186,12 +187,11 @@ std::vector<LaneChoice> lanes_of_ranks(const Graph& graph, const Plan& plan, con
 }
 
 Layout fullest_layout(const Graph& graph, const Plan& plan, const PredictionRequest& request) {
+    const std::vector<LaneChoice> lanes = lanes_of_ranks(graph, plan, request);
     std::optional<Layout> fullest;
-    Rank rank(0);
-    for (const LaneChoice& lanes : lanes_of_ranks(graph, plan, request)) {
-        Layout layout = build_layout(graph, plan, rank, lanes);
+    for (const Rank rank : fullest_ranks(graph, plan)) {
+        Layout layout = build_layout(graph, plan, rank, lanes[rank.index()]);
         if (!fullest || layout.host_bytes() > fullest->host_bytes()) fullest.emplace(std::move(layout));
-        ++rank.value;
     }
     return std::move(*fullest);
 }

@@ -42,11 +42,11 @@ struct PeakMemory {
     std::string largest;  ///< of its buffers, for people: "'u@0' [0:8, 0:8], 256 B"
 };
 
-/// The layout of the rank whose host buffers take most, the first of several. Pure; makes those of all ranks, of which it keeps
-/// one at a time: they may be large. Errors: as predict().
+/// The layout of the rank whose host buffers take most, the first of several; among fullest_ranks(). Pure; makes all those, and
+/// keeps one at a time: they may be large. Errors: as predict().
 Layout fullest_layout(const Graph& graph, const Plan& plan, const PredictionRequest& request);
 
-/// Pure; costs the layouts of all ranks. Errors: as predict().
+/// Pure; costs the layouts of fullest_ranks(). Errors: as predict().
 PeakMemory peak_memory(const Graph& graph, const Plan& plan, const PredictionRequest& request);
 
 /// "31.2 s", "4.5 ms", "2 h".
