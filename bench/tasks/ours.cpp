@@ -1,6 +1,7 @@
 #include "tasks/ours.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -14,9 +15,12 @@
 namespace maniple::bench {
 
 struct OurNet::Parts {
-    explicit Parts(MPI_Comm communicator) : world(communicator), lane(world) {}
+    explicit Parts(MPI_Comm communicator)
+        : world(communicator), mailboxes(world, has_shared_memory(std::getenv(mpi_ways_variable))),
+          lane(world, &mailboxes) {}
 
     World world;
+    Mailboxes mailboxes;
     NetLane lane;
 };
 

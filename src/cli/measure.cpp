@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
 #include "lanes/cpu/core_rates.hpp"
 #include "lanes/cpu/topology.hpp"
 #include "lanes/net/link_rates.hpp"
+#include "lanes/net/mailboxes.hpp"
 
 namespace maniple {
 
@@ -117,7 +119,8 @@ MeasuredMachine measure_machine(const World* world, int threads) {
         measure_alone();
     } else {
         together(*world, measure_alone);
-        const MeasuredLinks links = measure_links(*world, host_name());
+        const bool shares_memory = has_shared_memory(std::getenv(mpi_ways_variable));
+        const MeasuredLinks links = measure_links(*world, host_name(), shares_memory);
         if (links.within) rates.within = *links.within;
         if (links.between) rates.between = *links.between;
     }

@@ -407,6 +407,7 @@ private:
             std::make_unique<OutputFiles>(world_.files(), job_, catalogue_, output_datasets(graph_, job_, catalogue_),
                                           provenance(), options_.overwrite);
         for (const std::string& notice : outputs_->notices()) progress.say(notice);
+        const Mailboxes mailboxes(world_, has_shared_memory(std::getenv(mpi_ways_variable)));
         std::optional<InputFiles> opened_inputs;
         std::optional<CpuLane> cpu_lane;
         std::optional<NetLane> net_lane;
@@ -414,7 +415,7 @@ private:
         together(world_, [&] {
             opened_inputs.emplace(job_, catalogue_);
             cpu_lane.emplace(graph_, *arena_, instruction_set_, threads_);
-            net_lane.emplace(world_, *arena_);
+            net_lane.emplace(world_, *arena_, &mailboxes);
             file_lane.emplace(graph_, *arena_, *opened_inputs, outputs_.get(), scratch_folder());
         });
         InputFiles& inputs = *opened_inputs;

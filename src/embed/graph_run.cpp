@@ -1,6 +1,7 @@
 #include "embed/graph_run.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 
 #include "base/text.hpp"
@@ -47,6 +48,7 @@ struct GraphRun::State {
             threads = options.threads > 0 ? options.threads : topology.cores();
         });
         make_plan_and_layout(options);
+        mailboxes.emplace(world, has_shared_memory(std::getenv(mpi_ways_variable)));
         together(world, [&] { make_lanes(registry); });
         if (!claim_memory) return;
         const auto lanes_of = [this](Rank rank) {
@@ -83,7 +85,7 @@ struct GraphRun::State {
             arena.emplace(layout);
         }
         cpu.emplace(graph, *arena, choose_instruction_set(registry.all().front().instruction_sets), threads);
-        net.emplace(world, *arena);
+        net.emplace(world, *arena, &*mailboxes);
         spans.emplace(graph, plan, *arena);
         const std::optional<int> first_core = pins ? machine.first_core(world.rank()) : std::nullopt;
         std::function<void(int)> begin_worker;
@@ -171,6 +173,7 @@ struct GraphRun::State {
     std::optional<ClaimMemory> claim_memory;  ///< where ranks claim work from each other
     std::optional<Arena> arena;
     std::optional<CpuLane> cpu;
+    std::optional<Mailboxes> mailboxes;
     std::optional<NetLane> net;
     std::optional<SpanLane> spans;
     std::optional<Stealing> stealing;

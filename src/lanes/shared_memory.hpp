@@ -12,8 +12,11 @@ namespace maniple {
 /// does not allow sharing it is the maker's alone.
 class SharedMemory {
 public:
+    /// Of the system: `large` ones where it has them. What is used here and there is to have small ones.
+    enum class Pages { large, small };
+
     /// Makes `bytes` of it. Errors: UnavailableError.
-    explicit SharedMemory(std::size_t bytes);
+    explicit SharedMemory(std::size_t bytes, Pages pages = Pages::large);
     ~SharedMemory();
     SharedMemory(SharedMemory&& other) noexcept;
     SharedMemory& operator=(SharedMemory&&) = delete;
@@ -31,8 +34,13 @@ public:
     /// The memory that another process made; none where that process or its memory cannot be reached from here, or is not
     /// of `bytes`.
     static std::optional<SharedMemory> open(const std::string& handle, std::size_t bytes);
+    /// The `bytes` from `first` on of memory with small pages. Requires: both are multiples of the size of a page.
+    static std::optional<SharedMemory> open_part(const std::string& handle, std::size_t all_bytes, std::size_t first,
+                                                 std::size_t bytes);
 
 private:
+    static std::optional<SharedMemory> open(const std::string& handle, std::size_t all_bytes, std::size_t first,
+                                            std::size_t bytes, Pages pages);
     SharedMemory(std::byte* data, std::size_t size) : data_(data), size_(size) {}
 
     std::byte* data_ = nullptr;

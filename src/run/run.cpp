@@ -95,7 +95,7 @@ void Run::run_here(ChunkId chunk, Worker& worker) {
         } catch (...) { fail(std::current_exception()); }
     }
     worker.current.store(-1, std::memory_order_relaxed);
-    worker.finished.store(worker.finished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    worker.count_finished(1);
 }
 
 void Run::run_here(std::span<const ChunkId> chunks, Worker& worker) {
@@ -110,8 +110,7 @@ void Run::run_here(std::span<const ChunkId> chunks, Worker& worker) {
         } catch (...) { fail(std::current_exception()); }
     }
     worker.current.store(-1, std::memory_order_relaxed);
-    const std::int64_t finished = worker.finished.load(std::memory_order_relaxed);
-    worker.finished.store(finished + static_cast<std::int64_t>(chunks.size()), std::memory_order_relaxed);
+    worker.count_finished(static_cast<std::int64_t>(chunks.size()));
 }
 
 /// The most urgent of those that become ready is given back, the others are shown to everybody.
@@ -186,8 +185,12 @@ ChunkId Run::release_on_device(ChunkId chunk) {
 void Run::finished(ChunkId chunk, std::exception_ptr error) {
     if (error) fail(std::move(error));
     elsewhere_[chunk.index()].store(false, std::memory_order_relaxed);
-    scheduler_.count_foreign();
     Worker* const worker = scheduler_.caller();
+    if (worker != nullptr) {
+        worker->count_finished(1);
+    } else {
+        scheduler_.count_foreign();
+    }
     const ChunkId next = release_dependents(chunk, worker, Released::but_on_its_device);
     if (next.valid()) scheduler_.offer(next, worker);
     if (worker != nullptr) settle(*worker);

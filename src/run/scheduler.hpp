@@ -20,6 +20,10 @@ class Run;
 struct alignas(128) Worker {
     Worker(int the_number, std::size_t capacity) : deque(capacity), number(the_number) {}
 
+    void count_finished(std::int64_t chunks) {
+        finished.store(finished.load(std::memory_order_relaxed) + chunks, std::memory_order_relaxed);
+    }
+
     StealingDeque<> deque;
     int number;
     std::atomic<std::int64_t> finished{0};  ///< chunks; relaxed: one writer, read for reports

@@ -34,7 +34,8 @@ public:
 
     /// A message of `count` bytes to another rank, and from one. The nth send of a rank to another with one tag meets the
     /// nth receive there. `bytes` is borrowed, and left alone between the predecessors and the end of the task.
-    /// Requires: a TaskRun with a net lane; 0 <= tag < 32767, and one message at a time for each peer and tag.
+    /// Requires: a TaskRun with a net lane; 0 <= tag < 32767, and one message at a time for each peer and tag; the two that
+    /// meet have one count.
     TaskId add_send(const void* bytes, std::size_t count, int rank, int tag, std::span<const TaskId> after);
     TaskId add_receive(void* bytes, std::size_t count, int rank, int tag, std::span<const TaskId> after);
 

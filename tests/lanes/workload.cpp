@@ -235,7 +235,8 @@ protected:
 /// Strided boxes to the other rank and from it.
 class Messages final : public Moving {
 public:
-    explicit Messages(const World& world) : Moving(world), lane_(world, *arena_) {
+    Messages(const World& world, bool near)
+        : Moving(world), mailboxes_(world, near), lane_(world, *arena_, &mailboxes_) {
         const Rank peer(std::int32_t{1 - world.rank().value});
         for (int part = 0; part < 6; ++part) {
             for (const bool sends : {true, false}) {
@@ -261,6 +262,7 @@ public:
     }
 
 private:
+    Mailboxes mailboxes_;
     NetLane lane_;
 };
 
@@ -334,7 +336,8 @@ const std::vector<WorkloadMaker>& all_workloads() {
         {"reference", {}, [](const World&, std::string&) { return made<Reference>(); }},
         {"cpu", {chunks}, [](const World&, std::string&) { return made<OnCpu>(); }},
         {"vulkan", {chunks, asynchronous, cancelled}, on_vulkan},
-        {"net", {chunks, cancelled}, [](const World& world, std::string&) { return made<Messages>(world); }},
+        {"net", {chunks, cancelled}, [](const World& world, std::string&) { return made<Messages>(world, false); }},
+        {"net_near", {chunks, cancelled}, [](const World& world, std::string&) { return made<Messages>(world, true); }},
         {"file", {chunks, asynchronous}, [](const World& world, std::string&) { return made<Reads>(world); }},
     };
     return workloads;

@@ -29,7 +29,7 @@ public:
         if (gpus != nullptr) gpus->open(graph_, layout_);
         arena_.emplace(layout_, [=](BufferId id) { return gpus->mapped(id); });
         cpu_.emplace(graph_, *arena_, choose_instruction_set(registry_.all().front().instruction_sets), 2);
-        net_.emplace(world_, *arena_);
+        net_.emplace(world_, *arena_, &mailboxes_);
         files_.emplace(graph_, *arena_, [](const Tensor&) { return TensorBytes(); });
         const std::vector<Lane*> lanes = gpus == nullptr ? std::vector<Lane*>{} : gpus->lanes(graph_, *arena_, 2);
         executor_.emplace(graph_, plan_, *arena_, *cpu_, *net_, *files_, lanes, 2);
@@ -48,6 +48,7 @@ private:
     Layout layout_;
     std::optional<Arena> arena_;
     std::optional<CpuLane> cpu_;
+    Mailboxes mailboxes_{world_, true};
     std::optional<NetLane> net_;
     std::optional<MemoryFiles> files_;
     std::optional<Executor> executor_;

@@ -42,9 +42,15 @@ struct Ring {
     TaskProgram program;
 };
 
-TEST(TaskMessages, AValueGoesRoundTheRanks) {
+/// Whether through memory that the ranks share.
+class TaskMessages : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Ways, TaskMessages, testing::Bool(),
+                         [](const auto& tested) { return std::string(tested.param ? "near" : "far"); });
+
+TEST_P(TaskMessages, AValueGoesRoundTheRanks) {
     const World world(MPI_COMM_WORLD);
-    NetLane net(world);
+    const Mailboxes mailboxes(world, GetParam());
+    NetLane net(world, &mailboxes);
     Ring ring(world, 50, -1);
     TaskRun run(ring.program, {2, false, true}, &net);
     for (int execution = 0; execution < 3; ++execution) {
@@ -55,9 +61,10 @@ TEST(TaskMessages, AValueGoesRoundTheRanks) {
     }
 }
 
-TEST(TaskMessages, AFailureOfOneRankEndsAll) {
+TEST_P(TaskMessages, AFailureOfOneRankEndsAll) {
     const World world(MPI_COMM_WORLD);
-    NetLane net(world);
+    const Mailboxes mailboxes(world, GetParam());
+    NetLane net(world, &mailboxes);
     Ring ring(world, 50, 0);
     TaskRun run(ring.program, {2, false, true}, &net);
     if (world.rank().value == 0) {

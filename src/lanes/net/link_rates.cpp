@@ -1,48 +1,78 @@
 #include "lanes/net/link_rates.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <vector>
+
+#include "lanes/net/net_lane.hpp"
 
 namespace maniple {
 
 namespace {
-
-constexpr int tag = 1;
 
 double now_ns() {
     using namespace std::chrono;
     return static_cast<double>(duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count());
 }
 
-/// Half of the median time to and fro. On the two ranks concerned.
-double one_way_ns(const World& world, int other, int bytes, int rounds) {
-    std::vector<char> buffer(static_cast<std::size_t>(bytes));
-    std::vector<double> times;
-    const MPI_Comm all = world.data();
-    for (int round = 0; round < rounds; ++round) {
-        const double begin = now_ns();
-        if (world.is_root()) {
-            check_mpi(MPI_Send(buffer.data(), bytes, MPI_BYTE, other, tag, all), "MPI_Send");
-            check_mpi(MPI_Recv(buffer.data(), bytes, MPI_BYTE, other, tag, all, MPI_STATUS_IGNORE), "MPI_Recv");
-        } else {
-            check_mpi(MPI_Recv(buffer.data(), bytes, MPI_BYTE, 0, tag, all, MPI_STATUS_IGNORE), "MPI_Recv");
-            check_mpi(MPI_Send(buffer.data(), bytes, MPI_BYTE, 0, tag, all), "MPI_Send");
-        }
-        times.push_back((now_ns() - begin) / 2);
+/// Messages of one length to another rank and back, as a run carries them.
+class PingPong final : public Completion {
+public:
+    PingPong(const World& world, NetLane& lane, int other, std::size_t bytes)
+        : begins_(world.is_root()), lane_(lane), bytes_(bytes) {
+        const ByteMessage send{forth, bytes_.data(), bytes, other, 0, false};
+        const ByteMessage receive{back, bytes_.data(), bytes, other, 0, true};
+        messages_ = lane.prepare_messages(std::array{send, receive}, 2);
     }
-    std::nth_element(times.begin(), times.begin() + rounds / 2, times.end());
-    return times[static_cast<std::size_t>(rounds / 2)];
-}
 
-std::optional<LinkRates> measure(const World& world, const std::optional<int>& other) {
+    /// Half of the median time to and fro. On the two ranks concerned.
+    double one_way_ns(int rounds) {
+        std::vector<double> times;
+        for (int round = 0; round < rounds; ++round) {
+            const double begin = now_ns();
+            carry(begins_ ? forth : back);
+            carry(begins_ ? back : forth);
+            times.push_back((now_ns() - begin) / 2);
+        }
+        std::nth_element(times.begin(), times.begin() + rounds / 2, times.end());
+        return times[static_cast<std::size_t>(rounds / 2)];
+    }
+
+    void finished(ChunkId, std::exception_ptr error) override {
+        is_done_ = true;
+        error_ = std::move(error);
+    }
+
+private:
+    static constexpr ChunkId forth{std::int32_t{0}}, back{std::int32_t{1}};
+
+    void carry(ChunkId message) {
+        is_done_ = false;
+        messages_->submit(message, {}, *this);
+        while (!is_done_) lane_.progress();
+        if (error_) std::rethrow_exception(error_);
+    }
+
+    bool begins_;
+    NetLane& lane_;
+    std::vector<std::byte> bytes_;
+    std::unique_ptr<LaneProgram> messages_;
+    bool is_done_ = false;
+    std::exception_ptr error_;
+};
+
+std::optional<LinkRates> measure(const World& world, const Mailboxes& mailboxes, const std::optional<int>& other) {
     if (!other) return std::nullopt;
     constexpr int small = 8, large = 4 << 20;
     LinkRates rates;
     if (world.is_root() || world.rank().value == *other) {
-        one_way_ns(world, *other, large, 3);  // the first ones set the connection up
-        rates.latency_ns = one_way_ns(world, *other, small, 2001);
-        const double large_ns = one_way_ns(world, *other, large, 31);
+        NetLane lane(world, &mailboxes);
+        const int peer = world.is_root() ? *other : 0;
+        PingPong large_ones(world, lane, peer, large);
+        large_ones.one_way_ns(3);  // the first ones set the connection up
+        rates.latency_ns = PingPong(world, lane, peer, small).one_way_ns(2001);
+        const double large_ns = large_ones.one_way_ns(31);
         rates.bytes = large / std::max(1.0, large_ns - rates.latency_ns);
     }
     const std::string bytes = world.broadcast({reinterpret_cast<const char*>(&rates), sizeof rates});
@@ -52,14 +82,15 @@ std::optional<LinkRates> measure(const World& world, const std::optional<int>& o
 
 }  // namespace
 
-MeasuredLinks measure_links(const World& world, const std::string& host) {
+MeasuredLinks measure_links(const World& world, const std::string& host, bool shares_memory) {
+    const Mailboxes mailboxes(world, shares_memory);
     const std::vector<std::string> hosts = world.gather(host);
     std::optional<int> same, different;
     for (int rank = world.size() - 1; rank > 0; --rank)
         (hosts[static_cast<std::size_t>(rank)] == hosts[0] ? same : different) = rank;
     MeasuredLinks links;
-    links.within = measure(world, same);
-    links.between = measure(world, different);
+    links.within = measure(world, mailboxes, same);
+    links.between = measure(world, mailboxes, different);
     return links;
 }
 

@@ -15,7 +15,8 @@ struct MeasuredLinks {
 };
 
 /// Collective; blocks for some tenths of a second. Rank 0 and the first other rank on its node, then rank 0 and the first on
-/// another node, send 8 bytes and 4 MiB to and fro; medians count.
-MeasuredLinks measure_links(const World& world, const std::string& host);
+/// another node, send 8 bytes and 4 MiB to and fro, the way that a run's messages take; medians count. `shares_memory`:
+/// whether ranks of a node may have mailboxes.
+MeasuredLinks measure_links(const World& world, const std::string& host, bool shares_memory);
 
 }  // namespace maniple

@@ -4,8 +4,10 @@
 #include <array>
 #include <functional>
 #include <limits>
+#include <unordered_map>
 
 #include "base/text.hpp"
+#include "lanes/net/box_runs.hpp"
 #include "trace/ticks.hpp"
 
 namespace maniple {
@@ -17,7 +19,8 @@ constexpr int largest_tag = 32767;
 /// On the communicator of the watch, whose tags are smaller: a receive from any rank among those of the data would have to
 /// be compared with each message that arrives.
 constexpr int announcement_tag = 32767;
-constexpr unsigned polls_per_announcement = 32;
+/// Failures are rare: who has work for microseconds does not look for one in each of them.
+constexpr double announcement_interval_ns = 50000;
 
 /// Messages that ended within the submission of the one before.
 constexpr int most_immediate = 32;
@@ -46,23 +49,11 @@ MPI_Datatype repeated(MPI_Datatype inner, std::int64_t count, std::int64_t strid
     return result;
 }
 
-/// A committed datatype for a box of a row-major block, counted from the box's first byte.
+/// A committed datatype for a box, counted from its first byte.
 class BoxType {
 public:
-    BoxType(const Block& block, const Box& box) {
-        std::int64_t stride = static_cast<std::int64_t>(block.element_bytes);
-        std::int64_t run = stride;
-        int axis = box.rank() - 1;
-        for (; axis >= 0; --axis) {  // whole rows are one run of bytes
-            run *= box.extent(axis);
-            stride *= block.box.extent(axis);
-            if (run != stride) break;
-        }
-        type_ = repeated(MPI_BYTE, run, 1);
-        for (--axis; axis >= 0; --axis) {
-            type_ = repeated(type_, box.extent(axis), stride);
-            stride *= block.box.extent(axis);
-        }
+    explicit BoxType(const BoxRuns& box) : type_(repeated(MPI_BYTE, box.run_bytes(), 1)) {
+        for (const BoxRuns::Axis& axis : box.axes()) type_ = repeated(type_, axis.count, axis.stride_bytes);
         check_mpi(MPI_Type_commit(&type_), "MPI_Type_commit");
     }
     ~BoxType() { MPI_Type_free(&type_); }
@@ -83,38 +74,48 @@ class NetProgram final : public LaneProgram {
 public:
     NetProgram(NetLane& lane, std::size_t chunks) : lane_(lane), number_(chunks, 0) {}
 
-    /// `type` null: bytes.
-    void add(const ByteMessage& message, std::unique_ptr<const BoxType> type, std::int64_t count) {
-        if (message.tag >= largest_tag)
-            throw UnavailableError("a block of steps needs more than 32766 messages between two ranks");
-        number_[message.chunk.index()] = static_cast<std::int32_t>(messages_.size());
-        messages_.push_back({message.bytes, type == nullptr ? MPI_BYTE : type->get(), static_cast<int>(count),
-                             message.peer, message.tag, message.receives});
-        if (type != nullptr) types_.push_back(std::move(type));
-        lane_.reserve(messages_.size());
+    void add(const ByteMessage& message) {
+        auto* const bytes = static_cast<std::byte*>(message.bytes);
+        if (const std::optional<std::int32_t> end = end_of(message, message.count)) {
+            add_near(message, {bytes, *end, static_cast<std::int32_t>(message.count)});
+        } else {
+            if (message.count > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+                throw UnavailableError("a message of more than 2 GiB");
+            add_far(message,
+                    {bytes, MPI_BYTE, static_cast<int>(message.count), message.peer, message.tag, message.receives});
+        }
+    }
+
+    /// `message`: all but the bytes, which are those of the box.
+    void add(const ByteMessage& message, const BoxRuns& box) {
+        if (const std::optional<std::int32_t> end = end_of(message, box.bytes())) {
+            if (box.axes().empty())
+                return add_near(message, {box.data(), *end, static_cast<std::int32_t>(box.bytes())});
+            add_near(message, {box.data(), *end, ~static_cast<std::int32_t>(boxes_.size())});
+            boxes_.push_back(box);
+        } else {
+            types_.push_back(std::make_unique<const BoxType>(box));
+            add_far(message, {box.data(), types_.back()->get(), 1, message.peer, message.tag, message.receives});
+        }
     }
 
     void submit(ChunkId chunk, const Execution&, Completion& done) override {
-        const Message& message = messages_[static_cast<std::size_t>(number_[chunk.index()])];
-        MPI_Request request = MPI_REQUEST_NULL;
-        try {
-            start(message, request);
-        } catch (...) {
-            done.finished(chunk, std::current_exception());
-            return;
-        }
-        if (!message.receives && has_left(request)) {
-            ++immediate_depth;
-            lane_.immediate_.fetch_add(1, std::memory_order_relaxed);  // a count for reports
-            done.finished(chunk, nullptr);
-            --immediate_depth;
+        const std::int32_t number = number_[chunk.index()];
+        if (number >= 0) {
+            submit_near(chunk, near_message(near_[static_cast<std::size_t>(number)]), done);
         } else {
-            lane_.look_after(request, {chunk, &done, message.receives});
+            submit_far(chunk, far_[static_cast<std::size_t>(~number)], done);
         }
     }
 
 private:
-    struct Message {
+    /// A NearMessage in few bytes: a program may have so many that no cache holds them.
+    struct ShortMessage {
+        std::byte* bytes = nullptr;
+        std::int32_t end = 0;     ///< in ends_
+        std::int32_t extent = 0;  ///< how many bytes, or ~ of a number in boxes_
+    };
+    struct FarMessage {
         void* bytes = nullptr;
         MPI_Datatype type = MPI_DATATYPE_NULL;
         int count = 0;
@@ -123,7 +124,78 @@ private:
         bool receives = false;
     };
 
-    void start(const Message& message, MPI_Request& request) const {
+    /// The slot of a near message; messages of one length and tag share it.
+    std::optional<std::int32_t> end_of(const ByteMessage& message, std::size_t bytes) {
+        if (message.tag >= largest_tag)
+            throw UnavailableError("a block of steps needs more than 32766 messages between two ranks");
+        const Mailboxes* const boxes = lane_.mailboxes_;
+        if (boxes == nullptr) return std::nullopt;
+        const std::optional<MailSlot> slot = message.receives ? boxes->from(message.peer, bytes, message.tag)
+                                                              : boxes->to(message.peer, bytes, message.tag);
+        if (!slot) return std::nullopt;
+        const auto [known, is_new] = end_at_.emplace(slot->bytes(), static_cast<std::int32_t>(ends_.size()));
+        if (is_new) ends_.push_back({*slot, message.receives});
+        return known->second;
+    }
+
+    NearMessage near_message(const ShortMessage& brief) const {
+        NearMessage message{&ends_[static_cast<std::size_t>(brief.end)], brief.bytes, 0, nullptr};
+        if (brief.extent >= 0) {
+            message.count = static_cast<std::size_t>(brief.extent);
+        } else {
+            message.box = &boxes_[static_cast<std::size_t>(~brief.extent)];
+            message.count = message.box->bytes();
+        }
+        return message;
+    }
+
+    void add_near(const ByteMessage& message, const ShortMessage& near) {
+        number_[message.chunk.index()] = static_cast<std::int32_t>(near_.size());
+        near_.push_back(near);
+        lane_.near_.reserve(near_.size());
+    }
+    void add_far(const ByteMessage& message, const FarMessage& far) {
+        number_[message.chunk.index()] = ~static_cast<std::int32_t>(far_.size());
+        far_.push_back(far);
+        lane_.reserve(far_.size());
+    }
+
+    void submit_near(ChunkId chunk, const NearMessage& message, Completion& done) {
+        if (immediate_depth < most_immediate && message.end->is_ready()) {
+            count_at_once();  // before: it would wait until the other core has given the slot's line away
+            message.carry();
+            tell_at_once(chunk, done);
+        } else {
+            lane_.near_.add({message, chunk, &done});
+        }
+    }
+
+    void submit_far(ChunkId chunk, const FarMessage& message, Completion& done) {
+        MPI_Request request = MPI_REQUEST_NULL;
+        try {
+            start(message, request);
+        } catch (...) {
+            done.finished(chunk, std::current_exception());
+            return;
+        }
+        if (!message.receives && has_left(request)) {
+            count_at_once();
+            tell_at_once(chunk, done);
+        } else {
+            lane_.look_after(request, {chunk, &done, message.receives});
+        }
+    }
+
+    void count_at_once() { lane_.immediate_.fetch_add(1, std::memory_order_relaxed); }  // for reports
+
+    /// What waited for it may be another message that is over at once, and so on: not without end.
+    void tell_at_once(ChunkId chunk, Completion& done) {
+        ++immediate_depth;
+        done.finished(chunk, nullptr);
+        --immediate_depth;
+    }
+
+    void start(const FarMessage& message, MPI_Request& request) const {
         const MPI_Comm data = lane_.world_.data();
         if (message.receives) {
             check_mpi(MPI_Irecv(message.bytes, message.count, message.type, message.peer, message.tag, data, &request),
@@ -134,8 +206,7 @@ private:
         }
     }
 
-    /// A short message has often left as soon as it is started: it needs no place among those that are looked after. What
-    /// waited for it may be another one, and so on: not without end.
+    /// A short message has often left as soon as it is started: it needs no place among those that are looked after.
     static bool has_left(MPI_Request& request) {
         int left = 0;
         return immediate_depth < most_immediate && MPI_Test(&request, &left, MPI_STATUS_IGNORE) == MPI_SUCCESS &&
@@ -143,14 +214,22 @@ private:
     }
 
     NetLane& lane_;
-    std::vector<std::int32_t> number_;  ///< by ChunkId, of chunks that are messages
-    std::vector<Message> messages_;
+    std::vector<std::int32_t> number_;  ///< by ChunkId, of chunks that are messages: of a near one, or ~ of a far one
+    std::vector<ShortMessage> near_;
+    std::vector<NearEnd> ends_;
+    std::unordered_map<const std::byte*, std::int32_t> end_at_;  ///< in ends_, by the slot's bytes
+    std::vector<FarMessage> far_;
+    std::vector<BoxRuns> boxes_;  ///< of near messages that are not consecutive bytes
     std::vector<std::unique_ptr<const BoxType>> types_;
 };
 
-NetLane::NetLane(const World& world, Arena& arena) : NetLane(world) { arena_ = &arena; }
+NetLane::NetLane(const World& world, Arena& arena, const Mailboxes* mailboxes) : NetLane(world, mailboxes) {
+    arena_ = &arena;
+}
 
-NetLane::NetLane(const World& world) : world_(world), arena_(nullptr) {
+NetLane::NetLane(const World& world, const Mailboxes* mailboxes)
+    : world_(world), arena_(nullptr), mailboxes_(mailboxes),
+      announcement_interval_(static_cast<std::int64_t>(announcement_interval_ns * ticks_per_ns())) {
     if (world.size() == 1) return;
     check_mpi(MPI_Irecv(&announced_by_, 1, MPI_INT, MPI_ANY_SOURCE, announcement_tag, world.watch(), &announcement_),
               "MPI_Irecv");
@@ -158,8 +237,8 @@ NetLane::NetLane(const World& world) : world_(world), arena_(nullptr) {
 
 Activity NetLane::activity() const {
     Activity sum;
-    sum.busy_ns = static_cast<std::int64_t>(static_cast<double>(busy_ticks_) / ticks_per_ns());
-    sum.chunks = completed_count_ + immediate_.load(std::memory_order_relaxed);
+    sum.busy_ns = static_cast<std::int64_t>(static_cast<double>(busy_ticks_ + near_.busy_ticks()) / ticks_per_ns());
+    sum.chunks = completed_count_ + near_.carried() + immediate_.load(std::memory_order_relaxed);
     return sum;
 }
 
@@ -176,20 +255,15 @@ std::unique_ptr<LaneProgram> NetLane::prepare(const Program& program) {
         const Instruction& message = program.instructions[program.chunks[i].instructions.front().index()];
         const bool receives = message.kind == InstructionKind::receive;
         const Use& use = receives ? message.writes[0] : message.reads[0];
-        const Block block = arena_->block(use.buffer);
-        prepared->add({ChunkId(i), block.at(use.box.lo), 0, message.peer.value, message.tag, receives},
-                      std::make_unique<const BoxType>(block, use.box), 1);
+        prepared->add({ChunkId(i), nullptr, 0, message.peer.value, message.tag, receives},
+                      BoxRuns(arena_->block(use.buffer), use.box));
     }
     return prepared;
 }
 
 std::unique_ptr<LaneProgram> NetLane::prepare_messages(std::span<const ByteMessage> messages, std::size_t chunks) {
     auto prepared = std::make_unique<NetProgram>(*this, chunks);
-    for (const ByteMessage& message : messages) {
-        if (message.count > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-            throw UnavailableError("a message of more than 2 GiB");
-        prepared->add(message, nullptr, static_cast<std::int64_t>(message.count));
-    }
+    for (const ByteMessage& message : messages) prepared->add(message);
     return prepared;
 }
 
@@ -207,10 +281,11 @@ void NetLane::look_after(MPI_Request request, const InFlight& message) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
     messages_.push_back(message);
-    in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
+    requests_in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
 }
 
 void NetLane::poll_announcements() {
+    asked_at_.store(ticks(), std::memory_order_relaxed);
     if (announcement_ == MPI_REQUEST_NULL) return;
     int arrived = 0;
     if (MPI_Test(&announcement_, &arrived, MPI_STATUS_IGNORE) != MPI_SUCCESS || !arrived) return;
@@ -218,10 +293,16 @@ void NetLane::poll_announcements() {
 }
 
 bool NetLane::progress() {
+    const bool carried = near_.progress();
+    const bool asks = ticks() - asked_at_.load(std::memory_order_relaxed) >= announcement_interval_;
+    if (!asks && requests_in_flight_.load(std::memory_order_relaxed) == 0) return carried;
+    return progress_requests(asks) || carried;
+}
+
+bool NetLane::progress_requests(bool asks) {
     std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock()) return false;
-    // Failures are rare: the message that tells of one may wait for some polls of the others.
-    if (requests_.empty() || ++polls_ % polls_per_announcement == 0) poll_announcements();
+    if (asks) poll_announcements();
     if (requests_.empty()) return false;
     const std::int64_t begin = ticks();
     std::size_t from = 0;
@@ -256,7 +337,7 @@ bool NetLane::progress() {
         requests_.pop_back();
         messages_.pop_back();
     }
-    in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
+    requests_in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
     busy_ticks_ += ticks() - begin;
     completed_count_ += count;
     tell_completed(lock);
@@ -296,8 +377,9 @@ void NetLane::give_up(const std::exception_ptr& error) {
         }
         given_up.swap(messages_);
         requests_.clear();
-        in_flight_.store(0, std::memory_order_relaxed);
+        requests_in_flight_.store(0, std::memory_order_relaxed);
     }
+    near_.give_up(error);
     for (const InFlight& message : given_up) message.done->finished(message.chunk, error);
 }
 

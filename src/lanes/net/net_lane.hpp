@@ -12,11 +12,14 @@
 
 #include "lanes/arena.hpp"
 #include "lanes/lane.hpp"
+#include "lanes/net/mailboxes.hpp"
+#include "lanes/net/near_messages.hpp"
 #include "lanes/net/world.hpp"
 
 namespace maniple {
 
-/// Consecutive bytes to or from another rank: what is not part of a Program's tensors. Borrows the bytes.
+/// Consecutive bytes to or from another rank: what is not part of a Program's tensors. Borrows the bytes. A send and the
+/// receive that it meets have one count.
 struct ByteMessage {
     ChunkId chunk;
     void* bytes = nullptr;
@@ -28,21 +31,24 @@ struct ByteMessage {
 
 /// Has no thread of its own. A message is started by the worker that completes what it waits for; progress() is
 /// called by workers between chunks and while they have nothing to do. Nothing blocks inside MPI.
+///
+/// What has a slot in the mailboxes goes through them; all else, and who has failed, through MPI.
 class NetLane final : public Lane {
 public:
-    /// Borrows both.
-    NetLane(const World& world, Arena& arena);
+    /// Borrows all three. `mailboxes` null: everything goes through MPI. Not collective, but either all ranks have
+    /// mailboxes or none, and those of no other lane.
+    NetLane(const World& world, Arena& arena, const Mailboxes* mailboxes);
     /// For messages of bytes alone.
-    explicit NetLane(const World& world);
+    NetLane(const World& world, const Mailboxes* mailboxes);
     ~NetLane() override;
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
     /// The messages of a program of functions, by chunks that count from 0 to `chunks`.
     std::unique_ptr<LaneProgram> prepare_messages(std::span<const ByteMessage> messages, std::size_t chunks);
     bool progress() override;
-    int in_flight() const override { return in_flight_.load(std::memory_order_relaxed); }
+    int in_flight() const override { return requests_in_flight_.load(std::memory_order_relaxed) + near_.size(); }
     void cancel() override;
-    /// Busy is the time inside MPI that completed something: waiting for a peer is not work.
+    /// Busy is the time inside MPI that completed something, and that of copies: waiting for a peer is not work.
     Activity activity() const override;
 
     /// Tells every other rank that this one has failed; they give up their runs. Only the first call counts. Never
@@ -63,27 +69,33 @@ private:
     };
     void reserve(std::size_t messages);
     void look_after(MPI_Request request, const InFlight& message);
+    bool progress_requests(bool asks);
     void tell_completed(std::unique_lock<std::mutex>& lock);
     void give_up(const std::exception_ptr& error);
     void poll_announcements();
 
     const World& world_;
-    Arena* arena_;                            ///< null: it carries bytes alone
-    std::mutex mutex_;                        ///< guards the four below; held for MPI_Testsome, never for a callback
+    Arena* arena_;                ///< null: it carries bytes alone
+    const Mailboxes* mailboxes_;  ///< null: none
+    NearMessages near_;
+    std::atomic<std::int64_t> immediate_{0};  ///< messages, near or not, that were over when they were started
+
+    std::mutex mutex_;                        ///< guards what follows; held for MPI_Testsome, never for a callback
     std::vector<MPI_Request> requests_;       ///< active ones
     std::vector<InFlight> messages_;          ///< by request
     std::array<int, most_tested> indices_;    ///< scratch of progress()
     std::vector<InFlight> completed_;         ///< and their runs not told yet
-    std::atomic<std::int64_t> immediate_{0};  ///< sends that had left when they were started
-    std::atomic<int> in_flight_{0};           ///< relaxed: a copy of requests_.size()
-    std::atomic<std::int32_t> failed_rank_{-1};
-    std::atomic<bool> announced_{false};
-    MPI_Request announcement_ = MPI_REQUEST_NULL;
-    unsigned polls_ = 0;           ///< guarded by mutex_
-    std::size_t next_tested_ = 0;  ///< guarded by mutex_: the first request that the next poll looks at
-    int announced_by_ = -1;        ///< the receive buffer of the announcement
+    std::size_t next_tested_ = 0;             ///< the first request that the next poll looks at
+    std::atomic<int> requests_in_flight_{0};  ///< relaxed: a copy of requests_.size()
     std::int64_t busy_ticks_ = 0;
     std::int64_t completed_count_ = 0;
+
+    MPI_Request announcement_ = MPI_REQUEST_NULL;  ///< guarded by mutex_, as its buffer
+    int announced_by_ = -1;
+    std::int64_t announcement_interval_;     ///< in ticks()
+    std::atomic<std::int64_t> asked_at_{0};  ///< in ticks(); relaxed: when MPI was last asked for an announcement
+    std::atomic<std::int32_t> failed_rank_{-1};
+    std::atomic<bool> announced_{false};
 };
 
 }  // namespace maniple

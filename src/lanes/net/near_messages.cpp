@@ -1,0 +1,101 @@
+#include "lanes/net/near_messages.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "trace/ticks.hpp"
+
+namespace maniple {
+
+namespace {
+
+/// At once: the state of each is a cache line that the other rank may have.
+constexpr std::size_t most_looked_at = 64;
+constexpr std::size_t most_carried = 16;
+/// Bytes. To read the clock twice takes as long as to copy what is shorter.
+constexpr std::size_t least_timed = 1024;
+
+}  // namespace
+
+void NearMessage::carry() const {
+    const MailSlot& slot = end->slot;
+    std::byte* const there = slot.bytes();
+    if (end->receives) {
+        if (box == nullptr) {
+            std::memcpy(bytes, there, count);
+        } else {
+            box->scatter_from(there);
+        }
+        slot.empty();
+    } else {
+        if (box == nullptr) {
+            std::memcpy(there, bytes, count);
+        } else {
+            box->gather_to(there);
+        }
+        slot.fill();
+    }
+}
+
+void NearMessages::reserve(std::size_t messages) {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.capacity() < messages) waiting_.reserve(2 * messages);
+}
+
+void NearMessages::add(const Waiting& waiting) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(waiting);
+    size_.store(static_cast<int>(waiting_.size()), std::memory_order_relaxed);
+}
+
+/// Moves ready ones out, from where the last look ended, so that none waits for ever.
+std::size_t NearMessages::take_ready(std::span<Waiting> ready) {
+    std::size_t count = 0;
+    for (std::size_t looks = std::min(most_looked_at, waiting_.size()); looks > 0 && count < ready.size(); --looks) {
+        if (next_ >= waiting_.size()) next_ = 0;
+        Waiting& one = waiting_[next_];
+        if (!one.message.end->is_ready()) {
+            ++next_;
+            continue;
+        }
+        ready[count++] = one;
+        one = waiting_.back();
+        waiting_.pop_back();
+    }
+    if (count > 0) size_.store(static_cast<int>(waiting_.size()), std::memory_order_relaxed);
+    return count;
+}
+
+bool NearMessages::progress() {
+    if (size() == 0) return false;
+    std::array<Waiting, most_carried> ready;
+    std::size_t count = 0;
+    {
+        const std::unique_lock lock(mutex_, std::try_to_lock);
+        if (!lock.owns_lock()) return false;
+        count = take_ready(ready);
+    }
+    if (count == 0) return false;
+    carried_.fetch_add(static_cast<std::int64_t>(count), std::memory_order_relaxed);
+    for (std::size_t i = 0; i < count; ++i) {
+        const NearMessage& message = ready[i].message;
+        const std::int64_t begin = message.count < least_timed ? 0 : ticks();
+        message.carry();
+        if (begin != 0) busy_ticks_.fetch_add(ticks() - begin, std::memory_order_relaxed);
+        ready[i].done->finished(ready[i].chunk, nullptr);
+    }
+    return true;
+}
+
+void NearMessages::give_up(const std::exception_ptr& error) {
+    std::vector<Waiting> given_up;
+    {
+        const std::lock_guard lock(mutex_);
+        given_up.swap(waiting_);
+        size_.store(0, std::memory_order_relaxed);
+    }
+    for (const Waiting& one : given_up) one.done->finished(one.chunk, error);
+}
+
+}  // namespace maniple
