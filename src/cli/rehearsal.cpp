@@ -3,6 +3,7 @@
 #include "plan/plan.hpp"
 #include "program/blocks.hpp"
 #include "program/layout.hpp"
+#include "program/point_costs.hpp"
 
 namespace maniple {
 
@@ -23,8 +24,11 @@ std::optional<Rehearsal> rehearse(const Graph& graph, const PlanSpec& spec, cons
     Rehearsal rehearsal;
     rehearsal.identity = plan_identity(planned.graph, planned.plan);
     rehearsal.threads = facts.threads;
+    const Rank rank(0);
     const Layout layout =
-        build_layout(planned.graph, planned.plan, Rank(0), choose_lanes(planned.graph, facts, request.lanes));
+        build_layout(planned.graph, planned.plan, rank,
+                     informed_lanes(planned.graph, planned.plan, rank, facts, request.lanes, request.history));
+    rehearsal.point_ns = layout.lanes.point_ns;
     StepBlock block;
     set_first_block(planned.graph, layout.versions, block);
     rehearsal.first_program = build_program(planned.graph, planned.plan, layout, block.shape);

@@ -36,6 +36,7 @@
 #include "program/blocks.hpp"
 #include "program/choose_plan.hpp"
 #include "program/fit_memory.hpp"
+#include "program/point_costs.hpp"
 #include "program/predict.hpp"
 #include "program/refuse_plan.hpp"
 #include "report/progress.hpp"
@@ -160,7 +161,7 @@ private:
 
     /// Where something else decides which lane computes what, earlier runs do. The same on every rank.
     void settle_sharing() {
-        const bool scheduled = !options_.record.empty() || !options_.replay.empty();
+        const bool scheduled = is_scheduled();
         const bool dynamic = plan_.sharing == LaneSharing::dynamic;
         if (!dynamic && plan_.sharing != LaneSharing::adaptive) return;
         const std::string beside = scheduled                      ? "--record and --replay"
@@ -196,7 +197,7 @@ private:
         std::optional<Rehearsal> rehearsal = std::exchange(prepared_.rehearsal, std::nullopt);
         const LaneChoice& lanes = layout_.lanes;
         if (rehearsal && lanes.lanes.empty() && lanes.gpus.empty() && lanes.threads == rehearsal->threads &&
-            rehearsal->identity == plan_identity(graph_, plan_)) {
+            lanes.point_ns == rehearsal->point_ns && rehearsal->identity == plan_identity(graph_, plan_)) {
             std::promise<Program> built;
             built.set_value(std::move(rehearsal->first_program));
             first_program_ = built.get_future();
@@ -346,9 +347,13 @@ private:
         });
     }
 
+    /// A schedule holds for the programs that it was kept of: these follow from the job, not from what runs have
+    /// measured.
+    bool is_scheduled() const { return !options_.record.empty() || !options_.replay.empty(); }
+
     LaneChoice shared_lanes(Rank rank, const RankFacts& facts) const {
-        LaneChoice choice = choose_lanes(graph_, facts, lane_use_);
-        if (!choice.lanes.empty()) choice.weights = lane_weights(graph_, plan_, rank, facts, choice, history_.history);
+        LaneChoice choice = informed_lanes(graph_, plan_, rank, facts, lane_use_, history_.history);
+        if (is_scheduled()) choice.point_ns.clear();
         return choice;
     }
 
@@ -463,8 +468,7 @@ private:
 
     /// Not where a gpu computes: what it holds would have to be moved too; nor where a schedule is kept or followed.
     bool may_move_borders() const {
-        const bool scheduled = !options_.record.empty() || !options_.replay.empty();
-        return plan_.moves_borders && !scheduled && world_.sum(layout_.lanes.gpus.empty() ? 0 : 1) == 0;
+        return plan_.moves_borders && !is_scheduled() && world_.sum(layout_.lanes.gpus.empty() ? 0 : 1) == 0;
     }
 
     /// What ranks need that compute each other's chunks.
@@ -489,7 +493,7 @@ private:
     }
 
     void open_schedules() {
-        if (options_.replay.empty() && options_.record.empty()) return;
+        if (!is_scheduled()) return;
         const ScheduleKey key{world_.rank().value, world_.size(), threads_,
                               fingerprint(print_graph(graph_) + plan_text_)};
         if (!options_.replay.empty()) replayed_.emplace(schedule_path(options_.replay, key.rank), key);
@@ -500,7 +504,9 @@ private:
     void say_lanes(Progress& progress) const {
         for (const std::string& note : plan_.notes) progress.say(note);
         for (const std::string& note : layout_.lanes.notes) progress.say(note);
-        if (plan_.claiming_ranks > 1 && (!options_.record.empty() || !options_.replay.empty()))
+        if (is_scheduled() && !history_.history.empty())
+            progress.say("--record and --replay: tiles are cut as if nothing had been measured");
+        if (plan_.claiming_ranks > 1 && is_scheduled())
             progress.say("every rank computes its own tiles: which thread starts what is kept or followed");
         if (plan_.claiming_ranks > 1 && !layout_.lanes.gpus.empty())
             progress.say("what a gpu computes is not claimed by other ranks");

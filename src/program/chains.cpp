@@ -8,6 +8,8 @@ namespace maniple {
 
 namespace {
 
+std::int64_t aligned(std::int64_t bytes) { return (bytes + 127) / 128 * 128; }
+
 class ChainFinder {
 public:
     ChainFinder(const Graph& graph, const Plan& plan, const LaneChoice& lanes)
@@ -92,6 +94,19 @@ private:
 
 std::vector<Chain> find_chains(const Graph& graph, const Plan& plan, const LaneChoice& lanes) {
     return ChainFinder(graph, plan, lanes).find();
+}
+
+std::int64_t bytes_of_pieces(const Graph& graph, const std::vector<OperationId>& chain,
+                             const std::vector<Tile>& tiles) {
+    std::int64_t element_bytes = 0;
+    for (const OperationId id : chain)
+        element_bytes = std::max(element_bytes, static_cast<std::int64_t>(size_of(graph[graph[id].outputs[0]].dtype)));
+    std::int64_t most = 0;
+    for (const Tile& tile : tiles) {
+        const PieceCut cut = piece_cut(tile.box);
+        most = std::max(most, 2 * aligned(cut.rows * cut.row_elements * element_bytes));
+    }
+    return most;
 }
 
 }  // namespace maniple

@@ -17,4 +17,7 @@ struct Chain {
 /// The chains of a rank with these lanes. Pure. What is sent between ranks does not depend on them.
 std::vector<Chain> find_chains(const Graph& graph, const Plan& plan, const LaneChoice& lanes);
 
+/// What a worker needs for the two pieces of `chain` (its operations) over any of these tiles.
+std::int64_t bytes_of_pieces(const Graph& graph, const std::vector<OperationId>& chain, const std::vector<Tile>& tiles);
+
 }  // namespace maniple

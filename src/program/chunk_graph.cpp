@@ -1,8 +1,10 @@
 #include "program/chunk_graph.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/error.hpp"
+#include "program/layout.hpp"
 
 namespace maniple {
 
@@ -25,23 +27,37 @@ ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes, bool back)
     for (std::size_t i = 0; i < nodes.size(); ++i) {
         if (predecessors_[i] == 0) (place_[i] == cpu_place ? cpu_roots_ : other_roots_).push_back(ChunkId(i));
     }
-    sort_roots();
-    if (back) std::reverse(cpu_roots_.begin(), cpu_roots_.end());
     MANIPLE_CHECK(nodes.empty() || !cpu_roots_.empty() || !other_roots_.empty(),
                   "a program without a chunk that could start");
     sort_topologically();
-    rank();
+    rank(nodes);
+    sort_roots(back);
 }
 
 /// By the first chunk that waits for each: those that make one tile ready stand together, whatever order they were made in.
-void ChunkGraph::sort_roots() {
-    std::vector<std::pair<ChunkId, ChunkId>> places;
+/// Ways that differ by less than half are taken as equal, so that neighbours stay together.
+void ChunkGraph::sort_roots(bool back) {
+    std::int64_t longest = 1;
+    for (const ChunkId root : cpu_roots_) longest = std::max(longest, urgency_ns(root));
+    const auto part_of = [&](ChunkId root) {
+        return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(longest / urgency_ns(root))));
+    };
+    struct RootPlace {
+        int part;
+        ChunkId first, root;
+    };
+    std::vector<RootPlace> places;
     for (const ChunkId root : cpu_roots_) {
         const auto after = dependents(root);
-        places.emplace_back(after.empty() ? root : *std::min_element(after.begin(), after.end()), root);
+        const ChunkId first = after.empty() ? root : *std::min_element(after.begin(), after.end());
+        places.push_back({part_of(root), first, root});
     }
-    std::sort(places.begin(), places.end());
-    std::transform(places.begin(), places.end(), cpu_roots_.begin(), [](const auto& place) { return place.second; });
+    std::sort(places.begin(), places.end(), [&](const RootPlace& a, const RootPlace& b) {
+        if (a.part != b.part) return a.part < b.part;
+        const bool before = a.first != b.first ? a.first < b.first : a.root < b.root;
+        return back ? !before && a.root != b.root : before;
+    });
+    std::transform(places.begin(), places.end(), cpu_roots_.begin(), [](const RootPlace& place) { return place.root; });
 }
 
 void ChunkGraph::sort_topologically() {
@@ -64,7 +80,7 @@ void ChunkGraph::sort_topologically() {
     MANIPLE_CHECK(order_.size() == size(), "chunks that wait for each other");
 }
 
-void ChunkGraph::rank() {
+void ChunkGraph::rank(std::span<const ChunkNode> nodes) {
     // At least one for each chunk, so that where no cost is known long chains still go before short ones.
     urgency_ns_.assign(size(), 0);
     for (std::size_t i = size(); i-- > 0;) {
@@ -78,7 +94,9 @@ void ChunkGraph::rank() {
         const auto last = dependents_.begin() + static_cast<std::ptrdiff_t>(first_dependent_[i + 1]);
         // Equal ones: the first in the program last, so that it is gone on with.
         std::sort(first, last, [&](ChunkId a, ChunkId b) {
-            return urgency_ns(a) != urgency_ns(b) ? urgency_ns(a) < urgency_ns(b) : a > b;
+            const std::int64_t frees_a = nodes[a.index()].frees_bytes, frees_b = nodes[b.index()].frees_bytes;
+            if (urgency_ns(a) != urgency_ns(b)) return urgency_ns(a) < urgency_ns(b);
+            return frees_a != frees_b ? frees_a < frees_b : a > b;
         });
     }
 }
@@ -87,22 +105,97 @@ namespace {
 
 /// Of one core's memory, and what a message, a file or a device adds: guesses that only order chunks.
 constexpr std::int64_t bytes_per_ns = 10;
-constexpr std::int64_t cost_elsewhere_ns = 20'000;
+constexpr double cost_elsewhere_ns = 20'000;
 
-std::int64_t guessed_cost_ns(const Program& program, const Chunk& chunk) {
-    std::int64_t bytes = 0;
-    for (const InstructionId id : chunk.instructions) bytes += program.instructions[id.index()].bytes;
-    return bytes / bytes_per_ns + (chunk.lane == LaneKind::cpu ? 0 : cost_elsewhere_ns);
+std::int64_t cost_ns_of(const Program& program, const Layout& layout, const Chunk& chunk) {
+    double ns = chunk.lane == LaneKind::cpu ? 0 : cost_elsewhere_ns;
+    for (const InstructionId id : chunk.instructions) {
+        const Instruction& instruction = program.instructions[id.index()];
+        const bool counted = instruction.lane == LaneKind::cpu && runs_kernel(instruction.kind);
+        const double point_ns = counted ? layout.lanes.point_ns_of(instruction.operation) : 0;
+        ns += point_ns > 0 ? point_ns * static_cast<double>(instruction.box.volume())
+                           : static_cast<double>(instruction.bytes / bytes_per_ns);
+    }
+    return static_cast<std::int64_t>(ns);
 }
+
+/// Who reads what others have made in a program, and by how many bytes less is needed after each chunk. What several
+/// chunks read each of them frees in part: which is the last is not known.
+class FreedBytes {
+public:
+    FreedBytes(const Program& program, const Layout& layout)
+        : program_(program), layout_(layout), chunk_of_(program.instructions.size()),
+          readers_(program.instructions.size(), 0) {
+        for (std::size_t i = 0; i < program.chunks.size(); ++i) {
+            for (const InstructionId id : program.chunks[i].instructions) chunk_of_[id.index()] = ChunkId(i);
+        }
+        for (std::size_t i = 0; i < program.chunks.size(); ++i) add_readings(ChunkId(i));
+    }
+
+    std::vector<std::int64_t> find() const {
+        std::vector<std::int64_t> freed(program_.chunks.size(), 0);
+        for (const Reading& reading : readings_)
+            freed[reading.by.index()] += made_by(reading.of) / readers_[reading.of.index()];
+        for (std::size_t i = 0; i < readers_.size(); ++i) {
+            if (readers_[i] > 0) freed[chunk_of_[i].index()] -= made_by(InstructionId(i));
+        }
+        return freed;
+    }
+
+private:
+    struct Reading {
+        InstructionId of;
+        ChunkId by;
+    };
+
+    void add_readings(ChunkId chunk) {
+        before_.clear();
+        for (const InstructionId id : program_.chunks[chunk.index()].instructions) {
+            const Instruction& reader = program_.instructions[id.index()];
+            for (const InstructionId maker : reader.after) {
+                if (chunk_of_[maker.index()] != chunk && reads_from(reader, program_.instructions[maker.index()]))
+                    before_.push_back(maker);
+            }
+        }
+        std::sort(before_.begin(), before_.end());
+        before_.erase(std::unique(before_.begin(), before_.end()), before_.end());
+        for (const InstructionId maker : before_) {
+            readings_.push_back({maker, chunk});
+            ++readers_[maker.index()];
+        }
+    }
+
+    /// Others that it waits for have read what it writes.
+    static bool reads_from(const Instruction& reader, const Instruction& maker) {
+        return std::any_of(reader.reads.begin(), reader.reads.end(), [&](const Use& read) {
+            return std::any_of(maker.writes.begin(), maker.writes.end(),
+                               [&](const Use& written) { return written.buffer == read.buffer; });
+        });
+    }
+
+    std::int64_t made_by(InstructionId id) const {
+        const auto& writes = program_.instructions[id.index()].writes;
+        return bytes_of(layout_, {writes.begin(), writes.end()});
+    }
+
+    const Program& program_;
+    const Layout& layout_;
+    std::vector<ChunkId> chunk_of_;      ///< by instruction
+    std::vector<std::int64_t> readers_;  ///< by instruction: chunks that read what it makes
+    std::vector<Reading> readings_;
+    std::vector<InstructionId> before_;  ///< those that one chunk reads from; kept for its memory
+};
 
 }  // namespace
 
-ChunkGraph chunk_graph_of(const Program& program, const std::vector<bool>& offered) {
+ChunkGraph chunk_graph_of(const Program& program, const Layout& layout, const std::vector<bool>& offered) {
+    const std::vector<std::int64_t> freed = FreedBytes(program, layout).find();
     std::vector<ChunkNode> nodes;
     nodes.reserve(program.chunks.size());
     for (const Chunk& chunk : program.chunks) {
-        nodes.push_back({chunk.lane, chunk.dependents, guessed_cost_ns(program, chunk), chunk.gpu,
-                         !offered.empty() && offered[nodes.size()]});
+        const std::size_t number = nodes.size();
+        nodes.push_back({chunk.lane, chunk.dependents, cost_ns_of(program, layout, chunk), chunk.gpu,
+                         !offered.empty() && offered[number], freed[number]});
     }
     return ChunkGraph(nodes, program.sweeps_back);
 }

@@ -15,11 +15,12 @@ struct ChunkNode {
     std::span<const ChunkId> dependents;  ///< borrowed while the graph is made
     std::int64_t cost_ns = 0;             ///< predicted; 0: unknown
     int gpu = -1;                         ///< which gpu lane
-    bool offered = false;  ///< of the cpu, but handed out to other ranks as well: not the scheduler's own
+    bool offered = false;          ///< of the cpu, but handed out to other ranks as well: not the scheduler's own
+    std::int64_t frees_bytes = 0;  ///< how much less is needed after it than before; negative: more
 };
 
-/// Immutable, in a few flat tables. Dependents are in ascending order of the longest way to an end of the program, so that
-/// the last of those that become ready is the one to go on with.
+/// Immutable, in a few flat tables. Dependents are in ascending order of the longest way to an end of the program, of
+/// equal ones by what they free, so that the last of those that become ready is the one to go on with.
 class ChunkGraph {
 public:
     /// `back`: the roots on the cpu in falling order. Requires: no cycle, which would leave chunks that never start.
@@ -43,7 +44,8 @@ public:
     std::int64_t cost_ns(ChunkId chunk) const { return cost_ns_[chunk.index()]; }
 
     const std::vector<std::int32_t>& all_predecessors() const { return predecessors_; }
-    /// Those that the same chunks wait for stand together.
+    /// The urgent ones first, of which the longest way is more than half of the program's, then those of more than a
+    /// quarter, and so on; of one such part those that the same chunks wait for stand together.
     const std::vector<ChunkId>& cpu_roots() const { return cpu_roots_; }
     const std::vector<ChunkId>& other_roots() const { return other_roots_; }
     std::size_t levels() const { return levels_; }                ///< chunks on the longest way through
@@ -51,9 +53,9 @@ public:
     const std::vector<ChunkId>& order() const { return order_; }  ///< each after its predecessors
 
 private:
-    void sort_roots();
+    void sort_roots(bool back);
     void sort_topologically();
-    void rank();
+    void rank(std::span<const ChunkNode> nodes);
 
     std::vector<std::size_t> first_dependent_;
     std::vector<ChunkId> dependents_;
@@ -71,8 +73,9 @@ private:
     std::int64_t ends_ = 0;
 };
 
-/// The chunks of a program. Costs are guessed from the bytes that they touch. `offered`, by chunk, are handed out to other
+/// The chunks of a program of `layout`. Their costs are those of their operations' points where these are known
+/// (LaneChoice::point_ns), else guessed from the bytes that they touch. `offered`, by chunk, are handed out to other
 /// ranks as well; empty: none.
-ChunkGraph chunk_graph_of(const Program& program, const std::vector<bool>& offered = {});
+ChunkGraph chunk_graph_of(const Program& program, const Layout& layout, const std::vector<bool>& offered = {});
 
 }  // namespace maniple

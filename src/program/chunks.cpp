@@ -9,8 +9,12 @@ namespace {
 
 /// About 50 µs of memory traffic of one core: enough to hide what a chunk costs, little enough to balance.
 constexpr std::int64_t chunk_bytes = 1 << 20;
+/// The same as time, twenty times over: what a chunk costs is nothing beside it, and whoever is more urgent does not
+/// wait long.
+constexpr double chunk_ns = 1e6;
 /// With the tails of a product.
 constexpr std::int64_t longest_chunk_bytes = 64 << 20;
+constexpr double longest_chunk_ns = 1e9;
 /// A copy that is so much less than the chunk whose results it copies does not delay those who wait for these.
 constexpr std::int64_t small_share = 16;
 /// Of a gpu, whose chunks cost tens of µs each: well below a second of its memory traffic.
@@ -19,9 +23,9 @@ constexpr std::size_t gpu_chunk_instructions = 1024;
 
 class ChunkBuilder {
 public:
-    explicit ChunkBuilder(const std::vector<Instruction>& instructions)
-        : instructions_(instructions), chunk_of_(instructions.size()), dependents_(instructions.size(), 0),
-          awaited_elsewhere_(instructions.size(), false) {
+    ChunkBuilder(const std::vector<Instruction>& instructions, std::span<const double> point_ns)
+        : instructions_(instructions), point_ns_(point_ns), chunk_of_(instructions.size()),
+          dependents_(instructions.size(), 0), awaited_elsewhere_(instructions.size(), false) {
         for (const Instruction& instruction : instructions) {
             for (const InstructionId before : instruction.after) {
                 ++dependents_[before.index()];
@@ -35,6 +39,7 @@ public:
     std::vector<Chunk> build() {
         chunks_.reserve(instructions_.size() / 2);
         bytes_.reserve(instructions_.size() / 2);
+        ns_.reserve(instructions_.size() / 2);
         for (std::size_t i = 0; i < instructions_.size(); ++i) add(InstructionId(i));
         for (std::size_t i = 0; i < chunks_.size(); ++i) link(ChunkId(i));
         return std::move(chunks_);
@@ -56,11 +61,19 @@ private:
             chunks_.back().gpu = instruction.gpu;
             chunks_.back().claimable = instruction.claimable;
             bytes_.push_back(0);
+            ns_.push_back(0);
             if (instruction.lane == LaneKind::gpu) open_[instruction.gpu] = {chunk, chunks_before(instruction)};
         }
         chunks_[chunk.index()].instructions.push_back(id);
         bytes_[chunk.index()] += instruction.bytes;
+        ns_[chunk.index()] += ns_of(instruction);
         chunk_of_[id.index()] = chunk;
+    }
+
+    /// Of a kernel whose cost is known; else 0.
+    double ns_of(const Instruction& instruction) const {
+        const bool known = runs_kernel(instruction.kind) && !point_ns_.empty();
+        return known ? point_ns_[instruction.operation.index()] * static_cast<double>(instruction.box.volume()) : 0;
     }
 
     std::vector<ChunkId> chunks_before(const Instruction& instruction) const {
@@ -124,9 +137,11 @@ private:
         const InstructionId last = instruction.after.back();
         const ChunkId chunk = chunk_of_[last.index()];
         const Chunk& candidate = chunks_[chunk.index()];
-        const std::int64_t most = instruction.tail ? longest_chunk_bytes : chunk_bytes;
+        const std::int64_t most_bytes = instruction.tail ? longest_chunk_bytes : chunk_bytes;
+        const double most_ns = instruction.tail ? longest_chunk_ns : chunk_ns;
         const bool fits = candidate.lane == LaneKind::cpu && candidate.instructions.back() == last &&
-                          dependents_[last.index()] == 1 && bytes_[chunk.index()] + instruction.bytes <= most;
+                          dependents_[last.index()] == 1 && bytes_[chunk.index()] + instruction.bytes <= most_bytes &&
+                          ns_[chunk.index()] + ns_of(instruction) <= most_ns;
         if (!fits) return {};
         const bool holds_all =
             std::all_of(instruction.after.begin(), instruction.after.end(), [&](InstructionId before) {
@@ -166,8 +181,10 @@ private:
     }
 
     const std::vector<Instruction>& instructions_;
+    std::span<const double> point_ns_;  ///< by OperationId; empty: nothing is known
     std::vector<Chunk> chunks_;
-    std::vector<std::int64_t> bytes_;
+    std::vector<std::int64_t> bytes_;  ///< by chunk
+    std::vector<double> ns_;           ///< likewise: of kernels whose cost is known
     std::vector<ChunkId> chunk_of_;
     std::vector<int> dependents_;
     std::vector<bool> awaited_elsewhere_;  ///< by instruction: one on another lane waits for it
@@ -177,8 +194,8 @@ private:
 
 }  // namespace
 
-std::vector<Chunk> build_chunks(const std::vector<Instruction>& instructions) {
-    return ChunkBuilder(instructions).build();
+std::vector<Chunk> build_chunks(const std::vector<Instruction>& instructions, std::span<const double> point_ns) {
+    return ChunkBuilder(instructions, point_ns).build();
 }
 
 }  // namespace maniple

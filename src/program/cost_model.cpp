@@ -9,10 +9,6 @@ namespace {
 /// Random numbers of a generated input, a nanosecond each or so.
 constexpr double filled_bytes = 1;
 
-bool runs_kernel(InstructionKind kind) {
-    return kind == InstructionKind::compute || kind == InstructionKind::accumulate;
-}
-
 }  // namespace
 
 CostModel::CostModel(const Graph& graph, const Rates& rates, const ThroughputHistory& history, const RankFacts& facts,

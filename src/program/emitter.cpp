@@ -141,7 +141,7 @@ void Emitter::emit_receive(Rank from, TensorId tensor, BufferId buffer, const Bo
 }
 
 Program Emitter::finish() {
-    program_.chunks = build_chunks(program_.instructions);
+    program_.chunks = build_chunks(program_.instructions, layout_.lanes.point_ns);
     return std::move(program_);
 }
 

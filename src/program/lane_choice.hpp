@@ -27,11 +27,14 @@ struct LaneChoice {
 
     std::vector<std::vector<int>> lanes;       ///< by OperationId; empty as a whole: the cpu computes everything
     std::vector<std::vector<double>> weights;  ///< as `lanes`: how large each one's share is; empty: all alike
-    std::vector<GpuFacts> gpus;                ///< the rank's gpu lanes
-    int threads = 1;                           ///< of the cpu lane
-    bool folds_by_tile = true;                 ///< the cpu may go from a fold's inputs to its results in one call
-    bool chains = true;                        ///< the cpu may pass over a tile with several operations (chains.hpp)
-    std::vector<std::string> notes;            ///< what was asked for and does not apply, one line each
+    /// By OperationId: nanoseconds that a point takes one thread of the cpu lane, measured or guessed (point_costs.hpp); 0,
+    /// or empty as a whole: nothing is known. Tiles and the order of chunks follow from it, and nothing else.
+    std::vector<double> point_ns;
+    std::vector<GpuFacts> gpus;      ///< the rank's gpu lanes
+    int threads = 1;                 ///< of the cpu lane
+    bool folds_by_tile = true;       ///< the cpu may go from a fold's inputs to its results in one call
+    bool chains = true;              ///< the cpu may pass over a tile with several operations (chains.hpp)
+    std::vector<std::string> notes;  ///< what was asked for and does not apply, one line each
 
     std::vector<int> of(OperationId id) const { return lanes.empty() ? std::vector<int>{cpu_lane} : lanes[id.index()]; }
     bool on_cpu_alone(OperationId id) const {
@@ -40,6 +43,7 @@ struct LaneChoice {
     std::vector<double> weights_of(OperationId id) const {
         return weights.empty() ? std::vector<double>(of(id).size(), 1) : weights[id.index()];
     }
+    double point_ns_of(OperationId id) const { return point_ns.empty() ? 0 : point_ns[id.index()]; }
     /// Whether `lane` computes in the host's memory: the cpu, and the first gpu with unified memory.
     bool uses_host_memory(int lane) const;
     /// The memory that `lane` computes in: 0 the host's, 1 + k that of gpu lane k.

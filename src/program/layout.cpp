@@ -14,6 +14,7 @@
 #include "program/recut.hpp"
 #include "program/sharing.hpp"
 #include "program/tails.hpp"
+#include "program/tile_cost.hpp"
 #include "program/tiles.hpp"
 #include "program/wholes.hpp"
 
@@ -56,7 +57,10 @@ public:
             const OperationId id(i);
             std::vector<Tile> tiles = tail_tiles(graph_, plan_, layout_, id);
             layout_.tails.push_back(!tiles.empty());
-            if (tiles.empty()) { tiles = cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes); }
+            if (tiles.empty()) {
+                tiles = cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes,
+                                  tile_point_ns(layout_, layout_.lanes.point_ns, id));
+            }
             layout_.tiles.push_back(std::move(tiles));
             layout_.finishes.push_back(finish_shares(graph_, plan_, layout_, id));
             layout_.claimed.push_back(is_claimed_by_lanes(plan_, layout_.lanes, id));
@@ -103,19 +107,9 @@ private:
             if (chain.empty()) continue;
             const std::vector<Tile>& tiles = layout_.tiles[chain.back().index()];
             for (const OperationId id : chain) layout_.tiles[id.index()] = tiles;
-            std::int64_t element_bytes = 0;
-            for (const OperationId id : chain)
-                element_bytes =
-                    std::max(element_bytes, static_cast<std::int64_t>(size_of(graph_[graph_[id].outputs[0]].dtype)));
-            for (const Tile& tile : tiles) {
-                const PieceCut cut = piece_cut(tile.box);
-                layout_.piece_bytes =
-                    std::max(layout_.piece_bytes, 2 * aligned(cut.rows * cut.row_elements * element_bytes));
-            }
+            layout_.piece_bytes = std::max(layout_.piece_bytes, bytes_of_pieces(graph_, chain, tiles));
         }
     }
-
-    static std::int64_t aligned(std::int64_t bytes) { return (bytes + 127) / 128 * 128; }
 
     BufferId add_buffer(std::string name, const Box& box, std::int64_t element_bytes, Memory memory = {}) {
         if (checked_bytes(box.shape(), element_bytes) < 0)

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "program/blocks.hpp"
+#include "program/point_costs.hpp"
 #include "program/touched.hpp"
 
 namespace maniple {
@@ -179,9 +180,7 @@ std::vector<LaneChoice> lanes_of_ranks(const Graph& graph, const Plan& plan, con
             all.emplace_back().threads = facts.threads;
             continue;
         }
-        all.push_back(choose_lanes(graph, facts, request.lanes));
-        if (!all.back().lanes.empty())
-            all.back().weights = lane_weights(graph, plan, Rank(rank), facts, all.back(), request.history);
+        all.push_back(informed_lanes(graph, plan, Rank(rank), facts, request.lanes, request.history));
     }
     return all;
 }

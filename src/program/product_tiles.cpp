@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "program/tile_cost.hpp"
+
 namespace maniple {
 
 namespace {
@@ -26,12 +28,12 @@ bool has_index(const BoundAccess& access, int index) {
 /// Counts of even parts along each index, and what the largest part touches.
 class Cutting {
 public:
-    Cutting(const Graph& graph, const Operation& operation, const Box& box, int threads)
+    Cutting(const Graph& graph, const Operation& operation, const Box& box, int threads, double point_ns)
         : graph_(graph), operation_(operation), box_(box), counts_(static_cast<std::size_t>(box.rank()), 1),
-          threads_(threads) {}
+          threads_(threads), point_ns_(point_ns) {}
 
     void cut() {
-        const std::int64_t worth = std::max(box_.volume() / worthy_points, touched_bytes(box_) / worthy_bytes);
+        const std::int64_t worth = std::max(worthy_tiles(), touched_bytes(box_) / worthy_bytes);
         const std::int64_t most = tiles_a_thread * threads_;
         const std::int64_t wanted = std::max(std::min(worth, most), box_.volume() / most_points);
         while (parts() < wanted && halve(wanted)) {}
@@ -55,6 +57,12 @@ public:
     }
 
 private:
+    std::int64_t worthy_tiles() const {
+        if (point_ns_ <= 0) return box_.volume() / worthy_points;
+        const double total_ns = static_cast<double>(box_.volume()) * point_ns_;
+        return static_cast<std::int64_t>(total_ns / wanted_tile_ns(total_ns, static_cast<int>(threads_), false));
+    }
+
     std::int64_t parts() const {
         std::int64_t product = 1;
         for (const std::int64_t count : counts_) product *= count;
@@ -124,6 +132,7 @@ private:
     const Box& box_;
     std::vector<std::int64_t> counts_;
     std::int64_t threads_;
+    double point_ns_;
 };
 
 }  // namespace
@@ -138,8 +147,9 @@ bool is_product(const Operation& operation, const Box& box) {
     return false;
 }
 
-std::vector<Box> product_tiles(const Graph& graph, const Operation& operation, const Box& box, int threads) {
-    Cutting cutting(graph, operation, box, threads);
+std::vector<Box> product_tiles(const Graph& graph, const Operation& operation, const Box& box, int threads,
+                               double point_ns) {
+    Cutting cutting(graph, operation, box, threads, point_ns);
     cutting.cut();
     return cutting.tiles();
 }

@@ -12,7 +12,8 @@ namespace maniple {
 bool is_product(const Operation& operation, const Box& box);
 
 /// `box` cut along kept indices into enough pieces for `threads`, each of as much work as is worth a start, so that as
-/// little as can be is read again.
-std::vector<Box> product_tiles(const Graph& graph, const Operation& operation, const Box& box, int threads);
+/// little as can be is read again. `point_ns`: what a point costs a thread; 0: as much as of a product of matrices.
+std::vector<Box> product_tiles(const Graph& graph, const Operation& operation, const Box& box, int threads,
+                               double point_ns = 0);
 
 }  // namespace maniple

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,10 @@ enum class InstructionKind : std::uint8_t {
     restore,     ///< file: the other way
 };
 std::string_view name_of(InstructionKind kind);
+/// Whether its cost is that of an operation's points.
+constexpr bool runs_kernel(InstructionKind kind) {
+    return kind == InstructionKind::compute || kind == InstructionKind::accumulate;
+}
 
 /// A box of a buffer that an instruction reads or writes. Hazards follow from these and nothing else.
 struct Use {
@@ -131,8 +136,9 @@ struct Layout;
 Program build_program(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape);
 
 /// Groups instructions into chunks: an instruction joins the chunk of its predecessors where that chunk holds all of
-/// them, ends with the only one that needs nothing else to follow, and stays under the cost cap.
-std::vector<Chunk> build_chunks(const std::vector<Instruction>& instructions);
+/// them, ends with the only one that needs nothing else to follow, and stays under the cost cap: of bytes, and of time where
+/// `point_ns` (LaneChoice::point_ns) knows it.
+std::vector<Chunk> build_chunks(const std::vector<Instruction>& instructions, std::span<const double> point_ns = {});
 
 /// A table as in the design document: operation, lane, box, after. Tiles of one operation share a line.
 std::string print_program(const Graph& graph, const Layout& layout, const Program& program);

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "program/chains.hpp"
 #include "program/finishes.hpp"
 #include "program/movement.hpp"
+#include "program/tails.hpp"
+#include "program/tile_cost.hpp"
 #include "program/tiles.hpp"
 
 namespace maniple {
@@ -43,6 +46,80 @@ bool has_room(const Layout& layout, OperationId id, const std::vector<Tile>& til
     return parts_of(tiles) <= room;
 }
 
+/// One layout cut anew by what points cost.
+class CostRecutter {
+public:
+    CostRecutter(const Graph& graph, const Plan& plan, const Layout& layout, const std::vector<double>& point_ns)
+        : graph_(graph), plan_(plan), before_(layout), point_ns_(point_ns), next_{layout, 0},
+          changed_(graph.operations.size(), false) {
+        next_.layout.lanes.point_ns = point_ns;
+    }
+
+    std::optional<CostRecut> find() {
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+            const OperationId id(i);
+            if (!graph_[id].in_loop) continue;
+            const bool done = before_.tails[i] ? follow(id) : consider(id);
+            if (!done) return std::nullopt;
+        }
+        if (next_.gain_ns <= 0) return std::nullopt;
+        return std::move(next_);
+    }
+
+private:
+    /// What is less is not known well enough.
+    static constexpr double least_gain = 0.05;
+
+    /// False: there is no room for what follows from another cut.
+    bool consider(OperationId id) {
+        const double point_ns = tile_point_ns(before_, point_ns_, id);
+        const bool stays = before_.chained[id.index()] || before_.claimed[id.index()] || plan_[id].claimable ||
+                           point_ns == tile_point_ns(before_, before_.lanes.point_ns, id);
+        if (stays) return true;
+        const Layout& layout = next_.layout;
+        std::vector<Tile> tiles = cut_tiles(graph_, plan_, layout.versions, id, layout.rank, layout.lanes, point_ns);
+        const int threads = layout.lanes.threads;
+        const double now_ns = cut_ns(before_.tiles[id.index()], point_ns, threads);
+        const double gain_ns = now_ns - cut_ns(tiles, point_ns, threads);
+        if (gain_ns < least_gain * now_ns || !has_room(before_, id, tiles) || !has_pieces(id, tiles)) return true;
+        next_.gain_ns += gain_ns;
+        take(id, std::move(tiles));
+        return true;
+    }
+
+    /// A tail has the tiles of the product before it.
+    bool follow(OperationId id) {
+        const bool moves = std::any_of(graph_[id].inputs.begin(), graph_[id].inputs.end(), [&](TensorId input) {
+            return graph_[input].kind == Tensor::Kind::computed && changed_[graph_[input].producer.index()];
+        });
+        if (!moves) return true;
+        std::vector<Tile> tiles = tail_tiles(graph_, plan_, next_.layout, id);
+        if (tiles.empty() || !has_pieces(id, tiles)) return false;
+        take(id, std::move(tiles));
+        return true;
+    }
+
+    /// Whether the workers have room for the pieces of a chain.
+    bool has_pieces(OperationId id, const std::vector<Tile>& tiles) const {
+        const std::vector<OperationId>& chain = before_.chains[id.index()];
+        return chain.empty() || bytes_of_pieces(graph_, chain, tiles) <= before_.piece_bytes;
+    }
+
+    void take(OperationId id, std::vector<Tile> tiles) {
+        for (const OperationId part : before_.chains[id.index()]) next_.layout.tiles[part.index()] = tiles;
+        next_.layout.tiles[id.index()] = std::move(tiles);
+        next_.layout.finishes[id.index()] = finish_shares(graph_, plan_, next_.layout, id);
+        changed_[id.index()] = true;
+    }
+
+    const Graph& graph_;
+    const Plan& plan_;
+    const Layout& before_;
+    const std::vector<double>& point_ns_;
+    CostRecut next_;
+    std::vector<bool> changed_;  ///< by OperationId
+};
+
 }  // namespace
 
 bool may_recut(const Graph& graph, const Plan& plan, const LaneChoice& lanes, OperationId id) {
@@ -58,7 +135,8 @@ int room_for_parts(const Graph& graph, const Plan& plan, const Layout& layout, O
     for (std::size_t favoured = 0; favoured < weights.size(); ++favoured) {
         std::fill(weights.begin(), weights.end(), 1e-6);
         weights[favoured] = 1;
-        most = std::max(most, parts_of(cut_tiles(graph, plan, layout.versions, id, layout.rank, lanes)));
+        most = std::max(most, parts_of(cut_tiles(graph, plan, layout.versions, id, layout.rank, lanes,
+                                                 tile_point_ns(layout, lanes.point_ns, id))));
     }
     return 2 * most;  // of a part of the box there may be more tiles than of all: their number is rounded
 }
@@ -75,7 +153,8 @@ std::optional<Layout> recut(const Graph& graph, const Plan& plan, const Layout& 
         const OperationId first = graph[id].twin_of;
         const std::vector<double> old = next.lanes.weights[i];
         next.lanes.weights[i] = first.valid() ? next.lanes.weights[first.index()] : weights[i];
-        std::vector<Tile> tiles = cut_tiles(graph, plan, next.versions, id, next.rank, next.lanes);
+        std::vector<Tile> tiles = cut_tiles(graph, plan, next.versions, id, next.rank, next.lanes,
+                                            tile_point_ns(next, next.lanes.point_ns, id));
         if (!has_room(layout, id, tiles)) {
             next.lanes.weights[i] = old;
         } else if (!alike(tiles, layout.tiles[i])) {
@@ -86,6 +165,11 @@ std::optional<Layout> recut(const Graph& graph, const Plan& plan, const Layout& 
     }
     if (!changed) return std::nullopt;
     return next;
+}
+
+std::optional<CostRecut> recut_by_costs(const Graph& graph, const Plan& plan, const Layout& layout,
+                                        const std::vector<double>& point_ns) {
+    return CostRecutter(graph, plan, layout, point_ns).find();
 }
 
 Program build_lane_move(const Graph& graph, const Plan& plan, const Layout& before, const Layout& after,

@@ -1,4 +1,5 @@
-// program/recut.hpp: other shares for the lanes of a rank while a loop runs (`sharing: adaptive`).
+// program/recut.hpp: other tiles while a loop runs: for other shares of a rank's lanes (`sharing: adaptive`), or for
+// other costs of points.
 #pragma once
 
 #include <optional>
@@ -19,6 +20,18 @@ int room_for_parts(const Graph& graph, const Plan& plan, const Layout& layout, O
 /// tiles. An operation for whose cut there is no room keeps the one that it has. None where no cut would change. Pure.
 std::optional<Layout> recut(const Graph& graph, const Plan& plan, const Layout& layout,
                             const std::vector<std::vector<double>>& weights);
+
+/// A layout with other tiles.
+struct CostRecut {
+    Layout layout;
+    double gain_ns = 0;  ///< in each step, by the model of tile_cost.hpp
+};
+
+/// The layout with what is computed in the loop cut by `point_ns` (as LaneChoice::point_ns): the same buffers, the same
+/// lanes' shares, the same bits, other tiles of the cpu. Only operations of which `point_ns` differs from the layout's,
+/// and which gain a twentieth of their time. None where no cut would change. Pure.
+std::optional<CostRecut> recut_by_costs(const Graph& graph, const Plan& plan, const Layout& layout,
+                                        const std::vector<double>& point_ns);
 
 /// What changes lanes, in a program that is carried out between two blocks: of all that the block `next` begins with, from
 /// where lanes made it under `before` to where they make it under `after`, a recut() of it. Other ranks take no part. Pure.

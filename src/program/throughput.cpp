@@ -200,9 +200,7 @@ std::vector<ChunkWork> work_of(const Graph& graph, const Program& program, const
     double total = 0;
     for (const InstructionId id : chunk.instructions) {
         const Instruction& instruction = program.instructions[id.index()];
-        const bool computes =
-            instruction.kind == InstructionKind::compute || instruction.kind == InstructionKind::accumulate;
-        if (!computes || instruction.box.empty()) continue;
+        if (!runs_kernel(instruction.kind) || instruction.box.empty()) continue;
         const Kernel& kernel = *graph[instruction.operation].kernel;
         const double bytes = std::max(1.0, kernel.types[graph[instruction.operation].types].bytes_per_point);
         const double weight = bytes * static_cast<double>(instruction.box.volume());

@@ -9,7 +9,9 @@
 #include "plan/neighbours.hpp"
 #include "program/halo.hpp"
 #include "program/lane_claims.hpp"
+#include "program/point_costs.hpp"
 #include "program/product_tiles.hpp"
+#include "program/tile_cost.hpp"
 
 namespace maniple {
 
@@ -20,6 +22,8 @@ constexpr std::int64_t piece_bytes = 4 << 20;
 
 /// Half of a typical second-level cache of one core: a tile's inputs and outputs together.
 constexpr std::int64_t tile_bytes = 256 * 1024;
+/// As large as a tile may become so that there are fewer of them.
+constexpr std::int64_t largest_tile_bytes = 2 * tile_bytes;
 /// Bounds the size of a program; beyond it tiles grow.
 constexpr std::int64_t most_tiles = 256;
 
@@ -31,8 +35,6 @@ struct ClaimedTiles {
 /// A gpu starts later than another rank, and what it claims may go there and back.
 constexpr ClaimedTiles claimed_by_ranks, claimed_by_lanes{32, 500'000};
 constexpr std::int64_t irregular_claimed_tiles = 256;
-/// A point of an irregular kernel takes some hundred nanoseconds where it takes long at all.
-constexpr double irregular_point_ns = 400;
 
 std::int64_t bytes_per_point(const Graph& graph, const Operation& operation) {
     std::int64_t bytes = 0;
@@ -63,6 +65,15 @@ public:
     bool allows(int index) const {
         const bool side = mixed_ || is_contracted(index) == contracted_;
         return !operation_.bound.indices[static_cast<std::size_t>(index)].whole && side;
+    }
+    /// The longest kept index that has something to cut; -1: none.
+    int longest_index(const Box& box) const {
+        int longest = -1;
+        for (int index = 0; index < box.rank(); ++index) {
+            if (!allows(index) || is_contracted(index) || box.extent(index) < 2) continue;
+            if (longest < 0 || box.extent(index) > box.extent(longest)) longest = index;
+        }
+        return longest;
     }
     /// The index to share among `lanes`: the outermost that is long enough, else the longest; -1: none can be cut.
     /// Kept ones come first, so that tiles of equal kept coordinates stand together.
@@ -108,6 +119,12 @@ private:
     std::int64_t kept_volume_ = 1;
     bool contracted_ = false;
     bool mixed_ = false;
+};
+
+/// What is known of the work on the cpu's tiles.
+struct TileWork {
+    double point_ns = 0;  ///< 0: not known, or it must not matter
+    int threads = 1;
 };
 
 /// A lane's part of a box.
@@ -236,13 +253,57 @@ std::int64_t claimed_extent(const Graph& graph, const Operation& operation, cons
     return std::max({std::int64_t{1}, worth, divided_up(extent, most)});
 }
 
+/// So many coordinates along `index` that they touch no more than `bytes`, at least one.
+std::int64_t rows_within(const Graph& graph, const Operation& operation, Box box, int index, std::int64_t bytes) {
+    const std::int64_t extent = box.extent(index);
+    const std::int64_t all = touched_bytes(graph, operation, box);
+    box.hi[index] = box.lo[index] + 1;
+    const std::int64_t first = touched_bytes(graph, operation, box);
+    if (extent < 2 || all == first) return all <= bytes ? extent : 1;
+    return std::clamp<std::int64_t>((bytes - first) * (extent - 1) / (all - first) + 1, 1, extent);
+}
+
+/// Rows of a tile that fits the cache, unless it takes more than twice as long as it should (a half more or less says
+/// little: costs waver) or little longer than what it costs besides.
+std::int64_t rows_by_cost(const Graph& graph, const Operation& operation, const Share& share, int index,
+                          std::int64_t cached_rows, const TileWork& work) {
+    const double extent = static_cast<double>(share.box.extent(index));
+    const double total_ns = static_cast<double>(share.box.volume()) * work.point_ns;
+    const double row_ns = total_ns / extent;
+    const double tile_ns = row_ns * std::min(extent, static_cast<double>(cached_rows));
+    const double wanted_ns = wanted_tile_ns(total_ns, work.threads, operation.kernel->signature.irregular);
+    const auto wanted_rows = static_cast<std::int64_t>(std::clamp(wanted_ns / row_ns, 1.0, extent));
+    if (tile_ns > 2 * wanted_ns) return wanted_rows;
+    if (tile_ns > 4 * tile_overhead_ns) return cached_rows;
+    const std::int64_t most = rows_within(graph, operation, share.box, index, largest_tile_bytes);
+    return std::max(cached_rows, std::min(wanted_rows, most));
+}
+
+/// The index to cut into tiles: another one than Cuttable::tile_index() says where that has too few coordinates for
+/// threads of which each takes long.
+int index_by_cost(const Operation& operation, const Cuttable& cuttable, const Share& share, const TileWork& work) {
+    constexpr std::int64_t enough_tiles_a_thread = 4;
+    const int index = cuttable.tile_index(share.box);
+    if (index < 0 || work.point_ns <= 0 || share.lane != LaneChoice::cpu_lane) return index;
+    const std::int64_t extent = share.box.extent(index);
+    const double total_ns = static_cast<double>(share.box.volume()) * work.point_ns;
+    const double wanted_ns = wanted_tile_ns(total_ns, work.threads, operation.kernel->signature.irregular);
+    const bool too_few =
+        extent < enough_tiles_a_thread * work.threads && total_ns / static_cast<double>(extent) > 2 * wanted_ns;
+    const int longest = too_few ? cuttable.longest_index(share.box) : -1;
+    return longest < 0 ? index : longest;
+}
+
 /// The most coordinates along `index` that a tile of `share` has. A gpu takes all of its share at once.
-std::int64_t tile_extent(const Graph& graph, const Operation& operation, const Share& share, int index) {
+std::int64_t tile_extent(const Graph& graph, const Operation& operation, const Share& share, int index,
+                         const TileWork& work) {
     const std::int64_t extent = share.box.extent(index);
     if (share.lane != LaneChoice::cpu_lane) return extent;
     const std::int64_t row_bytes =
         std::max<std::int64_t>(1, share.box.volume() / extent * bytes_per_point(graph, operation));
-    return std::max({std::int64_t{1}, tile_bytes / row_bytes, divided_up(extent, most_tiles)});
+    std::int64_t rows = std::max<std::int64_t>(1, tile_bytes / row_bytes);
+    if (work.point_ns > 0) rows = rows_by_cost(graph, operation, share, index, rows, work);
+    return std::max(rows, divided_up(extent, most_tiles));
 }
 
 }  // namespace
@@ -263,15 +324,18 @@ std::vector<Box> pieces_of(const Box& box, std::int64_t element_bytes) {
 }
 
 std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId id, Rank rank,
-                            const LaneChoice& choice) {
+                            const LaneChoice& choice, double point_ns) {
     const Operation& operation = graph[id];
     const Box box = points_of(graph, plan, id, rank);
     if (box.empty()) return {};
     std::vector<Share> of_lanes, shares;
     const bool by_lanes = is_claimed_by_lanes(plan, choice, id);
+    const bool is_claimed = plan[id].claimable || by_lanes;
     const std::vector<int> lanes = by_lanes ? std::vector<int>{LaneChoice::cpu_lane} : choice.of(id);
     const ClaimedTiles& claims = by_lanes ? claimed_by_lanes : claimed_by_ranks;
     const Cuttable cuttable(operation, box, lanes.size());
+    const bool by_cost = !is_claimed && !cuttable.contracted() && may_follow_cost(operation);
+    const TileWork work{by_cost ? point_ns : 0, choice.threads};
     if (lanes.size() == 1) {
         of_lanes.push_back({lanes[0], box});
     } else {
@@ -283,12 +347,13 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     std::vector<Tile> tiles;
     for (const Share& share : shares) {
         if (share.lane == LaneChoice::cpu_lane && !cuttable.contracted() && is_product(operation, share.box)) {
-            const int claimants = plan[id].claimable || by_lanes ? static_cast<int>(claims.most / 4) : 1;
-            for (const Box& piece : product_tiles(graph, operation, share.box, std::max(choice.threads, claimants)))
+            const int claimants = is_claimed ? static_cast<int>(claims.most / 4) : 1;
+            const int threads = std::max(choice.threads, claimants);
+            for (const Box& piece : product_tiles(graph, operation, share.box, threads, work.point_ns))
                 tiles.push_back({piece, 0, share.lane});
             continue;
         }
-        const int index = cuttable.tile_index(share.box);
+        const int index = index_by_cost(operation, cuttable, share, work);
         if (index < 0) {
             tiles.push_back({share.box, 0, share.lane});
             continue;
@@ -301,9 +366,9 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
         }
         std::sort(cuts.begin(), cuts.end());
         cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-        const bool claimed = share.lane == LaneChoice::cpu_lane && (plan[id].claimable || by_lanes);
-        const std::int64_t most = claimed ? claimed_extent(graph, operation, share.box, index, claims)
-                                          : tile_extent(graph, operation, share, index);
+        const std::int64_t most = is_claimed && share.lane == LaneChoice::cpu_lane
+                                      ? claimed_extent(graph, operation, share.box, index, claims)
+                                      : tile_extent(graph, operation, share, index, work);
         for (std::size_t i = 0; i + 1 < cuts.size(); ++i) cut_stretch(share, index, cuts[i], cuts[i + 1], most, tiles);
     }
     if (cuttable.contracted()) {

@@ -317,7 +317,7 @@ std::unique_ptr<Executor::Prepared> Executor::prepare(Program program, const Lay
     fresh->buffers = count_buffers(fresh->program);
     if (claims()) fresh->offered = stealing_->offered(layout, fresh->program);
     if (pool_) fresh->offered = LanePool::offered(fresh->program);
-    fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program, fresh->offered));
+    fresh->chunks = std::make_unique<ChunkGraph>(chunk_graph_of(fresh->program, layout, fresh->offered));
     make_run(*fresh);
     return fresh;
 }

@@ -98,5 +98,90 @@ TEST(Recut, ALoopBeginsWithBlocksOfOneStep) {
     EXPECT_GT(block_at(shared.example.graph, shared.layout.versions, first_single_steps).shape.steps, 1);
 }
 
+/// One rank of two threads, whose points cost what is said.
+struct Costed {
+    explicit Costed(const std::string& text, double point_ns = 1, const Shape& shape = {400, 300})
+        : example(text, shape, 2) {
+        LaneChoice choice;
+        choice.threads = 2;
+        choice.point_ns.assign(example.graph.operations.size(), point_ns);
+        layout = build_layout(example.graph, example.plan, Rank(std::int32_t{0}), choice);
+    }
+    std::optional<CostRecut> recut(double point_ns) const {
+        const std::vector<double> costs(example.graph.operations.size(), point_ns);
+        return recut_by_costs(example.graph, example.plan, layout, costs);
+    }
+
+    Example example;
+    Layout layout;
+};
+
+TEST(RecutByCosts, MoreTilesOfTheSameBuffersAndMessages) {
+    const Costed costed(job);
+    const auto next = costed.recut(500);
+    ASSERT_TRUE(next);
+    EXPECT_GT(next->gain_ns, 0);
+    const Graph& graph = costed.example.graph;
+    const Plan& plan = costed.example.plan;
+    ASSERT_EQ(next->layout.buffers.size(), costed.layout.buffers.size());
+    for (std::size_t i = 0; i < next->layout.buffers.size(); ++i)
+        EXPECT_EQ(next->layout.buffers[i].box, costed.layout.buffers[i].box);
+    EXPECT_LE(next->layout.piece_bytes, costed.layout.piece_bytes);
+    std::size_t more = 0;
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        const std::size_t before = costed.layout.tiles[i].size(), after = next->layout.tiles[i].size();
+        const bool may = graph.operations[i].in_loop && graph.operations[i].name != "total";
+        EXPECT_TRUE(may || before == after) << "a sum over all, and what is computed once, stay: " << i;
+        more += after > before ? 1 : 0;
+    }
+    EXPECT_GE(more, 2U);
+    const BlockShape shape = block_at(graph, costed.layout.versions, 16).shape;
+    EXPECT_TRUE(build_lane_move(graph, plan, costed.layout, next->layout, shape).instructions.empty());
+    const Program block = build_program(graph, plan, next->layout, shape);
+    EXPECT_EQ(fault_of(graph, next->layout, block), "");
+    const Program before = build_program(graph, plan, costed.layout, shape);
+    EXPECT_EQ(block.message_count, before.message_count);
+    EXPECT_EQ(block.message_bytes, before.message_bytes);
+    EXPECT_GT(block.chunks.size(), before.chunks.size());
+}
+
+TEST(RecutByCosts, BackToWhatItWasCutBy) {
+    const Costed dear(job, 500);
+    const auto cheap = dear.recut(1);
+    ASSERT_TRUE(cheap);
+    const Costed wanted(job, 1);
+    for (std::size_t i = 0; i < wanted.layout.tiles.size(); ++i) {
+        if (!wanted.example.graph.operations[i].in_loop) continue;
+        EXPECT_EQ(cheap->layout.tiles[i].size(), wanted.layout.tiles[i].size()) << i;
+    }
+    EXPECT_FALSE(dear.recut(500)) << "the same costs";
+    EXPECT_FALSE(dear.recut(600)) << "no cut gains a twentieth";
+}
+
+TEST(RecutByCosts, WhatFollowsAProductIsCutWithIt) {
+    const char* const bodies = R"yaml(maniple: 1
+name: bodies
+inputs: {r: {shape: [600, 3], fill: normal(seed=1)}, v: {shape: [600, 3], fill: 0}, m: {shape: [600], fill: 1}}
+graph:
+  a: nbody_forces(r, m, softening=0.1)
+  v_next: axpy(a, v, a=0.1)
+  r_next: axpy(v_next, r, a=0.1)
+loop: {steps: 40, carry: {r: r_next, v: v_next}}
+outputs: {r_next: out.h5:/r}
+)yaml";
+    const Costed costed(bodies, 0.001);
+    ASSERT_EQ(costed.layout.tiles[0].size(), 1U);
+    const auto next = costed.recut(50);
+    ASSERT_TRUE(next);
+    EXPECT_GT(next->layout.tiles[0].size(), 1U);
+    for (std::size_t i = 0; i < costed.layout.tails.size(); ++i) {
+        if (costed.layout.tails[i]) { EXPECT_EQ(next->layout.tiles[i].size(), next->layout.tiles[0].size()); }
+    }
+    EXPECT_TRUE(costed.layout.tails[1]);
+    const Program block = build_program(costed.example.graph, costed.example.plan, next->layout,
+                                        block_at(costed.example.graph, costed.layout.versions, 16).shape);
+    EXPECT_EQ(fault_of(costed.example.graph, next->layout, block), "");
+}
+
 }  // namespace
 }  // namespace maniple
