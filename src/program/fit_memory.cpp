@@ -186,7 +186,7 @@ bool fits_by_far(const Graph& graph, const Plan& plan, const Constraints& constr
     const std::int64_t many_times = graph.steps > 1 ? 32 : 4, states = std::int64_t{64} << 20;
     const std::int64_t limit = constraints.memory.bytes;
     if (limit <= 0) return true;
-    const std::vector<std::int64_t> touched = touched_bytes(graph, plan);
+    const std::vector<std::int64_t> touched = bytes_touched_by_ranks(graph, plan);
     return *std::max_element(touched.begin(), touched.end()) <= (limit - states) / many_times;
 }
 

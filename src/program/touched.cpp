@@ -35,7 +35,7 @@ std::int64_t touched_by(const Graph& graph, const Plan& plan, Rank rank, const s
 
 }  // namespace
 
-std::vector<std::int64_t> touched_bytes(const Graph& graph, const Plan& plan) {
+std::vector<std::int64_t> bytes_touched_by_ranks(const Graph& graph, const Plan& plan) {
     std::vector<std::vector<OperationId>> operations_of(static_cast<std::size_t>(plan.ranks));
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const BlockGrid& grid = plan.operations[i].points;
@@ -53,7 +53,7 @@ std::vector<Rank> fullest_ranks(const Graph& graph, const Plan& plan) {
     std::vector<Rank> ranks;
     for (int rank = 0; rank < plan.ranks; ++rank) ranks.emplace_back(rank);
     if (ranks.size() <= fullest || graph.operations.size() * ranks.size() <= most_laid_out) return ranks;
-    const std::vector<std::int64_t> bytes = touched_bytes(graph, plan);
+    const std::vector<std::int64_t> bytes = bytes_touched_by_ranks(graph, plan);
     std::stable_sort(ranks.begin(), ranks.end(), [&](Rank a, Rank b) { return bytes[a.index()] > bytes[b.index()]; });
     ranks.resize(fullest);
     std::sort(ranks.begin(), ranks.end());

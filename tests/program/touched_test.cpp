@@ -32,7 +32,7 @@ TEST(Touched, BytesAreThoseOfInputsAndResults) {
     const KernelRegistry registry(standard_kernels());
     Plan plan;
     const Graph graph = rows_of_all_sizes(registry, plan);
-    const std::vector<std::int64_t> bytes = touched_bytes(graph, plan);
+    const std::vector<std::int64_t> bytes = bytes_touched_by_ranks(graph, plan);
     ASSERT_EQ(bytes.size(), 1000U);
     for (std::size_t rank = 0; rank < bytes.size(); ++rank)
         EXPECT_EQ(bytes[rank], static_cast<std::int64_t>(rank % 100 + 1) * 8 * 4 * 2) << rank;
