@@ -25,10 +25,13 @@ class ChunkBuilder {
 public:
     ChunkBuilder(const std::vector<Instruction>& instructions, std::span<const double> point_ns)
         : instructions_(instructions), point_ns_(point_ns), chunk_of_(instructions.size()),
-          dependents_(instructions.size(), 0), awaited_elsewhere_(instructions.size(), false) {
-        for (const Instruction& instruction : instructions) {
+          dependents_(instructions.size(), 0), awaited_elsewhere_(instructions.size(), false),
+          last_dependent_(instructions.size()) {
+        for (std::size_t i = 0; i < instructions.size(); ++i) {
+            const Instruction& instruction = instructions[i];
             for (const InstructionId before : instruction.after) {
                 ++dependents_[before.index()];
+                last_dependent_[before.index()] = InstructionId(i);
                 const Instruction& other = instructions[before.index()];
                 if (other.lane != instruction.lane || other.gpu != instruction.gpu)
                     awaited_elsewhere_[before.index()] = true;
@@ -53,20 +56,32 @@ private:
 
     void add(InstructionId id) {
         const Instruction& instruction = instructions_[id.index()];
-        ChunkId chunk = chunk_to_join(instruction, InstructionId(id.value - 1));
+        const auto is_left = [&](InstructionId before) { return !chunk_of_[before.index()].valid(); };
+        const bool brings_copies = std::any_of(instruction.after.begin(), instruction.after.end(), is_left);
+        ChunkId chunk;
+        if (!brings_copies) chunk = chunk_to_join(instruction, InstructionId(id.value - 1));
+        if (!chunk.valid() && is_left_to_its_tile(id)) return;
         if (!chunk.valid()) {
             chunk = ChunkId(chunks_.size());
             chunks_.push_back({});
             chunks_.back().lane = instruction.lane;
             chunks_.back().gpu = instruction.gpu;
             chunks_.back().claimable = instruction.claimable;
+            made_at_.push_back(id);
             bytes_.push_back(0);
             ns_.push_back(0);
             if (instruction.lane == LaneKind::gpu) open_[instruction.gpu] = {chunk, chunks_before(instruction)};
         }
+        for (const InstructionId before : instruction.after) {
+            if (is_left(before)) put(before, chunk);
+        }
+        put(id, chunk);
+    }
+
+    void put(InstructionId id, ChunkId chunk) {
         chunks_[chunk.index()].instructions.push_back(id);
-        bytes_[chunk.index()] += instruction.bytes;
-        ns_[chunk.index()] += ns_of(instruction);
+        bytes_[chunk.index()] += instructions_[id.index()].bytes;
+        ns_[chunk.index()] += ns_of(instructions_[id.index()]);
         chunk_of_[id.index()] = chunk;
     }
 
@@ -74,6 +89,21 @@ private:
     double ns_of(const Instruction& instruction) const {
         const bool known = runs_kernel(instruction.kind) && !point_ns_.empty();
         return known ? point_ns_[instruction.operation.index()] * static_cast<double>(instruction.box.volume()) : 0;
+    }
+
+    /// A small copy that only one tile needs (at the beginning of a block, a piece of its halo) is made in the tile's chunk,
+    /// before it: by itself it would take less time than a chunk costs, and the tile needs the same lines. No chunks come to
+    /// wait for each other by that: what the tile waits for does not wait for the copy.
+    bool is_left_to_its_tile(InstructionId id) const {
+        const Instruction& copy = instructions_[id.index()];
+        if (copy.lane != LaneKind::cpu || !is_copy(copy) || dependents_[id.index()] != 1) return false;
+        const Instruction& tile = instructions_[last_dependent_[id.index()].index()];
+        return tile.kind == InstructionKind::compute && tile.lane == LaneKind::cpu && !tile.claimable &&
+               !tile.chained && !tile.tail && copy.bytes * small_share <= tile.bytes;
+    }
+
+    static bool is_copy(const Instruction& instruction) {
+        return instruction.kind == InstructionKind::boundary || instruction.kind == InstructionKind::copy;
     }
 
     std::vector<ChunkId> chunks_before(const Instruction& instruction) const {
@@ -94,11 +124,10 @@ private:
     /// What the edge of a tile is copied to (a halo, most often) follows the tile at once, while it lies in the cache: the
     /// chunk that holds the last instruction that it waits for, if the chunk waits for all others itself.
     ChunkId tile_to_join(const Instruction& instruction) const {
-        const bool copies = instruction.kind == InstructionKind::boundary || instruction.kind == InstructionKind::copy;
-        if (!copies || instruction.after.empty()) return {};
+        if (!is_copy(instruction) || instruction.after.empty()) return {};
         const ChunkId chunk = chunk_of_[instruction.after.back().index()];
         const Chunk& candidate = chunks_[chunk.index()];
-        const Instruction& first = instructions_[candidate.instructions.front().index()];
+        const Instruction& first = instructions_[made_at_[chunk.index()].index()];
         if (candidate.lane != LaneKind::cpu || first.kind != InstructionKind::compute) return {};
         if (instruction.bytes * small_share > bytes_[chunk.index()]) return {};
         const bool covers_all =
@@ -145,7 +174,7 @@ private:
         if (!fits) return {};
         const bool holds_all =
             std::all_of(instruction.after.begin(), instruction.after.end(), [&](InstructionId before) {
-                const bool beside = instruction.tail && is_input(before) && before < candidate.instructions.front();
+                const bool beside = instruction.tail && is_input(before) && before < made_at_[chunk.index()];
                 return chunk_of_[before.index()] == chunk || beside;
             });
         return holds_all ? chunk : ChunkId{};
@@ -183,13 +212,15 @@ private:
     const std::vector<Instruction>& instructions_;
     std::span<const double> point_ns_;  ///< by OperationId; empty: nothing is known
     std::vector<Chunk> chunks_;
-    std::vector<std::int64_t> bytes_;  ///< by chunk
-    std::vector<double> ns_;           ///< likewise: of kernels whose cost is known
-    std::vector<ChunkId> chunk_of_;
+    std::vector<InstructionId> made_at_;  ///< by chunk: the one that it was made for
+    std::vector<std::int64_t> bytes_;     ///< by chunk
+    std::vector<double> ns_;              ///< likewise: of kernels whose cost is known
+    std::vector<ChunkId> chunk_of_;       ///< of what has one
     std::vector<int> dependents_;
     std::vector<bool> awaited_elsewhere_;  ///< by instruction: one on another lane waits for it
-    std::map<int, OpenChunk> open_;        ///< by gpu lane: its newest chunk
-    std::vector<ChunkId> before_;          ///< those that one chunk waits for; kept for its memory
+    std::vector<InstructionId> last_dependent_;
+    std::map<int, OpenChunk> open_;  ///< by gpu lane: its newest chunk
+    std::vector<ChunkId> before_;    ///< those that one chunk waits for; kept for its memory
 };
 
 }  // namespace

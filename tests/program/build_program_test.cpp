@@ -117,6 +117,30 @@ TEST(BuildProgram, ChunksAreAcyclicAndHoldEachInstructionOnce) {
     EXPECT_EQ(done, program.chunks.size());
 }
 
+TEST(BuildProgram, APieceOfAHaloStandsInItsTilesChunk) {
+    const Example example(terrain, {540, 1081}, 2);
+    BlockShape one_step;
+    const Program program = example.program(0, one_step);
+    std::vector<std::pair<std::size_t, std::size_t>> place(program.instructions.size());  // chunk, and where in it
+    for (std::size_t i = 0; i < program.chunks.size(); ++i) {
+        const auto& held = program.chunks[i].instructions;
+        for (std::size_t at = 0; at < held.size(); ++at) place[held[at].index()] = {i, at};
+    }
+    const auto pieces = find_all(program, [](const Instruction& i) {
+        const bool copies = i.kind == InstructionKind::boundary || i.kind == InstructionKind::copy;
+        return copies && i.after.empty() && i.writes[0].box.extent(1) == 1;
+    });
+    EXPECT_GT(pieces.size(), 10u);
+    for (const InstructionId piece : pieces) {
+        const auto dependents = find_all(program, [&](const Instruction& i) {
+            return std::find(i.after.begin(), i.after.end(), piece) != i.after.end();
+        });
+        ASSERT_EQ(dependents.size(), 1u);
+        EXPECT_EQ(place[dependents[0].index()].first, place[piece.index()].first);
+        EXPECT_GT(place[dependents[0].index()].second, place[piece.index()].second);
+    }
+}
+
 TEST(BuildProgram, IsTheSameEveryTime) {
     const Example a(terrain, {540, 1081}, 2), b(terrain, {540, 1081}, 2);
     EXPECT_EQ(print_program(a.graph, a.layouts[1], a.program(1, a.first_block())),

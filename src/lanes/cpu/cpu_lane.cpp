@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "lanes/arguments.hpp"
+#include "lanes/box_copy.hpp"
 #include "lanes/cpu/around_cache.hpp"
 #include "lanes/cpu/chain_tile.hpp"
 #include "lanes/cpu/fold_pieces.hpp"
@@ -23,15 +24,6 @@ namespace maniple {
 namespace {
 
 thread_local int this_worker = 0;
-
-/// No source: zeros.
-struct MoveWork {
-    Block to;
-    Box target;
-    ConstBlock from;
-    Box source;
-    bool zero = false;
-};
 
 struct FillWork {
     const Tensor* tensor = nullptr;
@@ -88,10 +80,10 @@ struct CheckWork {
 /// A part of a chunk: one instruction, or those of a chain over a tile.
 struct Section {
     InstructionId last;
-    std::optional<ChainTile> chain;
+    std::unique_ptr<const ChainTile> chain;  ///< null: one instruction
 };
 
-using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork, CheckWork>;
+using Work = std::variant<KernelWork, BoxCopy, FillWork, CompareWork, CheckWork>;
 
 }  // namespace
 
@@ -160,7 +152,8 @@ private:
             while (end < chunk.instructions.size() && program_.instructions[chunk.instructions[end].index()].chained)
                 ++end;
             const std::span<const InstructionId> part = std::span(chunk.instructions).subspan(i, end - i);
-            sections.push_back({part.back(), part.size() > 1 ? std::optional(chain_of(part)) : std::nullopt});
+            sections.push_back(
+                {part.back(), part.size() > 1 ? std::make_unique<const ChainTile>(chain_of(part)) : nullptr});
             i = end;
         }
         return sections;
@@ -241,15 +234,11 @@ private:
     }
 
     Work resolve_move(const Instruction& instruction) {
-        MoveWork move;
-        move.to = lane_.arena_.block(instruction.writes[0].buffer);
-        move.target = instruction.writes[0].box;
-        move.zero = instruction.reads.empty();
-        if (!move.zero) {
-            move.from = read_only(lane_.arena_.block(instruction.reads[0].buffer));
-            move.source = instruction.reads[0].box;
-        }
-        return move;
+        const Block to = lane_.arena_.block(instruction.writes[0].buffer);
+        const Box& target = instruction.writes[0].box;
+        if (instruction.reads.empty()) return BoxCopy(to, target);
+        const Use& read = instruction.reads[0];
+        return BoxCopy(read_only(lane_.arena_.block(read.buffer)), read.box, to, target);
     }
 
     /// Between a box and the same elements one after the other in a staging buffer of bytes.
@@ -260,11 +249,7 @@ private:
         const Block block = lane_.arena_.block(loose.buffer);
         const Block bytes = lane_.arena_.block(packed.buffer);
         const Block dense{bytes.at(packed.box.lo), block.element_bytes, loose.box};
-        MoveWork move;
-        move.to = packs ? dense : block;
-        move.from = read_only(packs ? block : dense);
-        move.source = move.target = loose.box;
-        return move;
+        return BoxCopy(read_only(packs ? block : dense), loose.box, packs ? dense : block, loose.box);
     }
 
     Work resolve_fill(const Instruction& instruction) {
@@ -439,12 +424,8 @@ private:
         if (KernelWork* kernel = std::get_if<KernelWork>(&work)) {
             std::byte* const states = scratch_[static_cast<std::size_t>(this_worker)].data();
             for (KernelCall& call : kernel->calls) call.run(kernel->operation->parameters, states);
-        } else if (const MoveWork* move = std::get_if<MoveWork>(&work)) {
-            if (move->zero) {
-                zero_box(move->to, move->target);
-            } else {
-                copy_box(move->from, move->source, move->to, move->target);
-            }
+        } else if (const BoxCopy* copy = std::get_if<BoxCopy>(&work)) {
+            copy->run();
         } else if (const CompareWork* compare = std::get_if<CompareWork>(&work)) {
             compare->run();
         } else if (const CheckWork* check = std::get_if<CheckWork>(&work)) {

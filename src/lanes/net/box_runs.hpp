@@ -1,4 +1,4 @@
-// lanes/net/box_runs.hpp: where the bytes of a box lie, and copies of them to and from consecutive bytes.
+// lanes/net/box_runs.hpp: where the bytes of a box lie.
 #pragma once
 
 #include <cstddef>
@@ -21,25 +21,13 @@ public:
 
     /// Requires: the block contains the box, and the box is not empty.
     BoxRuns(const Block& block, const Box& box);
-    /// One run.
-    BoxRuns(std::byte* data, std::size_t bytes) : data_(data), run_bytes_(static_cast<std::int64_t>(bytes)) {}
-
     std::byte* data() const { return data_; }
     std::int64_t run_bytes() const { return run_bytes_; }
     /// Innermost first; none: it is one run.
     std::span<const Axis> axes() const { return {axes_.data(), axes_.size()}; }
     std::size_t bytes() const;
 
-    /// All bytes of the box to `to`, one after the other, and from there. Requires: `to` and `from` have bytes().
-    void gather_to(std::byte* to) const;
-    void scatter_from(const std::byte* from) const;
-
 private:
-    template <std::size_t run_bytes, class Copy>
-    void for_each_run(Copy&& copy) const;
-    template <class Copy>
-    void visit_runs(Copy&& copy) const;
-
     std::byte* data_;
     std::int64_t run_bytes_;
     ShortVector<Axis, 3> axes_;

@@ -20,22 +20,14 @@ constexpr std::size_t least_timed = 1024;
 
 void NearMessage::carry() const {
     const MailSlot& slot = end->slot;
-    std::byte* const there = slot.bytes();
-    if (end->receives) {
-        if (box == nullptr) {
-            std::memcpy(bytes, there, count);
-        } else {
-            box->scatter_from(there);
-        }
-        slot.empty();
+    if (copy != nullptr) {
+        copy->run();
+    } else if (end->receives) {
+        std::memcpy(bytes, slot.bytes(), count);
     } else {
-        if (box == nullptr) {
-            std::memcpy(there, bytes, count);
-        } else {
-            box->gather_to(there);
-        }
-        slot.fill();
+        std::memcpy(slot.bytes(), bytes, count);
     }
+    end->receives ? slot.empty() : slot.fill();
 }
 
 void NearMessages::reserve(std::size_t messages) {
@@ -80,7 +72,7 @@ bool NearMessages::progress() {
     carried_.fetch_add(static_cast<std::int64_t>(count), std::memory_order_relaxed);
     for (std::size_t i = 0; i < count; ++i) {
         const NearMessage& message = ready[i].message;
-        const std::int64_t begin = message.count < least_timed ? 0 : ticks();
+        const std::int64_t begin = message.copy == nullptr && message.count < least_timed ? 0 : ticks();
         message.carry();
         if (begin != 0) busy_ticks_.fetch_add(ticks() - begin, std::memory_order_relaxed);
         ready[i].done->finished(ready[i].chunk, nullptr);

@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "lanes/box_copy.hpp"
 #include "lanes/lane.hpp"
-#include "lanes/net/box_runs.hpp"
 #include "lanes/net/mailboxes.hpp"
 
 namespace maniple {
@@ -26,9 +26,9 @@ struct NearEnd {
 /// What one rank does for a message: to fill its slot, or to empty it. Borrows all that it points to.
 struct NearMessage {
     const NearEnd* end = nullptr;
-    std::byte* bytes = nullptr;  ///< the first of `count`
+    std::byte* bytes = nullptr;  ///< `count` of them, where there is no `copy`
     std::size_t count = 0;
-    const BoxRuns* box = nullptr;  ///< where they lie; null: one after the other
+    const BoxCopy* copy = nullptr;  ///< between a box and the slot; null: the bytes lie one after the other
 
     /// Does this rank's part. Requires: end->is_ready().
     void carry() const;

@@ -86,16 +86,21 @@ public:
         }
     }
 
-    /// `message`: all but the bytes, which are those of the box.
-    void add(const ByteMessage& message, const BoxRuns& box) {
-        if (const std::optional<std::int32_t> end = end_of(message, box.bytes())) {
-            if (box.axes().empty())
-                return add_near(message, {box.data(), *end, static_cast<std::int32_t>(box.bytes())});
-            add_near(message, {box.data(), *end, ~static_cast<std::int32_t>(boxes_.size())});
-            boxes_.push_back(box);
+    /// `message`: all but the bytes, which are those of `box` in `block`.
+    void add(ByteMessage message, const Block& block, const Box& box) {
+        const BoxRuns runs(block, box);
+        message.bytes = runs.data();
+        message.count = runs.bytes();
+        if (runs.axes().empty() && message.count <= Mailboxes::most_message_bytes()) return add(message);
+        if (const std::optional<std::int32_t> end = end_of(message, message.count)) {
+            const std::int32_t number = static_cast<std::int32_t>(copies_.size());
+            const Block packed{ends_[static_cast<std::size_t>(*end)].slot.bytes(), block.element_bytes, box};
+            copies_.push_back(message.receives ? BoxCopy(read_only(packed), box, block, box)
+                                               : BoxCopy(read_only(block), box, packed, box));
+            add_near(message, {runs.data(), *end, ~number});
         } else {
-            types_.push_back(std::make_unique<const BoxType>(box));
-            add_far(message, {box.data(), types_.back()->get(), 1, message.peer, message.tag, message.receives});
+            types_.push_back(std::make_unique<const BoxType>(runs));
+            add_far(message, {runs.data(), types_.back()->get(), 1, message.peer, message.tag, message.receives});
         }
     }
 
@@ -113,7 +118,7 @@ private:
     struct ShortMessage {
         std::byte* bytes = nullptr;
         std::int32_t end = 0;     ///< in ends_
-        std::int32_t extent = 0;  ///< how many bytes, or ~ of a number in boxes_
+        std::int32_t extent = 0;  ///< how many bytes, or ~ of a number in copies_
     };
     struct FarMessage {
         void* bytes = nullptr;
@@ -139,14 +144,9 @@ private:
     }
 
     NearMessage near_message(const ShortMessage& brief) const {
-        NearMessage message{&ends_[static_cast<std::size_t>(brief.end)], brief.bytes, 0, nullptr};
-        if (brief.extent >= 0) {
-            message.count = static_cast<std::size_t>(brief.extent);
-        } else {
-            message.box = &boxes_[static_cast<std::size_t>(~brief.extent)];
-            message.count = message.box->bytes();
-        }
-        return message;
+        const NearEnd* const end = &ends_[static_cast<std::size_t>(brief.end)];
+        if (brief.extent >= 0) return {end, brief.bytes, static_cast<std::size_t>(brief.extent), nullptr};
+        return {end, brief.bytes, 0, &copies_[static_cast<std::size_t>(~brief.extent)]};
     }
 
     void add_near(const ByteMessage& message, const ShortMessage& near) {
@@ -219,7 +219,7 @@ private:
     std::vector<NearEnd> ends_;
     std::unordered_map<const std::byte*, std::int32_t> end_at_;  ///< in ends_, by the slot's bytes
     std::vector<FarMessage> far_;
-    std::vector<BoxRuns> boxes_;  ///< of near messages that are not consecutive bytes
+    std::vector<BoxCopy> copies_;  ///< of near messages that are not consecutive bytes
     std::vector<std::unique_ptr<const BoxType>> types_;
 };
 
@@ -255,8 +255,8 @@ std::unique_ptr<LaneProgram> NetLane::prepare(const Program& program) {
         const Instruction& message = program.instructions[program.chunks[i].instructions.front().index()];
         const bool receives = message.kind == InstructionKind::receive;
         const Use& use = receives ? message.writes[0] : message.reads[0];
-        prepared->add({ChunkId(i), nullptr, 0, message.peer.value, message.tag, receives},
-                      BoxRuns(arena_->block(use.buffer), use.box));
+        prepared->add({ChunkId(i), nullptr, 0, message.peer.value, message.tag, receives}, arena_->block(use.buffer),
+                      use.box);
     }
     return prepared;
 }
