@@ -431,6 +431,7 @@ private:
         for (const auto& lane : gpu_lanes_) gpus.push_back(lane.get());
         std::optional<Stealing> stealing;
         cpu.slow_down(hooks_.slowness * hooks_.cpu_slowness);
+        cpu.slow_down_kernel(hooks_.slow_kernel, hooks_.kernel_slowness, hooks_.slow_kernel_step);
         if (hooks_.slow_gpu >= 0 && hooks_.slow_gpu < static_cast<int>(gpu_lanes_.size()))
             gpu_lanes_[static_cast<std::size_t>(hooks_.slow_gpu)]->slow_down(hooks_.gpu_slowness);
         if (claim_memory_) stealing.emplace(world_, claim_context(), *claim_memory_, *arena_);
@@ -438,6 +439,7 @@ private:
             if (first_core_) topology_->pin_to(*first_core_ + worker);
         });
         executor.expect(std::move(first_program_));
+        executor.follow_costs();
         std::optional<Exchange> exchange;
         if (may_move_borders()) {
             exchange.emplace(world_);
@@ -596,6 +598,7 @@ private:
         summary_.buffers_found = totals_.buffers_found;
         summary_.border_moves = totals_.border_moves;
         summary_.share_changes = totals_.share_changes;
+        summary_.recuts = totals_.recuts;
         summary_.moved_bytes = totals_.moved_bytes;
         summary_.read_bytes = inputs.bytes_read();
         summary_.spilled_bytes = file.spilled_bytes();

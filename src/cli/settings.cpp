@@ -166,10 +166,10 @@ std::string variable_of(const std::string& option) {
 }
 
 std::vector<Diagnostic> unknown_variables() {
-    std::vector<std::string> known = {"MANIPLE_BLAS",        "MANIPLE_BLAS_CORE",     "MANIPLE_CLAIM_BY",
-                                      "MANIPLE_FFTW",        "MANIPLE_ISA",           "MANIPLE_CACHE_DIR",
-                                      "MANIPLE_THREADS",     "MANIPLE_SLOW_RANK",     "MANIPLE_SLOW_LANE",
-                                      "MANIPLE_TAMPER_PLAN", "MANIPLE_VULKAN_PRETEND"};
+    std::vector<std::string> known = {"MANIPLE_BLAS",        "MANIPLE_BLAS_CORE",   "MANIPLE_CLAIM_BY",
+                                      "MANIPLE_FFTW",        "MANIPLE_ISA",         "MANIPLE_CACHE_DIR",
+                                      "MANIPLE_THREADS",     "MANIPLE_SLOW_RANK",   "MANIPLE_SLOW_LANE",
+                                      "MANIPLE_SLOW_KERNEL", "MANIPLE_TAMPER_PLAN", "MANIPLE_VULKAN_PRETEND"};
     for (const std::vector<Option>* options : {&run_options(), &check_options(), &plan_options()}) {
         for (const Option& option : *options) {
             if (option.from_environment) known.push_back(variable_of(option.name));

@@ -41,12 +41,27 @@ void read_slow_lane(const std::string& text, TestHooks& hooks) {
     }
 }
 
+void read_slow_kernel(const std::string& text, TestHooks& hooks) {
+    if (text.empty()) return;
+    const std::size_t end = text.find(':');
+    char rest = 0;
+    long long step = 0;
+    const bool read = end != std::string::npos && end > 0 &&
+                      std::sscanf(text.c_str() + end, ":%lf:%lld%c", &hooks.kernel_slowness, &step, &rest) == 2;
+    if (!read || hooks.kernel_slowness < 1 || step < 0)
+        throw UsageError("MANIPLE_SLOW_KERNEL takes a kernel, a factor from 1 on and a step, as blur:50:20, found '" +
+                         text + "'");
+    hooks.slow_kernel = text.substr(0, end);
+    hooks.slow_kernel_step = step;
+}
+
 }  // namespace
 
 TestHooks read_test_hooks(Rank rank) {
     TestHooks hooks;
     hooks.slowness = slowness_of(rank, variable("MANIPLE_SLOW_RANK"));
     read_slow_lane(variable("MANIPLE_SLOW_LANE"), hooks);
+    read_slow_kernel(variable("MANIPLE_SLOW_KERNEL"), hooks);
     const std::string claims = variable("MANIPLE_CLAIM_BY");
     if (!claims.empty() && claims != "messages")
         throw UsageError("MANIPLE_CLAIM_BY takes messages, found '" + claims + "'");

@@ -87,6 +87,7 @@ std::string serialize(const RankSummary& summary) {
                        {"moved_bytes", summary.moved_bytes},
                        {"spilled_bytes", summary.spilled_bytes},
                        {"share_changes", summary.share_changes},
+                       {"recuts", summary.recuts},
                        {"wall_seconds", summary.wall_seconds}};
     return json.dump();
 }
@@ -122,6 +123,7 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
     summary.moved_bytes = json["moved_bytes"];
     summary.spilled_bytes = json["spilled_bytes"];
     summary.share_changes = json["share_changes"];
+    summary.recuts = json["recuts"];
     summary.wall_seconds = json["wall_seconds"];
     return summary;
 }
@@ -183,6 +185,7 @@ std::string summary_json(const Summary& summary) {
           {"kinds", kinds_json(sum_of(summary, &RankSummary::messages_by_kind))}}},
         {"border_moves", {{"count", border_moves}, {"bytes", sum_of(summary, &RankSummary::moved_bytes)}}},
         {"share_changes", sum_of(summary, &RankSummary::share_changes)},
+        {"recuts", sum_of(summary, &RankSummary::recuts)},
         {"io",
          {{"read_bytes", sum_of(summary, &RankSummary::read_bytes)},
           {"written_bytes", sum_of(summary, &RankSummary::written_bytes)}}},
@@ -276,6 +279,8 @@ std::string summary_table(const Summary& summary) {
     text += kinds_text(sum_of(summary, &RankSummary::messages_by_kind));
     if (const std::int64_t changes = sum_of(summary, &RankSummary::share_changes); changes > 0)
         text += fmt::format("  lanes got other shares {} {}\n", changes, changes == 1 ? "time" : "times");
+    if (const std::int64_t recuts = sum_of(summary, &RankSummary::recuts); recuts > 0)
+        text += fmt::format("  tiles were cut anew {} {}\n", recuts, recuts == 1 ? "time" : "times");
     if (summary.ranks.front().border_moves > 0) {
         text += fmt::format("  borders between ranks moved {} {}, {} sent for it\n", summary.ranks.front().border_moves,
                             summary.ranks.front().border_moves == 1 ? "time" : "times",

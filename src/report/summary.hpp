@@ -47,6 +47,7 @@ struct RankSummary {
     std::int64_t moved_bytes = 0;    ///< sent for them
     std::int64_t spilled_bytes = 0;  ///< kept in the scratch file, each time that they were
     std::int64_t share_changes = 0;  ///< how often its lanes got other shares
+    std::int64_t recuts = 0;         ///< how often its tiles were cut anew
     double wall_seconds = 0;
 };
 

@@ -188,6 +188,7 @@ void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, Run
         set_next_block(graph_, versions, careful_until, block_);
         if (borders_) consider_borders(totals);
         if (adapts()) consider_shares(totals);
+        if (may_cut_anew()) consider_cuts(totals);
     }
     if (graph_.until.valid()) {
         set_closing_block(graph_, versions, block_, stopped, behind_);
@@ -302,7 +303,9 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
     for (const auto& prepared : prepared_) {
         if (prepared->program.shape == shape) return *prepared;
     }
+    const std::int64_t begin_ns = now_ns();
     prepared_.push_back(prepare(program_of(shape), *layout_));
+    prepared_.back()->build_ns = now_ns() - begin_ns;
     return *prepared_.back();
 }
 

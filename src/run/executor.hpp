@@ -15,6 +15,7 @@
 #include "lanes/net/net_lane.hpp"
 #include "program/blocks.hpp"
 #include "run/border_watch.hpp"
+#include "run/cost_watch.hpp"
 #include "run/lane_pool.hpp"
 #include "run/lane_watch.hpp"
 #include "run/replay.hpp"
@@ -39,6 +40,7 @@ struct RunTotals {
     std::int64_t reused_buffers = 0, buffers_found = 0;
     std::int64_t border_moves = 0, moved_bytes = 0;  ///< the bytes that this rank sent for them
     std::int64_t share_changes = 0;                  ///< how often lanes got other shares while it ran
+    std::int64_t recuts = 0;                         ///< how often tiles were cut anew, as points cost otherwise
 };
 
 /// What moving borders takes. Borrows the exchange.
@@ -72,6 +74,15 @@ public:
     using ImposedShares = std::function<std::optional<std::vector<std::vector<double>>>(std::int64_t first)>;
     /// For tests: shares under `sharing: adaptive` follow from this instead of from the lanes' speeds. Before run().
     void impose_shares(ImposedShares imposed) { imposed_shares_ = std::move(imposed); }
+    /// Between two blocks of a loop the cpu's tiles are cut anew where points turn out to cost otherwise than they were
+    /// cut for (LaneChoice::point_ns), if that pays. Not where a schedule is kept or followed, nor where chunks are
+    /// claimed. Before run(). `imposed`, for tests: LaneChoice::point_ns from step `first` on instead of what is
+    /// measured; none: that before.
+    using ImposedCosts = std::function<std::optional<std::vector<double>>(std::int64_t first)>;
+    void follow_costs(ImposedCosts imposed = {}) {
+        follows_costs_ = true;
+        imposed_costs_ = std::move(imposed);
+    }
     /// They start in the order that was kept. Borrows `from`. Before run(). Errors of run(): DataError where the schedule is
     /// none of this run's.
     void replay(ScheduleReader& from) { reader_ = &from; }
@@ -109,6 +120,7 @@ private:
         std::vector<std::int64_t> operations;  ///< of the cpu, then by gpu lane
         std::int64_t buffers = 0;              ///< that it uses
         std::int64_t executions = 0;
+        std::int64_t build_ns = 0;  ///< how long it took to make
     };
     /// A plan that took the place of the first one.
     struct Moved {
@@ -125,7 +137,12 @@ private:
     bool adapts() const;
     void consider_shares(RunTotals& totals);
     std::optional<std::vector<std::vector<double>>> next_weights();
-    void change_shares(Layout layout, RunTotals& totals);
+    void change_tiles(Layout layout, RunTotals& totals);
+    bool is_scheduled() const { return writer_ != nullptr || reader_ != nullptr; }
+    bool may_cut_anew() const;
+    void consider_cuts(RunTotals& totals);
+    std::optional<std::vector<double>> next_costs();
+    double rebuild_ns() const;
     void retire_programs();
     void make_pool();
     void run_prepared(Prepared& prepared, const StepBlock& block, RunTotals& totals);
@@ -173,9 +190,12 @@ private:
     BorderWatch border_watch_;
     LaneWatch lane_watch_;
     ImposedShares imposed_shares_;
-    double recut_ns_ = 0;                         ///< what the last change of shares took; 0: there was none
+    double recut_ns_ = 0;  ///< what the last change of shares took; 0: there was none
+    bool follows_costs_ = false;
+    ImposedCosts imposed_costs_;
+    CostWatch cost_watch_;
     std::vector<std::unique_ptr<Moved>> moved_;   ///< the last one holds
-    std::vector<std::unique_ptr<Layout>> recut_;  ///< likewise: other shares of the lanes
+    std::vector<std::unique_ptr<Layout>> recut_;  ///< likewise: other tiles
     std::vector<std::unique_ptr<Prepared>> prepared_;
     std::vector<std::unique_ptr<Prepared>> retired_;  ///< of plans before: workers may still look at a run that is over
     StepBlock block_;                                 ///< the current one; kept for its memory, as the next

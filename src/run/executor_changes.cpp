@@ -1,4 +1,4 @@
-// What an executor changes between two blocks: the borders of its rank, the shares of its lanes.
+// What an executor changes between two blocks: the borders of its rank, the shares of its lanes, its tiles.
 #include <algorithm>
 #include <iterator>
 
@@ -78,8 +78,7 @@ void Executor::retire_programs() {
 /// Not where a schedule is kept or followed, nor where other ranks derive this one's programs themselves.
 bool Executor::adapts() const {
     const std::vector<bool>& operations = layout_->recuttable;
-    const bool scheduled = writer_ != nullptr || reader_ != nullptr;
-    return !scheduled && !claims() && std::find(operations.begin(), operations.end(), true) != operations.end();
+    return !is_scheduled() && !claims() && std::find(operations.begin(), operations.end(), true) != operations.end();
 }
 
 /// Between two blocks; the next one is block_. Each rank decides alone: messages do not depend on its lanes.
@@ -88,13 +87,16 @@ void Executor::consider_shares(RunTotals& totals) {
     if (!weights) return;
     const std::int64_t begin_ns = now_ns();
     std::optional<Layout> next = recut(graph_, *plan_, *layout_, *weights);
-    if (next) {
-        change_shares(std::move(*next), totals);
-    } else {
+    if (!next) {
         lane_watch_.has_looked_in_vain();
+        // A change takes longer than to find out that there is none.
+        recut_ns_ = std::max(recut_ns_, static_cast<double>(now_ns() - begin_ns));
+        return;
     }
-    const auto spent_ns = static_cast<double>(now_ns() - begin_ns);
-    recut_ns_ = next ? spent_ns : std::max(recut_ns_, spent_ns);  // looking is less than changing
+    change_tiles(std::move(*next), totals);
+    ++totals.share_changes;
+    lane_watch_.has_changed();
+    recut_ns_ = static_cast<double>(now_ns() - begin_ns);
 }
 
 /// Nothing where other shares would gain less in the steps that are left than changing them took the last time.
@@ -109,7 +111,7 @@ std::optional<std::vector<std::vector<double>>> Executor::next_weights() {
     return std::move(change->weights);
 }
 
-void Executor::change_shares(Layout layout, RunTotals& totals) {
+void Executor::change_tiles(Layout layout, RunTotals& totals) {
     auto fresh = std::make_unique<Layout>(std::move(layout));
     retire_programs();
     Program move = build_lane_move(graph_, *plan_, *layout_, *fresh, block_.shape);
@@ -123,8 +125,38 @@ void Executor::change_shares(Layout layout, RunTotals& totals) {
     layout_ = fresh.get();
     recut_.push_back(std::move(fresh));
     prepare(block_.shape);
-    ++totals.share_changes;
-    lane_watch_.has_changed();
+}
+
+// --- Tiles that follow from what points cost -------------------------------------------------------------------------
+
+/// Claims follow from programs that others derive themselves, or that are prepared twice.
+bool Executor::may_cut_anew() const {
+    return follows_costs_ && !is_scheduled() && stealing_ == nullptr && pool_ == nullptr;
+}
+
+/// Between two blocks; the next one is block_. Each rank decides alone: messages do not depend on its tiles.
+void Executor::consider_cuts(RunTotals& totals) {
+    const std::int64_t begin_ns = now_ns();
+    if (!imposed_costs_ && !cost_watch_.is_due(begin_ns)) return;
+    const std::optional<std::vector<double>> costs = next_costs();
+    std::optional<CostRecut> next = costs ? recut_by_costs(graph_, *plan_, *layout_, *costs) : std::nullopt;
+    if (next && next->gain_ns * static_cast<double>(graph_.steps - block_.first) > rebuild_ns()) {
+        change_tiles(std::move(next->layout), totals);
+        ++totals.recuts;
+    }
+    cost_watch_.has_looked(begin_ns, now_ns());
+}
+
+std::optional<std::vector<double>> Executor::next_costs() {
+    if (imposed_costs_) return imposed_costs_(block_.first);
+    return cost_watch_.drifted(graph_, *layout_, cpu_.work_times());
+}
+
+/// Of the programs that there are, twice: other tiles may be more.
+double Executor::rebuild_ns() const {
+    double ns = 0;
+    for (const auto& prepared : prepared_) ns += 2 * static_cast<double>(prepared->build_ns);
+    return ns;
 }
 
 }  // namespace maniple

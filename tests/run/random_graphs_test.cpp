@@ -11,13 +11,14 @@ void run_seeds(bool with_gpus) {
     const World world(MPI_COMM_WORLD);
     const KernelRegistry registry(standard_kernels());
     constexpr std::uint32_t seeds = 300;
-    std::int64_t failures = 0, on_gpus = 0, moves = 0, changes = 0, claimed = 0;
+    std::int64_t failures = 0, on_gpus = 0, moves = 0, changes = 0, claimed = 0, recuts = 0;
     for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
         ImitatedGpus gpus;
         const CaseCounts counts = run_seed(seed, world, registry, with_gpus ? &gpus : nullptr);
         on_gpus += counts.on_gpus;
         moves += counts.border_moves;
         changes += counts.share_changes;
+        recuts += counts.recuts;
         claimed += counts.claimed_by_gpus;
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
@@ -29,6 +30,7 @@ void run_seeds(bool with_gpus) {
     if (!world.is_root()) return;
     EXPECT_EQ(on_gpus > seeds, with_gpus) << on_gpus;
     EXPECT_EQ(changes > 20, with_gpus) << changes;
+    EXPECT_GT(recuts, with_gpus ? 5 : 20);
     EXPECT_EQ(claimed > 20, with_gpus) << claimed;
 }
 

@@ -200,6 +200,24 @@ Executor::ImposedShares other_shares(const Graph& graph, const Layout& layout, s
     };
 }
 
+/// What points cost a thread, from next to nothing to a tenth of a second.
+std::vector<double> random_costs(const Graph& graph, std::uint32_t seed) {
+    std::mt19937 random(seed * 41 + 5);
+    std::uniform_real_distribution<double> exponent(-3, 8);
+    std::vector<double> costs;
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) costs.push_back(std::pow(10.0, exponent(random)));
+    return costs;
+}
+
+/// Other costs, before most blocks.
+Executor::ImposedCosts other_costs(const Graph& graph, std::uint32_t seed) {
+    return [&, seed](std::int64_t first) -> std::optional<std::vector<double>> {
+        const auto at = static_cast<std::uint32_t>(first);
+        if ((seed + at) % 4 == 1) return std::nullopt;
+        return random_costs(graph, seed * 43 + at);
+    };
+}
+
 /// The borders as for ranks of random speeds, before most blocks.
 std::optional<Plan> elsewhere(const Graph& graph, const Plan& plan, std::uint32_t seed, std::int64_t first) {
     std::mt19937 random(seed * 131 + static_cast<std::uint32_t>(first));
@@ -210,6 +228,8 @@ std::optional<Plan> elsewhere(const Graph& graph, const Plan& plan, std::uint32_
     if (!moved) return std::nullopt;
     return std::move(moved->plan);
 }
+
+int threads_of(std::uint32_t seed) { return 1 + static_cast<int>(seed % 3); }
 
 std::int64_t claims_made = 0;
 
@@ -223,6 +243,8 @@ std::vector<LaneChoice> lanes_of_all(const Graph& graph, std::uint32_t seed, int
     for (int rank = 0; rank < ranks; ++rank) {
         all.push_back(gpus == nullptr ? LaneChoice{} : gpus->choose(graph, seed, Rank(std::int32_t{rank})));
         if (seed % 3 != 0) all.back().weights = random_weights(graph, all.back(), seed);
+        if (seed % 4 != 0) all.back().point_ns = random_costs(graph, seed);
+        all.back().threads = threads_of(seed);
     }
     return all;
 }
@@ -277,14 +299,16 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     const std::vector<LaneChoice> choices = lanes_of_all(graph, seed, world.size(), gpus);
     Layout layout = build_layout(graph, plan, world.rank(), choices[world.rank().index()]);
     const bool moves = gpus == nullptr && !plan.tight && plan.claiming_ranks < 2 && seed % 2 == 0 && graph.steps > 1;
-    if (moves || plan.sharing == LaneSharing::adaptive) layout.versions.block_steps = 1 + static_cast<int>(seed % 5);
+    const bool cuts_anew = seed % 5 != 4;
+    if (moves || cuts_anew || plan.sharing == LaneSharing::adaptive)
+        layout.versions.block_steps = 1 + static_cast<int>(seed % 5);
     if (gpus != nullptr) gpus->open(graph, layout);
     const auto mapped = [&](BufferId id) { return gpus->mapped(id); };
     std::optional<ClaimMemory> shared;
     if (plan.claiming_ranks > 1) shared.emplace(layout);
     Arena arena = shared ? Arena(layout, shared->storage(), mapped) : Arena(layout, mapped);
     spoil(layout, arena);
-    const int threads = 1 + static_cast<int>(seed % 3);
+    const int threads = threads_of(seed);
     const std::vector<std::string>& sets = graph.operations.front().kernel->instruction_sets;
     CpuLane cpu(graph, arena, choose_instruction_set(sets), threads);
     const Mailboxes mailboxes(world, is_near(seed, world.rank()));
@@ -308,6 +332,7 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     Exchange exchange(world);
     const auto imposed = [&](const Plan& now, std::int64_t first) { return elsewhere(graph, now, seed, first); };
     if (moves) executor.move_borders({&exchange, 0, imposed});
+    if (cuts_anew) executor.follow_costs(other_costs(graph, seed));
     executor.impose_shares(other_shares(graph, layout, seed));
     const RunTotals totals = executor.run([](std::int64_t) {});
     if (stealing) count_claims(*stealing);
@@ -322,6 +347,7 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     counts.border_moves = totals.border_moves;
     counts.handed_on = messages[MessageKind::ring].count + messages[MessageKind::doubling].count;
     counts.share_changes = totals.share_changes;
+    counts.recuts = totals.recuts;
     counts.claimed_by_gpus = claimed ? on_gpus : 0;
     if (!world.is_root()) return counts;
     const std::vector<TensorBytes> want = evaluate_reference(run.graph, run.load);

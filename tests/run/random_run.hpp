@@ -51,6 +51,7 @@ struct CaseCounts {
     std::int64_t on_gpus = 0;  ///< operations
     std::int64_t border_moves = 0;
     std::int64_t share_changes = 0;
+    std::int64_t recuts = 0;
     std::int64_t claimed_by_gpus = 0;  ///< operations, where lanes claim tiles
     std::int64_t handed_on = 0;        ///< messages sent around rings or by doubling
     std::int64_t fitted = 0;           ///< where the plan had to be made to fit: 1, and there are the means

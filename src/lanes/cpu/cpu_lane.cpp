@@ -1,6 +1,7 @@
 #include "lanes/cpu/cpu_lane.hpp"
 
 #include <fmt/format.h>
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -24,6 +25,13 @@ namespace maniple {
 namespace {
 
 thread_local int this_worker = 0;
+
+/// Of a core, that the calling thread has had.
+std::int64_t thread_ns() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::int64_t{1'000'000'000} * time.tv_sec + time.tv_nsec;
+}
 
 struct FillWork {
     const Tensor* tensor = nullptr;
@@ -112,8 +120,9 @@ public:
             pieces_.emplace_back(static_cast<std::size_t>(lane.arena_.layout().piece_bytes));
     }
 
-    void run(ChunkId chunk, const Execution&) override {
+    void run(ChunkId chunk, const Execution& execution) override {
         const std::int64_t begin = now_ns();
+        const std::int64_t worked = lane_.is_slowed() ? thread_ns() : 0;
         for (const Section& section : sections_[chunk.index()]) {
             try {
                 if (section.chain) {
@@ -125,7 +134,7 @@ public:
                 throw;  // says itself what and where
             } catch (const std::exception& error) { throw named(section.last, error.what()); }
         }
-        if (lane_.slowness_ > 1) linger(begin);
+        if (lane_.is_slowed()) linger(thread_ns() - worked, slowness_of(chunk, execution));
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
         const std::int64_t duration = now_ns() - begin;
         activity.busy_ns += duration;
@@ -134,12 +143,22 @@ public:
     }
 
 private:
-    /// Until what began at `begin_ns` has taken as long as it should. Short waits are no sleeps, which take longer.
-    void linger(std::int64_t begin_ns) const {
+    double slowness_of(ChunkId chunk, const Execution& execution) const {
+        const CpuLane::SlowKernel& slow = lane_.slow_kernel_;
+        for (const InstructionId id : program_.chunks[chunk.index()].instructions) {
+            const Instruction& instruction = program_.instructions[id.index()];
+            if (!runs_kernel(instruction.kind) || execution.first_step + instruction.step < slow.first) continue;
+            if (operation_of(instruction).kernel->name == slow.name) return lane_.slowness_ * slow.times;
+        }
+        return lane_.slowness_;
+    }
+
+    /// Until what has taken the thread `worked_ns` of a core's time has taken `slowness` times as long: a thread that
+    /// others have kept waiting does not wait for many times that. Short waits are no sleeps, which take longer.
+    void linger(std::int64_t worked_ns, double slowness) const {
         constexpr std::int64_t worth_sleeping_ns = 200'000;
         const std::int64_t computed = now_ns();
-        const auto more_ns =
-            static_cast<std::int64_t>(static_cast<double>(computed - begin_ns) * (lane_.slowness_ - 1));
+        const auto more_ns = static_cast<std::int64_t>(static_cast<double>(worked_ns) * (slowness - 1));
         if (more_ns > worth_sleeping_ns)
             std::this_thread::sleep_for(std::chrono::nanoseconds(more_ns - worth_sleeping_ns / 2));
         while (now_ns() < computed + more_ns) {}

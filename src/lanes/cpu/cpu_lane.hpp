@@ -31,6 +31,11 @@ public:
     /// Every chunk takes so many times as long as it would: for tests of what a slow rank does to the others. Before prepare().
     void slow_down(double times) { slowness_ = times; }
 
+    /// The same for the chunks that compute with `kernel`, from step `first` on. Before prepare().
+    void slow_down_kernel(std::string kernel, double times, std::int64_t first) {
+        slow_kernel_ = {std::move(kernel), times, first};
+    }
+
     /// The calling thread is worker `worker` of the team, until it says otherwise: whose activity counts.
     static void set_worker(int worker);
 
@@ -41,7 +46,15 @@ private:
     std::string instruction_set_;
     int imitated_gpu_;
     bool uses_fast_code_;
+    bool is_slowed() const { return slowness_ > 1 || !slow_kernel_.name.empty(); }
+
     double slowness_ = 1;
+    struct SlowKernel {
+        std::string name;  ///< empty: none
+        double times = 1;
+        std::int64_t first = 0;
+    };
+    SlowKernel slow_kernel_;
     std::vector<Activity> activity_;  ///< by worker
     std::vector<WorkTimes> times_;    ///< likewise
 };
