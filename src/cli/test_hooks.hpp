@@ -15,7 +15,8 @@ struct TestHooks {
         1;  ///< MANIPLE_SLOW_LANE=LANE:TIMES, of every rank: cpu:3 the cpu's chunks, 1:3 those of gpu lane 1
     int slow_gpu = -1;  ///< the gpu lane whose chunks take `gpu_slowness` times as long; -1: none
     double gpu_slowness = 1;
-    /// MANIPLE_SLOW_KERNEL=NAME:TIMES:STEP: from step STEP on, what computes with kernel NAME on the cpu takes TIMES as long
+    /// MANIPLE_SLOW_KERNEL=NAME:TIMES:STEP: from step STEP on, what computes with kernel NAME on the cpu takes TIMES as
+    /// long
     std::string slow_kernel;  ///< empty: none
     double kernel_slowness = 1;
     std::int64_t slow_kernel_step = 0;

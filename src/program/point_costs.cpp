@@ -9,12 +9,17 @@ namespace maniple {
 
 namespace {
 
+/// What takes a thread less than that, all of a rank's points together, is measured too badly: of what is computed once
+/// only cold or disturbed times are long enough to be kept. In a loop it is measured again (recut_by_costs).
+constexpr double least_measured_ns = 200'000;
+
 double cost_of_point(const Graph& graph, OperationId id, std::int64_t points, const RankFacts& facts,
                      const ThroughputHistory& history) {
     const auto measured = history.median(throughput_key(graph, id, facts, LaneChoice::cpu_lane, points));
     // A lane's figure is that of all its threads together.
-    if (measured) return *measured * std::max(1, facts.threads);
-    RankFacts core;
+    const double cost = measured.value_or(0) * std::max(1, facts.threads);
+    if (cost * static_cast<double>(points) >= least_measured_ns) return cost;
+    const RankFacts core;
     const double guessed = guessed_ns_per_point(graph, id, core, LaneChoice::cpu_lane);
     return graph[id].kernel->signature.irregular ? std::max(guessed, irregular_point_ns) : guessed;
 }

@@ -9,8 +9,9 @@ namespace maniple {
 /// Of an irregular kernel that has not been measured: where its points take long at all, some hundred nanoseconds.
 inline constexpr double irregular_point_ns = 400;
 
-/// LaneChoice::point_ns of `rank`: what was measured, else a roofline from the signature. The same on all ranks that
-/// have the same history. Pure; one look into the history for each different kernel, types and size.
+/// LaneChoice::point_ns of `rank`: what was measured, if it takes long enough, else a roofline from the signature. The
+/// same on all ranks that have the same history. Pure; one look into the history for each different kernel, types and
+/// size.
 std::vector<double> point_costs(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts,
                                 const ThroughputHistory& history);
 

@@ -149,10 +149,12 @@ TEST(PointCosts, AreMeasuredOrGuessed) {
     const std::vector<double> guessed = point_costs(example.graph, example.plan, rank, facts, history);
     ASSERT_EQ(guessed.size(), 2U);
     EXPECT_GT(guessed[0], 0);
-    history.add(throughput_key(example.graph, OperationId(std::size_t{0}), facts, LaneChoice::cpu_lane, 10000), 5);
+    history.add(throughput_key(example.graph, OperationId(std::size_t{0}), facts, LaneChoice::cpu_lane, 10000), 50);
     const std::vector<double> costs = point_costs(example.graph, example.plan, rank, facts, history);
-    EXPECT_EQ(costs[0], 20) << "the history's figure is that of all threads together";
+    EXPECT_EQ(costs[0], 200) << "the history's figure is that of all threads together";
     EXPECT_EQ(costs[1], guessed[1]);
+    Example small(job("v: \"exp(u)\"", "v"), {10, 10}, 1);
+    EXPECT_EQ(point_costs(small.graph, small.plan, rank, facts, history)[0], guessed[0]) << "too short to be known";
 }
 
 }  // namespace
