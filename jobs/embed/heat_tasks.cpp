@@ -1,11 +1,13 @@
 // The task level: functions of one's own with what they wait for, and messages between ranks; maniple schedules them.
 //   mpirun -n 2 heat_tasks
 #include <maniple/base/error.hpp>
+#include <maniple/lanes/net/mailboxes.hpp>
 #include <maniple/lanes/net/net_lane.hpp>
 #include <maniple/run/task_run.hpp>
 #include <mpi.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "heat.hpp"
 
@@ -114,7 +116,9 @@ private:
 
 long run_heat(MPI_Comm communicator) {
     const maniple::World world(communicator);
-    maniple::NetLane net(world);
+    // Ranks of one node send their rows through memory that they share, unless Open MPI may not do so either.
+    const maniple::Mailboxes mailboxes(world, maniple::has_shared_memory(std::getenv(maniple::mpi_ways_variable)));
+    maniple::NetLane net(world, &mailboxes);
     Heat heat(world.rank().value, world.size());
     const maniple::TaskProgram program = heat.program();
     maniple::TaskRunOptions options;

@@ -37,9 +37,9 @@ class NetLane final : public Lane {
 public:
     /// Borrows all three. `mailboxes` null: everything goes through MPI. Not collective, but either all ranks have
     /// mailboxes or none, and those of no other lane.
-    NetLane(const World& world, Arena& arena, const Mailboxes* mailboxes);
+    NetLane(const World& world, Arena& arena, const Mailboxes* mailboxes = nullptr);
     /// For messages of bytes alone.
-    NetLane(const World& world, const Mailboxes* mailboxes);
+    explicit NetLane(const World& world, const Mailboxes* mailboxes = nullptr);
     ~NetLane() override;
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
