@@ -13,6 +13,9 @@ namespace {
 /// only cold or disturbed times are long enough to be kept. In a loop it is measured again (recut_by_costs).
 constexpr double least_measured_ns = 200'000;
 
+/// Of a core in a nanosecond, in vectors: a guess that is too low would cut most kernels finer than they need.
+constexpr double vector_flops = 16;
+
 double cost_of_point(const Graph& graph, OperationId id, std::int64_t points, const RankFacts& facts,
                      const ThroughputHistory& history) {
     const auto measured = history.median(throughput_key(graph, id, facts, LaneChoice::cpu_lane, points));
@@ -20,7 +23,9 @@ double cost_of_point(const Graph& graph, OperationId id, std::int64_t points, co
     const double cost = measured.value_or(0) * std::max(1, facts.threads);
     if (cost * static_cast<double>(points) >= least_measured_ns) return cost;
     const RankFacts core;
-    const double guessed = guessed_ns_per_point(graph, id, core, LaneChoice::cpu_lane);
+    Rates rates;
+    rates.core.flops = vector_flops;
+    const double guessed = guessed_ns_per_point(graph, id, core, LaneChoice::cpu_lane, rates);
     return graph[id].kernel->signature.irregular ? std::max(guessed, irregular_point_ns) : guessed;
 }
 
