@@ -97,8 +97,8 @@ private:
         const Tensor& tensor = graph_[of];
         const Operation& producer = graph_[tensor.producer];
         const auto output = std::find(producer.outputs.begin(), producer.outputs.end(), of) - producer.outputs.begin();
-        const Box there = touched_box(producer.bound.writes[static_cast<std::size_t>(output)],
-                                      producer.bound.index_space(), tensor.shape);
+        const Box there = touched_box(producer.bound->writes[static_cast<std::size_t>(output)],
+                                      producer.bound->index_space(), tensor.shape);
         Operation result;
         result.name = tensor.name;
         result.kernel = &copying_kernel();
@@ -106,6 +106,7 @@ private:
         result.keeping = kind;
         result.in_loop = producer.in_loop;
         result.place = producer.place;
+        BoundSignature bound;
         BoundAccess access;
         access.leading = tensor.shape.rank();
         for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
@@ -114,12 +115,13 @@ private:
                 index.from = there.lo[axis];
                 index.to = there.hi[axis];
             }
-            result.bound.indices.push_back(std::move(index));
+            bound.indices.push_back(std::move(index));
             access.axes.push_back({{{axis, 1}}, 0, 0, false});
         }
-        result.bound.ellipsis = true;
-        result.bound.ellipsis_axes = tensor.shape.rank();
-        result.bound.reads = result.bound.writes = {access};
+        bound.ellipsis = true;
+        bound.ellipsis_axes = tensor.shape.rank();
+        bound.reads = bound.writes = {access};
+        result.bound = std::move(bound);
         result.inputs = {from};
         result.outputs = {to};
         return result;

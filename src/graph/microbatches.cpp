@@ -135,7 +135,8 @@ private:
     OperationId add_piece(OperationId id, int microbatch) {
         Operation operation = graph_[id];
         const auto number = static_cast<std::size_t>(microbatch);
-        BoundSignature::Index& index = operation.bound.indices[static_cast<std::size_t>(batch_.index[id.index()])];
+        BoundSignature::Index& index =
+            operation.bound.edit().indices[static_cast<std::size_t>(batch_.index[id.index()])];
         const Rows rows = rows_of(batch_.rows, order_.microbatches, microbatch);
         index.from = rows.first;
         index.to = rows.end;
@@ -202,23 +203,25 @@ private:
         join.joins = true;
         join.in_loop = producer.in_loop;
         join.place = producer.place;
+        BoundSignature bound;
         BoundAccess access;
         access.leading = tensor.shape.rank();
         for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
-            join.bound.indices.push_back({"i" + std::to_string(axis), tensor.shape[axis], false, false});
+            bound.indices.push_back({"i" + std::to_string(axis), tensor.shape[axis], false, false});
             access.axes.push_back({{{axis, 1}}, 0, 0, false});
         }
-        join.bound.ellipsis = true;
-        join.bound.ellipsis_axes = tensor.shape.rank();
-        join.bound.writes = {access};
+        bound.ellipsis = true;
+        bound.ellipsis_axes = tensor.shape.rank();
+        bound.writes = {access};
         join.inputs = pieces_[id.index()];
         for (int number = 0; number < order_.microbatches; ++number) {
             const Rows rows = rows_of(batch_.rows, order_.microbatches, number);
             access.argument = number;
             access.first_row = rows.first;
             access.end_row = rows.end;
-            join.bound.reads.push_back(access);
+            bound.reads.push_back(access);
         }
+        join.bound = std::move(bound);
         join.outputs = {whole_[id.index()] = add_tensor(tensor)};
         add_operation(std::move(join), tensor.producer);
         copies_[tensor.producer.index()].pop_back();
