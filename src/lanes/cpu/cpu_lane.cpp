@@ -17,21 +17,13 @@
 #include "lanes/elements.hpp"
 #include "lanes/generate.hpp"
 #include "program/throughput.hpp"
+#include "tensor/box_copy.hpp"
 
 namespace maniple {
 
 namespace {
 
 thread_local int this_worker = 0;
-
-/// No source: zeros.
-struct MoveWork {
-    Block to;
-    Box target;
-    ConstBlock from;
-    Box source;
-    bool zero = false;
-};
 
 struct FillWork {
     const Tensor* tensor = nullptr;
@@ -91,7 +83,9 @@ struct Section {
     std::optional<ChainTile> chain;
 };
 
-using Work = std::variant<KernelWork, MoveWork, FillWork, CompareWork, CheckWork>;
+/// The rare ones stand apart: there is one for each instruction of a program.
+using Work = std::variant<KernelWork, BoxCopy, std::unique_ptr<const FillWork>, std::unique_ptr<const CompareWork>,
+                          std::unique_ptr<const CheckWork>>;
 
 }  // namespace
 
@@ -241,15 +235,11 @@ private:
     }
 
     Work resolve_move(const Instruction& instruction) {
-        MoveWork move;
-        move.to = lane_.arena_.block(instruction.writes[0].buffer);
-        move.target = instruction.writes[0].box;
-        move.zero = instruction.reads.empty();
-        if (!move.zero) {
-            move.from = read_only(lane_.arena_.block(instruction.reads[0].buffer));
-            move.source = instruction.reads[0].box;
-        }
-        return move;
+        const Use to = instruction.writes[0];
+        const Block target = lane_.arena_.block(to.buffer);
+        if (instruction.reads.empty()) return BoxCopy(target, to.box);
+        const Use from = instruction.reads[0];
+        return BoxCopy(read_only(lane_.arena_.block(from.buffer)), from.box, target, to.box);
     }
 
     /// Between a box and the same elements one after the other in a staging buffer of bytes.
@@ -260,11 +250,7 @@ private:
         const Block block = lane_.arena_.block(loose.buffer);
         const Block bytes = lane_.arena_.block(packed.buffer);
         const Block dense{bytes.at(packed.box.lo), block.element_bytes, loose.box};
-        MoveWork move;
-        move.to = packs ? dense : block;
-        move.from = read_only(packs ? block : dense);
-        move.source = move.target = loose.box;
-        return move;
+        return BoxCopy(read_only(packs ? block : dense), loose.box, packs ? dense : block, loose.box);
     }
 
     Work resolve_fill(const Instruction& instruction) {
@@ -273,19 +259,20 @@ private:
         fill.to = lane_.arena_.block(instruction.writes[0].buffer);
         fill.target = instruction.writes[0].box;
         fill.tensor = &tensor;
-        return fill;
+        return std::make_unique<const FillWork>(fill);
     }
 
     Work resolve_compare(const Instruction& instruction) {
         const Tensor& tensor = lane_.graph_[instruction.tensor];
-        return CompareWork{&lane_.graph_[tensor.producer], &tensor,
-                           read_only(lane_.arena_.block(instruction.reads[0].buffer)),
-                           read_only(lane_.arena_.block(instruction.reads[1].buffer)), instruction.box};
+        return std::make_unique<const CompareWork>(CompareWork{
+            &lane_.graph_[tensor.producer], &tensor, read_only(lane_.arena_.block(instruction.reads[0].buffer)),
+            read_only(lane_.arena_.block(instruction.reads[1].buffer)), instruction.box});
     }
 
     Work resolve_check(const Instruction& instruction) {
-        return CheckWork{&lane_.graph_, &operation_of(instruction), instruction.domain,
-                         read_only(lane_.arena_.block(instruction.reads[0].buffer)), instruction.box};
+        return std::make_unique<const CheckWork>(
+            CheckWork{&lane_.graph_, &operation_of(instruction), instruction.domain,
+                      read_only(lane_.arena_.block(instruction.reads[0].buffer)), instruction.box});
     }
 
     const Operation& operation_of(const Instruction& instruction) const { return lane_.graph_[instruction.operation]; }
@@ -439,18 +426,14 @@ private:
         if (KernelWork* kernel = std::get_if<KernelWork>(&work)) {
             std::byte* const states = scratch_[static_cast<std::size_t>(this_worker)].data();
             for (KernelCall& call : kernel->calls) call.run(kernel->operation->parameters, states);
-        } else if (const MoveWork* move = std::get_if<MoveWork>(&work)) {
-            if (move->zero) {
-                zero_box(move->to, move->target);
-            } else {
-                copy_box(move->from, move->source, move->to, move->target);
-            }
-        } else if (const CompareWork* compare = std::get_if<CompareWork>(&work)) {
-            compare->run();
-        } else if (const CheckWork* check = std::get_if<CheckWork>(&work)) {
-            check->run();
+        } else if (const BoxCopy* move = std::get_if<BoxCopy>(&work)) {
+            move->run();
+        } else if (const auto* compare = std::get_if<std::unique_ptr<const CompareWork>>(&work)) {
+            (*compare)->run();
+        } else if (const auto* check = std::get_if<std::unique_ptr<const CheckWork>>(&work)) {
+            (*check)->run();
         } else {
-            const FillWork& fill = std::get<FillWork>(work);
+            const FillWork& fill = *std::get<std::unique_ptr<const FillWork>>(work);
             generate(*fill.tensor, fill.target, fill.to);
         }
     }
