@@ -46,15 +46,16 @@ struct Pairs {
     std::vector<double> ours, empty, own, own_cpu;
 };
 
-Pairs measure(const std::vector<std::string>& ours, const std::vector<std::string>& empty, int samples) {
+Pairs measure(const std::vector<std::string>& ours, const std::vector<std::string>& variables,
+              const std::vector<std::string>& empty, int samples) {
     Pairs pairs;
     for (int round = -1; round < samples; ++round) {
         // Whoever goes first finds the other's traces in the caches: they take turns.
         const bool first = round % 2 == 0;
         ProcessTimes mine, theirs;
-        if (first) mine = run_process(ours);
+        if (first) mine = run_process(ours, variables);
         theirs = run_process(empty);
-        if (!first) mine = run_process(ours);
+        if (!first) mine = run_process(ours, variables);
         if (round < 0) continue;
         pairs.ours.push_back(mine.wall_ms);
         pairs.empty.push_back(theirs.wall_ms);
@@ -70,8 +71,10 @@ Row against_target(const std::string& name, std::vector<double> figures, double 
             samples};
 }
 
-void run_pattern(const Options& options, Report& report, const std::string& pattern, bool tiny) {
-    if (!options.wants("run/" + pattern)) return;
+/// `ending` of the cases' names; `variables` of our process.
+void run_pattern(const Options& options, Report& report, const std::string& pattern, const std::string& ending,
+                 const std::vector<std::string>& variables, bool tiny) {
+    if (!options.wants("run/" + pattern + ending)) return;
     const Folder folder;
     const std::string job = (folder.path() / "job.yaml").string();
     std::ofstream(job) << job_of(pattern, operations, rows);
@@ -79,22 +82,26 @@ void run_pattern(const Options& options, Report& report, const std::string& patt
     const std::vector<std::string> ours = {
         (programs / "maniple").string(), "run", job, "--lanes", "cpu", "--gpus", "none"};
     const std::vector<std::string> empty = {(programs / "bench_startup_empty").string()};
-    Pairs pairs = measure(ours, empty, tiny ? options.samples : std::max(options.samples, least_samples));
+    Pairs pairs = measure(ours, variables, empty, tiny ? options.samples : std::max(options.samples, least_samples));
     const int samples = static_cast<int>(pairs.ours.size());
-    report.add({"run/" + pattern,
+    report.add({"run/" + pattern + ending,
                 "ms",
                 Better::lower,
                 interval_of(std::move(pairs.ours)),
                 {{"empty_mpi", interval_of(std::move(pairs.empty))}},
                 samples});
-    report.add(against_target("own/" + pattern, std::move(pairs.own), 10));
-    report.add(against_target("own_cpu/" + pattern, std::move(pairs.own_cpu), 10));
+    report.add(against_target("own/" + pattern + ending, std::move(pairs.own), 10));
+    report.add(against_target("own_cpu/" + pattern + ending, std::move(pairs.own_cpu), 10));
 }
 
 void run(const Options& options, bool tiny) {
     Report report("startup", options, false);
     report.machine()["operations"] = operations;
-    for (const std::string& pattern : graph_patterns()) run_pattern(options, report, pattern, tiny);
+    for (const std::string& pattern : graph_patterns()) {
+        run_pattern(options, report, pattern, "", {}, tiny);
+        // As a launcher tells the one process that it starts: without a launcher MPI is not used.
+        run_pattern(options, report, pattern, "/launched", {"OMPI_COMM_WORLD_SIZE=1", "OMPI_COMM_WORLD_RANK=0"}, tiny);
+    }
     report.finish();
 }
 

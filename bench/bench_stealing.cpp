@@ -124,7 +124,7 @@ class Best {
 public:
     Best(const MpiBench& bench, const Graph& graph, std::int64_t split)
         : bench_(bench), first_(bench.ranks.rank() == 0 ? 0 : split),
-          end_(bench.ranks.rank() == 0 ? split : graph.operations[0].bound.index_space().extent(0)),
+          end_(bench.ranks.rank() == 0 ? split : graph.operations[0].bound->index_space().extent(0)),
           rows_(graph.operations[0], choose_instruction_set(graph.operations[0].kernel->instruction_sets), first_, end_,
                 bench.options.threads) {}
 

@@ -28,7 +28,7 @@ StaticSplit::StaticSplit(const Operation& image, const std::string& instruction_
     : image_(image), first_(first), threads_(threads) {
     const maniple_variant* const variant = image.kernel->variant(image.types, instruction_set);
     MANIPLE_CHECK(variant != nullptr, "a kernel that is not built for this processor");
-    const Box space = image.bound.index_space();
+    const Box space = image.bound->index_space();
     Box mine = space;
     mine.lo[0] = first;
     mine.hi[0] = end;
@@ -49,7 +49,7 @@ void StaticSplit::run() {
 }
 
 std::span<const std::int32_t> StaticSplit::row(std::int64_t row) const {
-    const auto width = static_cast<std::size_t>(image_.bound.index_space().extent(1));
+    const auto width = static_cast<std::size_t>(image_.bound->index_space().extent(1));
     return std::span(pixels_).subspan(static_cast<std::size_t>(row - first_) * width, width);
 }
 

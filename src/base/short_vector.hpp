@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <initializer_list>
 #include <iterator>
@@ -12,7 +13,8 @@
 namespace maniple {
 
 /// As std::vector, for plain values of which there are most often no more than `room`: these lie in the object itself, so
-/// that moving it moves them. Programs have tens of thousands of such lists, and allocating was a third of building one.
+/// that moving it moves them. Fewer than 2^32. Programs have tens of thousands of such lists, and allocating was a third
+/// of building one.
 template <class T, std::size_t room>
 class ShortVector {
     static_assert(std::is_trivially_copyable_v<T> && room > 0);
@@ -68,20 +70,20 @@ public:
         if (size_ > 0) std::memcpy(larger, data(), size_ * sizeof(T));
         delete[] apart_;
         apart_ = larger;
-        capacity_ = count;
+        capacity_ = static_cast<std::uint32_t>(count);
     }
     void clear() { size_ = 0; }
     void resize(std::size_t count, const T& value = T()) {
         const T filling = value;
         reserve(count);
         for (std::size_t i = size_; i < count; ++i) new (data() + i) T(filling);
-        size_ = count;
+        size_ = static_cast<std::uint32_t>(count);
     }
     void push_back(const T& value) { emplace_back(value); }
     template <class... Arguments>
     T& emplace_back(Arguments&&... arguments) {
         const T value{std::forward<Arguments>(arguments)...};  // it may lie in what grow() gives back
-        if (size_ == capacity_) reserve(2 * capacity_);
+        if (size_ == capacity_) reserve(2 * std::size_t{capacity_});
         return *new (data() + size_++) T(value);
     }
     void pop_back() { --size_; }
@@ -89,15 +91,20 @@ public:
     template <class Iterator>
     void append(Iterator first, Iterator last) {
         const auto more = static_cast<std::size_t>(std::distance(first, last));
-        if (size_ + more > capacity_) reserve(std::max(size_ + more, 2 * capacity_));
-        T* to = data() + size_;
+        T* to = extend(more);
         for (; first != last; ++first, ++to) new (to) T(*first);
-        size_ += more;
+    }
+    /// Room for `more` elements behind all others, which the caller fills.
+    T* extend(std::size_t more) {
+        if (size_ + more > capacity_) reserve(std::max(size_ + more, 2 * std::size_t{capacity_}));
+        T* const first = data() + size_;
+        size_ += static_cast<std::uint32_t>(more);
+        return first;
     }
     iterator erase(iterator first, iterator last) {
         const auto gone = static_cast<std::size_t>(last - first);
         std::copy(last, end(), first);
-        size_ -= gone;
+        size_ -= static_cast<std::uint32_t>(gone);
         return first;
     }
     iterator erase(iterator at) { return erase(at, at + 1); }
@@ -105,7 +112,7 @@ public:
     friend std::size_t erase_if(ShortVector& all, Predicate&& predicate) {
         T* const rest = std::remove_if(all.begin(), all.end(), std::forward<Predicate>(predicate));
         const auto gone = static_cast<std::size_t>(all.end() - rest);
-        all.size_ -= gone;
+        all.size_ -= static_cast<std::uint32_t>(gone);
         return gone;
     }
 
@@ -128,8 +135,8 @@ private:
     }
 
     Bytes* apart_ = nullptr;  ///< null: they are here
-    std::size_t size_ = 0;
-    std::size_t capacity_ = room;
+    std::uint32_t size_ = 0;
+    std::uint32_t capacity_ = room;
     Bytes here_[room];
 };
 

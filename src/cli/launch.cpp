@@ -1,5 +1,7 @@
 #include "cli/launch.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <initializer_list>
 #include <optional>
@@ -23,6 +25,27 @@ std::optional<int> launched(std::initializer_list<const char*> variables) {
 }  // namespace
 
 int launched_ranks() { return launched({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}).value_or(1); }
+bool was_launched() {
+    // Of Open MPI, PMIx, MPICH and what follows it (PMI), Slurm, Cray, MVAPICH, Intel, Flux, Spectrum. Slurm's is there
+    // in a batch script, too.
+    constexpr std::array signs = {"OMPI_COMM_WORLD_SIZE",
+                                  "PMIX_RANK",
+                                  "PMIX_NAMESPACE",
+                                  "PMI_RANK",
+                                  "PMI_SIZE",
+                                  "PMI_FD",
+                                  "PMI_PORT",
+                                  "SLURM_PROCID",
+                                  "SLURM_STEP_NUM_TASKS",
+                                  "PALS_RANKID",
+                                  "ALPS_APP_PE",
+                                  "MV2_COMM_WORLD_RANK",
+                                  "MPI_LOCALRANKID",
+                                  "FLUX_TASK_RANK",
+                                  "JSM_NAMESPACE_RANK"};
+    return std::any_of(signs.begin(), signs.end(), [](const char* name) { return std::getenv(name) != nullptr; });
+}
+
 int launched_rank() { return launched({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}).value_or(0); }
 
 }  // namespace maniple

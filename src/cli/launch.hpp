@@ -6,4 +6,8 @@ namespace maniple {
 int launched_ranks();  ///< 1 without a launcher
 int launched_rank();   ///< 0 without a launcher
 
+/// Whether there is any sign of a launcher: then only MPI can say how many ranks there are. A process without one is
+/// alone.
+bool was_launched();
+
 }  // namespace maniple

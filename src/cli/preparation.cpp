@@ -27,8 +27,9 @@ void prepare(const PreparationRequest& request, Prepared& made) {
     PlanSpec& plan = made.reading->job.plan;
     if (options.lanes) plan.lanes = *options.lanes;
     made.graph = build_graph(made.reading->job, {}, *made.registry);
-    if (!request.alone || options.validate) return;
-    const Machine machine{{*request.alone}, read_rates(request.cache_folder).value_or(Rates{})};
+    const std::optional<RankFacts>& alone = request.alone.get();
+    if (!alone || options.validate) return;
+    const Machine machine{{*alone}, read_rates(request.cache_folder).value_or(Rates{})};
     const ThroughputHistory history = made.history ? made.history->history : ThroughputHistory{};
     const LaneUse lanes = parse_lane_use(plan.lanes.empty() ? "auto" : plan.lanes);
     made.rehearsal = rehearse(*made.graph, plan, {machine, history, lanes});
@@ -36,14 +37,15 @@ void prepare(const PreparationRequest& request, Prepared& made) {
 
 }  // namespace
 
-Preparation::Preparation(PreparationRequest request)
-    : prepared_(std::async([request = std::move(request)] {
-          Prepared made;
-          try {
-              prepare(request, made);
-          } catch (...) {}  // the run tries again where an error can be told to all ranks
-          return made;
-      })) {}
+Preparation::Preparation(PreparationRequest request, Thread thread)
+    : prepared_(std::async(thread == Thread::its_own ? std::launch::async : std::launch::deferred,
+                           [request = std::move(request)] {
+                               Prepared made;
+                               try {
+                                   prepare(request, made);
+                               } catch (...) {}  // the run tries again where an error can be told to all ranks
+                               return made;
+                           })) {}
 
 Prepared Preparation::take(const World& world) {
     Prepared made = prepared_.get();

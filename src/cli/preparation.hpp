@@ -28,16 +28,20 @@ struct Prepared {
 struct PreparationRequest {
     RunOptions options;
     std::string cache_folder;
-    bool is_root = true;             ///< as the launcher says; where it says nothing, true
-    std::optional<RankFacts> alone;  ///< this process, where it is the only rank; without gpus
+    bool is_root = true;  ///< as the launcher says; where it says nothing, true
+    /// This process, where it is the only rank; without gpus. Found out meanwhile.
+    std::shared_future<std::optional<RankFacts>> alone;
 };
 
-/// A thread beside MPI_Init, which waits for other processes most of its time. As MPI_Init alters the environment, nothing
-/// that asks for a variable can be done here: neither HDF5's files nor hwloc.
+/// On a thread beside MPI_Init, which waits for other processes most of its time. As MPI_Init alters the environment,
+/// nothing that asks for a variable can be done here: neither HDF5's files nor hwloc.
 class Preparation {
 public:
-    /// Starts it.
-    explicit Preparation(PreparationRequest request);
+    enum class Thread {
+        its_own,
+        of_caller,  ///< nothing is done before take(): where there is nothing to be beside of
+    };
+    Preparation(PreparationRequest request, Thread thread);
     /// Blocks until it is done. Once.
     Prepared take(const World& world);
 

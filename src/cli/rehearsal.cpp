@@ -25,15 +25,21 @@ std::optional<Rehearsal> rehearse(const Graph& graph, const PlanSpec& spec, cons
     rehearsal.identity = plan_identity(planned.graph, planned.plan);
     rehearsal.threads = facts.threads;
     const Rank rank(0);
-    const Layout layout =
+    rehearsal.layout =
         build_layout(planned.graph, planned.plan, rank,
                      informed_lanes(planned.graph, planned.plan, rank, facts, request.lanes, request.history));
-    rehearsal.point_ns = layout.lanes.point_ns;
     StepBlock block;
-    set_first_block(planned.graph, layout.versions, block);
-    rehearsal.first_program = build_program(planned.graph, planned.plan, layout, block.shape);
-    if (!planned.graph.until.valid() && rehearsal.first_program.chunks.size() <= most_simulated_chunks)
-        rehearsal.predicted_seconds = predict(planned.graph, planned.plan, request).seconds;
+    set_first_block(planned.graph, rehearsal.layout.versions, block);
+    rehearsal.first_program = build_program(planned.graph, planned.plan, rehearsal.layout, block.shape);
+    if (!planned.graph.until.valid() && rehearsal.first_program.chunks.size() <= most_simulated_chunks) {
+        PredictionRequest known = request;
+        // A prediction of dynamic sharing is made with other lanes (predict.hpp).
+        if (planned.plan.sharing != LaneSharing::dynamic) {
+            known.layout = &rehearsal.layout;
+            known.program = &rehearsal.first_program;
+        }
+        rehearsal.predicted_seconds = predict(planned.graph, planned.plan, known).seconds;
+    }
     return rehearsal;
 }
 

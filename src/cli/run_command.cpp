@@ -23,6 +23,7 @@
 #include "cli/rates_file.hpp"
 #include "cli/stages.hpp"
 #include "cli/test_hooks.hpp"
+#include "cli/this_rank.hpp"
 #include "graph/twins.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
 #include "lanes/cpu/fast_code.hpp"
@@ -43,28 +44,11 @@
 #include "report/summary.hpp"
 #include "run/executor.hpp"
 #include "run/stealing.hpp"
+#include "run/team.hpp"
 
 namespace maniple {
 
 namespace {
-
-/// MANIPLE_THREADS and OMP_NUM_THREADS (its first number) may lower the number of cores; --threads stands above both.
-ThreadCount choose_threads(const RunOptions& options, const Topology& topology) {
-    if (options.threads > 0) return {options.threads, "command line"};
-    ThreadCount result{topology.cores(), "cores that this rank may use"};
-    for (const std::string name : {"MANIPLE_THREADS", "OMP_NUM_THREADS"}) {
-        const char* text = std::getenv(name.c_str());
-        if (text == nullptr || *text == '\0') continue;
-        const std::optional<std::int64_t> value = parse_count(std::string(text).substr(0, std::string(text).find(',')));
-        if (!value || *value < 1) throw UsageError(name + " takes a whole number from 1 on, found '" + text + "'");
-        if (*value < result.threads) result = {static_cast<int>(*value), name};
-    }
-    return result;
-}
-
-RankFacts facts_without_gpus(int threads, const Topology& topology) {
-    return {host_name(), threads, topology.memory_bytes(), topology.core_numbers(), {}};
-}
 
 std::string report_folder(const RunOptions& options, const Job& job) {
     if (!options.report.empty()) return options.report;
@@ -148,7 +132,7 @@ private:
         settle_sharing();
         plan_text_ = print_plan(graph_, plan_);
         if (hooks_.tampers) tamper();
-        world_.require_equal(plan_identity(graph_, plan_), "the plan");
+        if (world_.size() > 1) world_.require_equal(plan_identity(graph_, plan_), "the plan");
         first_core_ = machine_.first_core(world_.rank());
         together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
         if (!has_room()) {
@@ -191,19 +175,25 @@ private:
         });
     }
 
-    /// What has been found out while MPI started, if that holds; else the first program is built while memory and files
-    /// are being made.
+    /// Whether what has been rehearsed is what will be run.
+    bool rehearsal_holds(const LaneChoice& lanes) const {
+        const std::optional<Rehearsal>& rehearsal = prepared_.rehearsal;
+        return rehearsal && lanes.lanes.empty() && lanes.gpus.empty() && lanes.threads == rehearsal->threads &&
+               lanes.point_ns == rehearsal->layout.lanes.point_ns &&
+               rehearsal->identity == plan_identity(graph_, plan_);
+    }
+
+    /// What has been rehearsed, if that holds; else the first program is built while memory and files are being made.
     void begin_first_program() {
-        std::optional<Rehearsal> rehearsal = std::exchange(prepared_.rehearsal, std::nullopt);
-        const LaneChoice& lanes = layout_.lanes;
-        if (rehearsal && lanes.lanes.empty() && lanes.gpus.empty() && lanes.threads == rehearsal->threads &&
-            lanes.point_ns == rehearsal->point_ns && rehearsal->identity == plan_identity(graph_, plan_)) {
+        if (takes_rehearsal_) {
             std::promise<Program> built;
-            built.set_value(std::move(rehearsal->first_program));
+            built.set_value(std::move(prepared_.rehearsal->first_program));
             first_program_ = built.get_future();
-            rehearsed_seconds_ = rehearsal->predicted_seconds;
+            rehearsed_seconds_ = prepared_.rehearsal->predicted_seconds;
+            prepared_.rehearsal.reset();
             return;
         }
+        prepared_.rehearsal.reset();
         first_program_ = std::async([this] {
             StepBlock block;
             set_first_block(graph_, layout_.versions, block);
@@ -280,7 +270,7 @@ private:
         plan_ = std::move(fitted.plan);
         plan_.notes.push_back(note);
         plan_text_ = print_plan(graph_, plan_);
-        world_.require_equal(plan_identity(graph_, plan_), "the plan");
+        if (world_.size() > 1) world_.require_equal(plan_identity(graph_, plan_), "the plan");
         together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
     }
 
@@ -360,7 +350,14 @@ private:
     /// The lanes of each operation, and the storage that they need.
     void make_layout(const RankFacts& facts) {
         RankFacts mine = facts;
-        layout_ = build_layout(graph_, plan_, world_.rank(), shared_lanes(world_.rank(), mine));
+        LaneChoice lanes = shared_lanes(world_.rank(), mine);
+        takes_rehearsal_ = !takes_rehearsal_ && rehearsal_holds(lanes);  // once: its layout is gone after
+        if (takes_rehearsal_) {
+            layout_ = std::move(prepared_.rehearsal->layout);
+            layout_.lanes = std::move(lanes);
+            return;
+        }
+        layout_ = build_layout(graph_, plan_, world_.rank(), lanes);
         const bool too_large = std::any_of(mine.gpus.begin(), mine.gpus.end(), [&](const GpuFacts& gpu) {
             const DeviceDescription& device = gpus_.instance->devices()[static_cast<std::size_t>(gpu.device)];
             const std::int64_t room = device.available_bytes < 0 ? device.memory_bytes : device.available_bytes;
@@ -457,6 +454,7 @@ private:
         try {
             totals_ = executor.run([&](std::int64_t done) { progress.update(done); });
         } catch (...) { error = std::current_exception(); }
+        release_team();
         steps_seconds_ = static_cast<double>(now_ns() - steps_begin_ns) / 1e9;
         watch_.observe({});
         agree_or_end(error);
@@ -556,7 +554,7 @@ private:
             if (world_.size() == 1) throw;
             if (world_.is_root()) print_messages(agreed.diagnostics());
             world_.sum(std::int64_t{0});  // nobody leaves before the message is out and temporary files are gone
-            MPI_Abort(MPI_COMM_WORLD, static_cast<int>(agreed.code()));
+            world_.abort(agreed.code());
         }
     }
 
@@ -717,6 +715,7 @@ private:
     LaneUse lane_use_ = LaneUse::automatic;
     Layout layout_;
     std::future<Program> first_program_;  ///< borrows what stands above
+    bool takes_rehearsal_ = false;        ///< layout_ and the first program are those of prepared_
     std::optional<double> rehearsed_seconds_;
     std::vector<std::unique_ptr<GpuLane>> gpu_lanes_;
     std::optional<ClaimMemory> claim_memory_;  ///< where ranks claim work from each other
@@ -731,15 +730,6 @@ private:
     RankSummary summary_;
 };
 
-/// Before MPI is there. What fails here is met again where all ranks can be told.
-void look_around(const RunOptions& options, std::unique_ptr<const Topology>& topology, PreparationRequest& request) {
-    try {
-        topology = std::make_unique<const Topology>();
-        if (launched_ranks() > 1) return;
-        request.alone = facts_without_gpus(choose_threads(options, *topology).threads, *topology);
-    } catch (const std::exception&) {}
-}
-
 }  // namespace
 
 int run_command(int* argc, char*** argv, const std::vector<std::string>& arguments) {
@@ -752,20 +742,30 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
     // Wrong ones are an error of all ranks, told once MPI is there.
     std::exception_ptr wrong_options;
     RunOptions options;
+    // MPI takes longer to start than many a job to run, and a process that nobody launched has nobody to talk to.
+    const bool alone = !was_launched();
     std::unique_ptr<const Topology> topology;
+    std::shared_future<std::optional<RankFacts>> facts;
     std::optional<Preparation> preparation;
     try {
         options = parse_run_options(arguments);
-        PreparationRequest request{options, cache_folder(), launched_rank() == 0, {}};
-        look_around(options, topology, request);
-        preparation.emplace(std::move(request));
+        if (alone) keep_hwloc_plugins_out();
+        facts = std::async([&] {
+            topology = look_around();
+            return facts_alone(options, topology.get());
+        });
+        if (!alone) facts.wait();  // hwloc asks for variables, which MPI_Init alters
+        preparation.emplace(PreparationRequest{options, cache_folder(), launched_rank() == 0, facts},
+                            alone ? Preparation::Thread::of_caller : Preparation::Thread::its_own);
     } catch (...) { wrong_options = std::current_exception(); }
-    const MpiSession session(argc, argv);
+    std::optional<MpiSession> session;
+    if (!alone) session.emplace(argc, argv);
     const std::int64_t begin_ns = now_ns();
-    const World world(MPI_COMM_WORLD);
+    const World world = session ? World(MPI_COMM_WORLD) : World();
     try {
         if (wrong_options) std::rethrow_exception(wrong_options);
         Prepared prepared = preparation->take(world);
+        facts.wait();
         if (world.is_root() && !options.quiet) print_messages(unknown_variables());
         Watch watch(world, options.stall_seconds);
         JobRun(world, watch, std::move(options), std::move(topology), std::move(prepared), begin_ns, closing).run();
@@ -778,8 +778,7 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
     } catch (const std::exception& error) {
         // Nothing that the ranks agreed on: the others would wait for this one for ever.
         std::fprintf(stderr, "maniple: internal error on rank %d: %s\n", world.rank().value, error.what());
-        MPI_Abort(MPI_COMM_WORLD, static_cast<int>(ExitCode::internal));
-        return static_cast<int>(ExitCode::internal);
+        world.abort(ExitCode::internal);
     }
 }
 

@@ -97,17 +97,18 @@ private:
         const Tensor& tensor = graph_[of];
         const Operation& producer = graph_[tensor.producer];
         const auto output = std::find(producer.outputs.begin(), producer.outputs.end(), of) - producer.outputs.begin();
-        const Box there = touched_box(producer.bound.writes[static_cast<std::size_t>(output)],
-                                      producer.bound.index_space(), tensor.shape);
+        const Box there = touched_box(producer.bound->writes[static_cast<std::size_t>(output)],
+                                      producer.bound->index_space(), tensor.shape);
         Operation result = copying_operation(graph_, of);
         result.keeping = kind;
+        BoundSignature& bound = result.bound.edit();
         for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
             if (there.empty() || there.extent(axis) == tensor.shape[axis]) continue;
-            BoundSignature::Index& index = result.bound.indices[static_cast<std::size_t>(axis)];
+            BoundSignature::Index& index = bound.indices[static_cast<std::size_t>(axis)];
             index.from = there.lo[axis];
             index.to = there.hi[axis];
         }
-        result.bound.reads = result.bound.writes;
+        bound.reads = bound.writes;
         result.inputs = {from};
         result.outputs = {to};
         return result;

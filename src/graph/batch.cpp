@@ -22,16 +22,16 @@ bool depends_on(const AxisMap& map, int index) {
 int row_index(const Graph& graph, const Operation& operation) {
     int index = -1;
     for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
-        const BoundAccess& write = operation.bound.writes[i];
+        const BoundAccess& write = operation.bound->writes[i];
         if (write.axes.empty() || write.axes[0].terms.size() != 1) return -1;
         const int first = write.axes[0].terms[0].index;
         if (!is_plain(write.axes[0], first) || (index >= 0 && first != index)) return -1;
         index = first;
-        const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
+        const BoundSignature::Index& loop = operation.bound->indices[static_cast<std::size_t>(index)];
         const bool cuttable = !loop.whole && !loop.contracted && loop.extent >= 2;
         if (!cuttable || graph[operation.outputs[i]].shape[0] != loop.extent) return -1;
     }
-    for (const BoundAccess& read : operation.bound.reads) {
+    for (const BoundAccess& read : operation.bound->reads) {
         for (std::size_t axis = 0; axis < read.axes.size(); ++axis) {
             if (depends_on(read.axes[axis], index) && (axis > 0 || !is_plain(read.axes[axis], index))) return -1;
         }
@@ -42,11 +42,11 @@ int row_index(const Graph& graph, const Operation& operation) {
 /// Which inputs are read by rows alone.
 std::vector<bool> inputs_by_rows(const Graph& graph, const Operation& operation, int index) {
     std::vector<bool> by_rows(operation.inputs.size(), true);
-    for (const BoundAccess& read : operation.bound.reads) {
+    for (const BoundAccess& read : operation.bound->reads) {
         const auto argument = static_cast<std::size_t>(read.argument);
         const bool rows = !read.axes.empty() && is_plain(read.axes[0], index) &&
                           graph[operation.inputs[argument]].shape[0] ==
-                              operation.bound.indices[static_cast<std::size_t>(index)].extent;
+                              operation.bound->indices[static_cast<std::size_t>(index)].extent;
         if (!rows) by_rows[argument] = false;
     }
     return by_rows;
@@ -101,7 +101,7 @@ private:
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             const Operation& operation = graph_.operations[i];
             if (batch_.index[i] < 0) continue;
-            const auto points = static_cast<double>(operation.bound.index_space().volume());
+            const auto points = static_cast<double>(operation.bound->index_space().volume());
             const double times = operation.in_loop ? static_cast<double>(graph_.steps) : 1;
             const auto touched = static_cast<double>(operation.inputs.size() + operation.outputs.size());
             work[root(operation.outputs[0])] += times * points * (operation.kernel->flops_per_point + touched);
@@ -115,7 +115,7 @@ private:
                 index = -1;
                 batch_.by_rows[i].assign(batch_.by_rows[i].size(), false);
             } else {
-                batch_.rows = graph_.operations[i].bound.indices[static_cast<std::size_t>(index)].extent;
+                batch_.rows = graph_.operations[i].bound->indices[static_cast<std::size_t>(index)].extent;
             }
         }
     }

@@ -380,8 +380,8 @@ Box BoundSignature::index_space() const {
     return box;
 }
 
-std::vector<int> BoundSignature::kept() const {
-    std::vector<int> result;
+ShortVector<int, max_rank> BoundSignature::kept() const {
+    ShortVector<int, max_rank> result;
     for (std::size_t i = 0; i < indices.size(); ++i) {
         if (!indices[i].contracted) result.push_back(static_cast<int>(i));
     }

@@ -266,6 +266,6 @@ const Carry* Graph::carry_of(TensorId input) const {
     return found == carries.end() ? nullptr : &*found;
 }
 
-double Operation::flops() const { return kernel->flops_per_point * static_cast<double>(bound.index_space().volume()); }
+double Operation::flops() const { return kernel->flops_per_point * static_cast<double>(bound->index_space().volume()); }
 
 }  // namespace maniple

@@ -193,8 +193,8 @@ std::vector<ExpressionValue> ExpressionBuilder::add_operation(const Expression& 
         operation.inputs.push_back(converted(as_tensor(arguments[i], dtype, place), dtype, name, place));
     }
     if (kernel.signature.rearrangement == Rearrangement::reshaped) reshape_first(expression, parameters, operation);
-    const Binding binding = bind_signature(bind_request(expression, parameters, operation));
-    operation.bound = binding.signature;
+    Binding binding = bind_signature(bind_request(expression, parameters, operation));
+    operation.bound = shared(kernel, std::move(binding.signature));
     operation.domains = binding.domains;
     operation.boundary = boundary_rule(parameters, operation);
     return finish_operation(std::move(operation), binding.outputs);
@@ -285,7 +285,7 @@ BindRequest ExpressionBuilder::bind_request(const Expression& expression, const 
 BoundaryRule ExpressionBuilder::boundary_rule(const CallParameters& parameters, const Operation& operation) const {
     if (!operation.kernel->signature.may_leave()) return {};
     int rank = graph_[operation.inputs[0]].shape.rank();
-    for (const BoundAccess& read : operation.bound.reads) {
+    for (const BoundAccess& read : operation.bound->reads) {
         const bool leaves =
             std::any_of(read.axes.begin(), read.axes.end(), [](const AxisMap& map) { return map.leaves; });
         if (leaves) rank = std::max(rank, static_cast<int>(read.axes.size()));
@@ -301,6 +301,13 @@ BoundaryRule ExpressionBuilder::boundary_rule(const CallParameters& parameters, 
     return {parameters.boundary.begin(), parameters.boundary.end()};
 }
 
+/// Calls of a kernel most often have the shapes of the one before.
+Shared<BoundSignature> ExpressionBuilder::shared(const Kernel& kernel, BoundSignature bound) {
+    Shared<BoundSignature>& newest = newest_[&kernel];
+    if (*newest != bound) newest = std::move(bound);
+    return newest;
+}
+
 std::vector<ExpressionValue> ExpressionBuilder::finish_operation(Operation operation,
                                                                  const std::vector<Shape>& shapes) {
     const OperationId id(graph_.operations.size());
@@ -312,7 +319,7 @@ std::vector<ExpressionValue> ExpressionBuilder::finish_operation(Operation opera
         tensor.dtype = operation.kernel->types[operation.types].outputs[i];
         tensor.producer = id;
         tensor.place = operation.place;
-        trace_axes(operation, operation.bound.writes[i], tensor);
+        trace_axes(operation, operation.bound->writes[i], tensor);
         operation.outputs.push_back(add_tensor(std::move(tensor)));
         results.emplace_back(operation.outputs.back());
     }
@@ -334,14 +341,14 @@ void ExpressionBuilder::trace_axes(const Operation& operation, const BoundAccess
 }
 
 AxisOrigin ExpressionBuilder::origin_of(const Operation& operation, int index) const {
-    for (const BoundAccess& read : operation.bound.reads) {
+    for (const BoundAccess& read : operation.bound->reads) {
         const Tensor& input = graph_[operation.inputs[static_cast<std::size_t>(read.argument)]];
         for (std::size_t axis = 0; axis < read.axes.size(); ++axis) {
             const AxisMap& map = read.axes[axis];
             const bool same =
                 map.terms.size() == 1 && map.terms[0].index == index && map.terms[0].coefficient == 1 &&
                 map.lo == -map.hi &&
-                operation.bound.indices[static_cast<std::size_t>(index)].extent == input.shape[static_cast<int>(axis)];
+                operation.bound->indices[static_cast<std::size_t>(index)].extent == input.shape[static_cast<int>(axis)];
             if (same && input.axes[axis].input >= 0) return input.axes[axis];
         }
     }

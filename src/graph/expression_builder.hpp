@@ -67,6 +67,7 @@ private:
     BindRequest bind_request(const Expression& expression, const CallParameters& parameters,
                              const Operation& operation) const;
     BoundaryRule boundary_rule(const CallParameters& parameters, const Operation& operation) const;
+    Shared<BoundSignature> shared(const Kernel& kernel, BoundSignature bound);
     Values finish_operation(Operation operation, const std::vector<Shape>& shapes);
     void trace_axes(const Operation& operation, const BoundAccess& write, Tensor& tensor) const;
     AxisOrigin origin_of(const Operation& operation, int index) const;
@@ -79,6 +80,7 @@ private:
     int composite_depth_ = 0;
     std::map<std::pair<TensorId, DType>, TensorId> conversions_;
     bool in_condition_ = false;
+    std::map<const Kernel*, Shared<BoundSignature>> newest_;  ///< of the kernel's last call
 };
 
 }  // namespace maniple

@@ -27,8 +27,8 @@ TensorId ExpressionBuilder::apply(const Kernel& kernel, const std::vector<Tensor
     }
     request.positions = positions;
     request.kernel_place = places[0];
-    const Binding binding = bind_signature(request);
-    operation.bound = binding.signature;
+    Binding binding = bind_signature(request);
+    operation.bound = shared(kernel, std::move(binding.signature));
     operation.boundary = boundary_rule({}, operation);
     return std::get<TensorId>(finish_operation(std::move(operation), binding.outputs)[0]);
 }

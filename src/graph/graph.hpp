@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "base/shared.hpp"
 #include "base/short_vector.hpp"
 #include "job/catalogue.hpp"
 #include "job/job.hpp"
@@ -46,6 +47,8 @@ struct BoundAccess {
     int leading = 0;  ///< of these, the first ones stand under the ellipsis, to the right of it
     std::int64_t first_row = std::numeric_limits<std::int64_t>::min();  ///< of what is touched along the first axis,
     std::int64_t end_row = std::numeric_limits<std::int64_t>::max();    ///< only these: of a join (microbatches.hpp)
+
+    bool operator==(const BoundAccess&) const = default;
 };
 
 /// A signature with the shapes and parameters of one operation filled in.
@@ -60,6 +63,7 @@ struct BoundSignature {
 
         std::int64_t end() const { return to.value_or(extent); }
         std::int64_t points() const { return end() - from; }
+        bool operator==(const Index&) const = default;
     };
     std::vector<Index> indices;  ///< in the ABI's order
     std::vector<BoundAccess> reads;
@@ -68,7 +72,8 @@ struct BoundSignature {
     int ellipsis_axes = 0;            ///< so many loop indices, the first ones, are its axes; those behind have names
 
     Box index_space() const;
-    std::vector<int> kept() const;  ///< the indices that are not contracted, in order
+    ShortVector<int, max_rank> kept() const;  ///< the indices that are not contracted, in order
+    bool operator==(const BoundSignature&) const = default;
 };
 
 /// The coordinates of a tensor of `shape` that `access` touches for the points of `index_box`; may leave the tensor
@@ -133,7 +138,7 @@ struct Operation {
     std::string name;
     const Kernel* kernel = nullptr;  ///< borrowed from the registry
     std::size_t types = 0;           ///< number in Kernel::types
-    BoundSignature bound;
+    Shared<BoundSignature> bound;    ///< graphs of many operations have few different ones
     std::vector<TensorId> inputs;
     std::vector<TensorId> outputs;
     std::vector<maniple_parameter> parameters;  ///< those that the kernel's code sees, in order

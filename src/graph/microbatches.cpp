@@ -135,7 +135,8 @@ private:
     OperationId add_piece(OperationId id, int microbatch) {
         Operation operation = graph_[id];
         const auto number = static_cast<std::size_t>(microbatch);
-        BoundSignature::Index& index = operation.bound.indices[static_cast<std::size_t>(batch_.index[id.index()])];
+        BoundSignature::Index& index =
+            operation.bound.edit().indices[static_cast<std::size_t>(batch_.index[id.index()])];
         const Rows rows = rows_of(batch_.rows, order_.microbatches, microbatch);
         index.from = rows.first;
         index.to = rows.end;
@@ -198,14 +199,15 @@ private:
         Operation join = copying_operation(graph_, id);
         join.name = producer.name;
         join.joins = true;
-        BoundAccess access = join.bound.writes[0];
+        BoundSignature& bound = join.bound.edit();
+        BoundAccess access = bound.writes[0];
         join.inputs = pieces_[id.index()];
         for (int number = 0; number < order_.microbatches; ++number) {
             const Rows rows = rows_of(batch_.rows, order_.microbatches, number);
             access.argument = number;
             access.first_row = rows.first;
             access.end_row = rows.end;
-            join.bound.reads.push_back(access);
+            bound.reads.push_back(access);
         }
         join.outputs = {whole_[id.index()] = add_tensor(tensor)};
         add_operation(std::move(join), tensor.producer);
@@ -285,15 +287,17 @@ Operation copying_operation(const Graph& graph, TensorId of) {
     copy.types = copying_types(tensor.dtype);
     copy.in_loop = producer.in_loop;
     copy.place = producer.place;
+    BoundSignature bound;
     BoundAccess access;
     access.leading = tensor.shape.rank();
     for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
-        copy.bound.indices.push_back({"i" + std::to_string(axis), tensor.shape[axis], false, false});
+        bound.indices.push_back({"i" + std::to_string(axis), tensor.shape[axis], false, false});
         access.axes.push_back({{{axis, 1}}, 0, 0, false});
     }
-    copy.bound.ellipsis = true;
-    copy.bound.ellipsis_axes = tensor.shape.rank();
-    copy.bound.writes = {access};
+    bound.ellipsis = true;
+    bound.ellipsis_axes = tensor.shape.rank();
+    bound.writes = {access};
+    copy.bound = std::move(bound);
     return copy;
 }
 

@@ -39,7 +39,7 @@ maniple_tensor ellipsis_axes(const Operation& operation, const Block& block, con
     view.data = own.data;
     view.offset = own.offset;
     for (const int axis : axis_of_index) {
-        set_axis(view, view.rank, own, axis, operation.bound.indices[static_cast<std::size_t>(view.rank)].extent);
+        set_axis(view, view.rank, own, axis, operation.bound->indices[static_cast<std::size_t>(view.rank)].extent);
         ++view.rank;
     }
     for (int axis = first; axis < own.rank; ++axis) set_axis(view, view.rank++, own, axis, 0);
@@ -55,7 +55,7 @@ void set_reach(maniple_tensor& view, const AxisMap& map, std::int64_t lo, std::i
 
 /// The block by the indices of the ellipsis, and behind them its axes that have names.
 maniple_tensor by_access(const Operation& operation, const BoundAccess& access, const Block& block) {
-    const AxisOfIndex none(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
+    const AxisOfIndex none(static_cast<std::size_t>(operation.bound->ellipsis_axes), -1);
     maniple_tensor view = ellipsis_axes(operation, block, none, access.leading);
     const maniple_tensor own = own_axes(block);
     for (int axis = 0; axis < access.leading; ++axis) {
@@ -67,7 +67,7 @@ maniple_tensor by_access(const Operation& operation, const BoundAccess& access, 
     for (int axis = access.leading; axis < own.rank; ++axis) {
         const AxisMap& map = access.axes[static_cast<std::size_t>(axis)];
         if (!map.whole) continue;
-        const int to = operation.bound.ellipsis_axes + axis - access.leading;
+        const int to = operation.bound->ellipsis_axes + axis - access.leading;
         view.lo[to] = 0;  // the block may have a halo for other readers
         view.hi[to] = map.extent;
     }
@@ -77,7 +77,7 @@ maniple_tensor by_access(const Operation& operation, const BoundAccess& access, 
 }  // namespace
 
 maniple_tensor input_view(const Operation& operation, int argument, const Block& block) {
-    for (const BoundAccess& access : operation.bound.reads) {
+    for (const BoundAccess& access : operation.bound->reads) {
         if (access.argument == argument) return by_access(operation, access, block);
     }
     broken_invariant(__FILE__, __LINE__,
@@ -85,15 +85,15 @@ maniple_tensor input_view(const Operation& operation, int argument, const Block&
 }
 
 maniple_tensor output_view(const Operation& operation, int output, const Block& block) {
-    return by_access(operation, operation.bound.writes[static_cast<std::size_t>(output)], block);
+    return by_access(operation, operation.bound->writes[static_cast<std::size_t>(output)], block);
 }
 
 maniple_tensor state_view(const Operation& operation, const Block& block, std::int64_t part) {
     // Behind the part come the kept indices, first those of the ellipsis.
-    AxisOfIndex axis_of_index(static_cast<std::size_t>(operation.bound.ellipsis_axes), -1);
+    AxisOfIndex axis_of_index(static_cast<std::size_t>(operation.bound->ellipsis_axes), -1);
     int axis = 1;
-    for (const int index : operation.bound.kept()) {
-        if (index < operation.bound.ellipsis_axes) axis_of_index[static_cast<std::size_t>(index)] = axis++;
+    for (const int index : operation.bound->kept()) {
+        if (index < operation.bound->ellipsis_axes) axis_of_index[static_cast<std::size_t>(index)] = axis++;
     }
     maniple_tensor view = ellipsis_axes(operation, block, axis_of_index, axis);
     view.offset += part * block.strides()[0];
@@ -106,7 +106,7 @@ maniple_call call_over(const Operation& operation, const Box& points) {
     for (int index = 0; index < points.rank(); ++index) {
         call.lo[index] = points.lo[index];
         call.hi[index] = points.hi[index];
-        call.extent[index] = operation.bound.indices[static_cast<std::size_t>(index)].extent;
+        call.extent[index] = operation.bound->indices[static_cast<std::size_t>(index)].extent;
     }
     return call;
 }

@@ -46,14 +46,14 @@ std::string description_of(const Graph& graph, const Expectation& expectation, O
     append(text, expectation.times[id.index()]);
     for (const Boundary boundary : operation.boundary) append(text, boundary);
     append(text, operation.boundary.size());
-    for (const BoundSignature::Index& index : operation.bound.indices) {
+    for (const BoundSignature::Index& index : operation.bound->indices) {
         append(text, index.extent);
         append(text, static_cast<char>((index.contracted ? 2 : 0) + (index.whole ? 1 : 0)));
     }
-    append(text, operation.bound.indices.size());
-    for (const BoundAccess& read : operation.bound.reads) append_access(text, read);
-    append(text, operation.bound.reads.size());
-    for (const BoundAccess& write : operation.bound.writes) append_access(text, write);
+    append(text, operation.bound->indices.size());
+    for (const BoundAccess& read : operation.bound->reads) append_access(text, read);
+    append(text, operation.bound->reads.size());
+    for (const BoundAccess& write : operation.bound->writes) append_access(text, write);
     for (const TensorId input : operation.inputs) append_tensor(text, graph, expectation, input);
     for (const TensorId output : operation.outputs) append_tensor(text, graph, expectation, output);
     return text;

@@ -37,7 +37,7 @@ public:
     Cost find() {
         add_work();
         const Box points = points_of(graph_, plan_, id_, middle_);
-        for (const BoundAccess& read : operation_.bound.reads) {
+        for (const BoundAccess& read : operation_.bound->reads) {
             if (!points.empty()) add_read(read, points);
         }
         add_combining();
@@ -124,7 +124,7 @@ private:
 
     void add_combining() {
         const OperationPlacement& placement = plan_[id_];
-        if (!placement.combines || operation_.bound.index_space().empty()) return;
+        if (!placement.combines || operation_.bound->index_space().empty()) return;
         const Rank first = placement.points.first;
         const auto group = static_cast<unsigned>(combining_ranks(graph_, plan_, id_, first).size());
         const Box results = results_of(graph_, plan_, id_, first);

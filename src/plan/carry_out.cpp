@@ -66,7 +66,7 @@ private:
             BlockGrid grid = whole_[origin.operation].points;
             if (operation.joins) grid = grid_of_join(origin, grid);
             for (Cut& cut : grid.cuts) {
-                const std::int64_t points = operation.bound.indices[static_cast<std::size_t>(cut.index)].points();
+                const std::int64_t points = operation.bound->indices[static_cast<std::size_t>(cut.index)].points();
                 cut.parts = static_cast<int>(std::min<std::int64_t>(cut.parts, points));
             }
             std::erase_if(grid.cuts, [](const Cut& cut) { return cut.parts < 2; });
@@ -79,7 +79,7 @@ private:
     BlockGrid grid_of_join(const MicrobatchedGraph::Origin& origin, const BlockGrid& points) const {
         BlockGrid grid{{}, points.first};
         for (const Cut& cut : points.cuts) {
-            const std::vector<AxisMap>& axes = graph_[origin.operation].bound.writes[origin.output].axes;
+            const std::vector<AxisMap>& axes = graph_[origin.operation].bound->writes[origin.output].axes;
             for (std::size_t axis = 0; axis < axes.size(); ++axis) {
                 const bool follows = axes[axis].terms.size() == 1 && axes[axis].terms[0].index == cut.index;
                 if (follows) grid.cuts.push_back({static_cast<int>(axis), cut.parts});

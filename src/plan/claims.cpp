@@ -10,7 +10,7 @@ namespace {
 
 bool can_be_cut(const Operation& operation) {
     if (!operation.has_code() || operation.twin_of.valid()) return false;
-    for (std::size_t index = 0; index < operation.bound.indices.size(); ++index) {
+    for (std::size_t index = 0; index < operation.bound->indices.size(); ++index) {
         if (may_cut(operation, static_cast<int>(index))) return true;
     }
     return false;
@@ -19,7 +19,7 @@ bool can_be_cut(const Operation& operation) {
 /// Of the whole run.
 double work_of(const Graph& graph, const Operation& operation) {
     const double times = operation.in_loop ? static_cast<double>(graph.steps) : 1;
-    return times * work_ns(graph, operation, static_cast<double>(operation.bound.index_space().volume()));
+    return times * work_ns(graph, operation, static_cast<double>(operation.bound->index_space().volume()));
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ Plan uncut_plan(const Graph& graph) {
     plan.operations.resize(graph.operations.size());
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const Operation& operation = graph.operations[i];
-        plan.operations[i].combines = operation.kernel->is_fold() && operation.bound.index_space().empty();
+        plan.operations[i].combines = operation.kernel->is_fold() && operation.bound->index_space().empty();
     }
     plan.outputs.resize(graph.outputs.size());
     return plan;
@@ -166,9 +166,9 @@ private:
             return is_valid(operation, grid) ? std::optional(grid) : std::nullopt;
         };
         for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
-            if (const auto grid = translated(operation.outputs[i], operation.bound.writes[i])) return grid;
+            if (const auto grid = translated(operation.outputs[i], operation.bound->writes[i])) return grid;
         }
-        for (const BoundAccess& read : operation.bound.reads) {
+        for (const BoundAccess& read : operation.bound->reads) {
             if (const auto grid = translated(operation.inputs[static_cast<std::size_t>(read.argument)], read))
                 return grid;
         }
@@ -179,8 +179,8 @@ private:
         std::vector<int> seen;
         for (const Cut& cut : grid.cuts) {
             const auto index = static_cast<std::size_t>(cut.index);
-            if (cut.parts < 2 || cut.index < 0 || index >= operation.bound.indices.size()) return false;
-            if (!may_cut(operation, cut.index) || cut.parts > operation.bound.indices[index].points()) return false;
+            if (cut.parts < 2 || cut.index < 0 || index >= operation.bound->indices.size()) return false;
+            if (!may_cut(operation, cut.index) || cut.parts > operation.bound->indices[index].points()) return false;
             if (std::find(seen.begin(), seen.end(), cut.index) != seen.end()) return false;
             seen.push_back(cut.index);
         }
@@ -206,7 +206,7 @@ private:
             MANIPLE_CHECK(is_valid(operation, asked_[id.index()]), "a grid that '" + operation.name + "' cannot have");
             put(id, asked_[id.index()]);
         }
-        if (operation.bound.index_space().empty()) {
+        if (operation.bound->index_space().empty()) {
             put(id, {});
         } else if (id.index() >= asked_.size() && ranks_ > 1) {
             choose(id);
@@ -258,8 +258,8 @@ private:
         for (const TensorId output : operation.outputs) add_class(output);
         for (const TensorId input : operation.inputs) add_class(input);
         Extents extents;
-        for (std::size_t i = 0; i < operation.bound.indices.size(); ++i)
-            extents.push_back(may_cut(operation, static_cast<int>(i)) ? operation.bound.indices[i].points() : 1);
+        for (std::size_t i = 0; i < operation.bound->indices.size(); ++i)
+            extents.push_back(may_cut(operation, static_cast<int>(i)) ? operation.bound->indices[i].points() : 1);
         for (const std::vector<int>& shape : grid_shapes(extents, ranks_)) add(grid_of(shape));
         return grids;
     }
@@ -291,14 +291,14 @@ void place_operation(const Graph& graph, Plan& plan, OperationId id, const Block
     const Operation& operation = graph[id];
     OperationPlacement& placement = plan.operations[id.index()];
     placement = {grid, false, 1};
-    if (operation.bound.index_space().empty()) {
+    if (operation.bound->index_space().empty()) {
         // Nothing to accumulate, yet there may be results: neutral states on the first rank.
         placement = {{{}, grid.first}, operation.kernel->is_fold(), 1};
         return;
     }
     for (const Cut& cut : grid.cuts)
         placement.combines =
-            placement.combines || operation.bound.indices[static_cast<std::size_t>(cut.index)].contracted;
+            placement.combines || operation.bound->indices[static_cast<std::size_t>(cut.index)].contracted;
     if (!placement.combines) return;
     // Results large enough to be worth it are finished by several ranks.
     constexpr std::int64_t worth_splitting = 4096;

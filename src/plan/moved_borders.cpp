@@ -60,7 +60,7 @@ std::optional<MovedBorders> move_borders(const Graph& graph, const Plan& plan, s
     const OperationId leading = leading_operation(graph, plan);
     if (!leading.valid()) return std::nullopt;
     const BlockGrid grid = plan[leading].points;
-    const Box space = graph[leading].bound.index_space();
+    const Box space = graph[leading].bound->index_space();
     double speed = 0;  // of all ranks, in index spaces a second
     for (int block = 0; block < grid.count(); ++block) {
         const Rank rank(grid.first.value + block);
@@ -75,7 +75,7 @@ std::optional<MovedBorders> move_borders(const Graph& graph, const Plan& plan, s
     }
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         BlockGrid& points = result.plan.operations[i].points;
-        const Box all = graph.operations[i].bound.index_space();
+        const Box all = graph.operations[i].bound->index_space();
         if (!cut_alike(points, grid)) continue;
         for (std::size_t cut = 0; cut < points.cuts.size(); ++cut) {
             const std::int64_t extent = all.extent(points.cuts[cut].index);

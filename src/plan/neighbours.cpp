@@ -25,12 +25,12 @@ std::vector<Rank> overlapping(const Graph& graph, const Plan& plan, TensorId ten
 /// The parts along `cut` whose results may lie within `box` of what `write` fills.
 std::vector<int> parts_making(const Operation& operation, const OperationPlacement& placement, const Cut& cut,
                               const BoundAccess& write, const Box& box) {
-    if (operation.bound.indices[static_cast<std::size_t>(cut.index)].contracted)
+    if (operation.bound->indices[static_cast<std::size_t>(cut.index)].contracted)
         return placement.finishers == 1 ? std::vector<int>{0} : all_parts(cut);
     for (int axis = 0; axis < box.rank(); ++axis) {
         const AxisMap& map = write.axes[static_cast<std::size_t>(axis)];
         if (map.terms.size() == 1 && map.terms[0].index == cut.index && map.terms[0].coefficient == 1)
-            return cut.meeting(operation.bound.index_space(), box.lo[axis] - map.hi, box.hi[axis] - map.lo);
+            return cut.meeting(operation.bound->index_space(), box.lo[axis] - map.hi, box.hi[axis] - map.lo);
     }
     return all_parts(cut);
 }
@@ -49,7 +49,7 @@ Line line_along(const Operation& operation, const AxisMap& map, int index) {
             line.factor += term.coefficient;
             continue;
         }
-        const std::int64_t last = operation.bound.indices[static_cast<std::size_t>(term.index)].extent - 1;
+        const std::int64_t last = operation.bound->indices[static_cast<std::size_t>(term.index)].extent - 1;
         line.lo += std::min<std::int64_t>(0, term.coefficient * last);
         line.hi += std::max<std::int64_t>(0, term.coefficient * last);
     }
@@ -96,7 +96,7 @@ std::vector<int> parts_needing(const Graph& graph, const AccessOf& read, const C
         if (map.whole || !depends) continue;
         const bool periodic = !read.rule.empty() && read.rule[static_cast<std::size_t>(axis)] == Boundary::periodic;
         const std::vector<int> reaching =
-            parts_reaching(operation.bound.index_space(), cut, line_along(operation, map, cut.index), box.lo[axis],
+            parts_reaching(operation.bound->index_space(), cut, line_along(operation, map, cut.index), box.lo[axis],
                            box.hi[axis], periodic ? shape[axis] : 0);
         std::vector<int> both;
         std::set_intersection(parts.begin(), parts.end(), reaching.begin(), reaching.end(), std::back_inserter(both));
@@ -121,14 +121,14 @@ std::vector<Rank> owners_of(const Graph& graph, const Plan& plan, TensorId id, c
     std::vector<std::vector<int>> parts;
     for (const Cut& cut : placement.points.cuts) {
         parts.push_back(
-            parts_making(operation, placement, cut, operation.bound.writes[static_cast<std::size_t>(output)], box));
+            parts_making(operation, placement, cut, operation.bound->writes[static_cast<std::size_t>(output)], box));
     }
     return overlapping(graph, plan, id, box, placement.points.ranks_at(parts));
 }
 
 std::vector<Rank> readers_of(const Graph& graph, const Plan& plan, const AccessOf& read, const Box& box) {
     const BlockGrid& grid = plan[read.operation].points;
-    if (box.empty() || graph[read.operation].bound.index_space().empty()) return {};
+    if (box.empty() || graph[read.operation].bound->index_space().empty()) return {};
     std::vector<std::vector<int>> parts;
     for (const Cut& cut : grid.cuts) parts.push_back(parts_needing(graph, read, cut, box));
     return grid.ranks_at(parts);
@@ -159,7 +159,7 @@ int group_size(const Plan& plan, const AccessOf& read) {
 
 std::vector<Rank> groups_reading(const Graph& graph, const Plan& plan, const AccessOf& read, const Box& box) {
     const BlockGrid& grid = plan[read.operation].points;
-    if (box.empty() || graph[read.operation].bound.index_space().empty()) return {};
+    if (box.empty() || graph[read.operation].bound->index_space().empty()) return {};
     std::vector<std::vector<int>> parts;
     for (const Cut& cut : grid.cuts)
         parts.push_back(follows(read, cut) ? parts_needing(graph, read, cut, box) : std::vector<int>{0});

@@ -10,7 +10,7 @@ namespace {
 /// The kept axes of a box of all loop indices, even where that is empty.
 Box kept_part(const Operation& operation, const Box& points) {
     Box result;
-    for (const int index : operation.bound.kept()) {
+    for (const int index : operation.bound->kept()) {
         result.lo.push_back(points.lo[index]);
         result.hi.push_back(points.hi[index]);
     }
@@ -19,12 +19,12 @@ Box kept_part(const Operation& operation, const Box& points) {
 
 /// The box of kept indices under `points`.
 Box kept_of(const Operation& operation, const Box& points) {
-    if (points.empty()) return Box::nothing(static_cast<int>(operation.bound.kept().size()));
+    if (points.empty()) return Box::nothing(static_cast<int>(operation.bound->kept().size()));
     return kept_part(operation, points);
 }
 
 bool is_contracted(const Operation& operation, const Cut& cut) {
-    return operation.bound.indices[static_cast<std::size_t>(cut.index)].contracted;
+    return operation.bound->indices[static_cast<std::size_t>(cut.index)].contracted;
 }
 
 /// The number of `rank` among those that fold parts of the same results.
@@ -49,10 +49,10 @@ int finished_along(const Box& kept, int finishers) {
 
 /// `kept` as a box of all loop indices, contracted ones at [0, 1).
 Box points_over_kept(const Operation& operation, const Box& kept) {
-    const int rank = static_cast<int>(operation.bound.indices.size());
+    const int rank = static_cast<int>(operation.bound->indices.size());
     if (kept.absent) return Box::nothing(rank);
     Box result{Extents(rank, 0), Extents(rank, 1)};
-    const std::vector<int> indices = operation.bound.kept();
+    const auto indices = operation.bound->kept();
     for (std::size_t i = 0; i < indices.size(); ++i) {
         result.lo[indices[i]] = kept.lo[static_cast<int>(i)];
         result.hi[indices[i]] = kept.hi[static_cast<int>(i)];
@@ -77,8 +77,8 @@ std::vector<LoadedRead> readings_of(const Graph& graph, TensorId id) {
     std::vector<LoadedRead> readings;
     for (const OperationId reader : graph[id].readers) {
         const Operation& operation = graph[reader];
-        for (std::size_t access = 0; access < operation.bound.reads.size(); ++access) {
-            const auto argument = static_cast<std::size_t>(operation.bound.reads[access].argument);
+        for (std::size_t access = 0; access < operation.bound->reads.size(); ++access) {
+            const auto argument = static_cast<std::size_t>(operation.bound->reads[access].argument);
             if (operation.inputs[argument] == id) readings.push_back({reader, access});
         }
     }
@@ -88,12 +88,12 @@ std::vector<LoadedRead> readings_of(const Graph& graph, TensorId id) {
 /// Whether every rank reads the same in both. Other points along an index that the access does not follow are all one: of
 /// a batch in pieces every piece reads the same weights.
 bool reads_alike(const Graph& graph, const Plan& plan, const LoadedRead& a, const LoadedRead& b) {
-    const BoundSignature& first = graph[a.operation].bound;
-    const BoundSignature& second = graph[b.operation].bound;
+    const BoundSignature& first = *graph[a.operation].bound;
+    const BoundSignature& second = *graph[b.operation].bound;
     const std::vector<AxisMap>& axes = first.reads[a.access].axes;
-    if (plan[a.operation].points != plan[b.operation].points || axes != second.reads[b.access].axes ||
-        first.indices.size() != second.indices.size())
-        return false;
+    if (plan[a.operation].points != plan[b.operation].points) return false;
+    if (a.access == b.access && graph[a.operation].bound.is(graph[b.operation].bound)) return true;
+    if (axes != second.reads[b.access].axes || first.indices.size() != second.indices.size()) return false;
     for (std::size_t i = 0; i < first.indices.size(); ++i) {
         const BoundSignature::Index &x = first.indices[i], &y = second.indices[i];
         if (x.from == y.from && x.end() == y.end()) continue;
@@ -114,7 +114,7 @@ Box read_box(const Graph& graph, const Plan& plan, TensorId id, Rank rank) {
     for (const LoadedRead& reading : plan.readings.empty() ? all : plan.readings[id.index()]) {
         const Box points = points_of(graph, plan, reading.operation, rank);
         if (points.empty()) continue;
-        const BoundAccess& read = graph[reading.operation].bound.reads[reading.access];
+        const BoundAccess& read = graph[reading.operation].bound->reads[reading.access];
         box = bounding(box, intersect(touched_box(read, points, tensor.shape), Box::whole(tensor.shape)));
     }
     for (std::size_t output = 0; output < graph.outputs.size(); ++output) {
@@ -145,16 +145,16 @@ void find_readings(const Graph& graph, Plan& plan) {
 bool keeps_order(const Operation& operation, const Box& box, int index) {
     if (operation.kernel->signature.fold != "fold") return true;
     for (int outer = 0; outer < index; ++outer) {
-        if (operation.bound.indices[static_cast<std::size_t>(outer)].contracted && box.extent(outer) > 1) return false;
+        if (operation.bound->indices[static_cast<std::size_t>(outer)].contracted && box.extent(outer) > 1) return false;
     }
     return true;
 }
 
 bool may_cut(const Operation& operation, int index) {
-    const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
+    const BoundSignature::Index& loop = operation.bound->indices[static_cast<std::size_t>(index)];
     if (loop.whole || loop.points() < 2) return false;
     return !loop.contracted ||
-           (operation.kernel->is_fold() && keeps_order(operation, operation.bound.index_space(), index));
+           (operation.kernel->is_fold() && keeps_order(operation, operation.bound->index_space(), index));
 }
 
 OperationId leading_operation(const Graph& graph, const Plan& plan) {
@@ -162,7 +162,7 @@ OperationId leading_operation(const Graph& graph, const Plan& plan) {
     std::int64_t most = 0;
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const BlockGrid& grid = plan.operations[i].points;
-        const std::int64_t points = graph.operations[i].bound.index_space().volume();
+        const std::int64_t points = graph.operations[i].bound->index_space().volume();
         if (!graph.operations[i].in_loop || grid.count() < 2 || points <= most) continue;
         leading = OperationId(i);
         most = points;
@@ -181,19 +181,19 @@ TensorId computed_source(const Graph& graph, TensorId id) {
 }
 
 Box points_of(const Graph& graph, const Plan& plan, OperationId operation, Rank rank) {
-    return plan[operation].points.block(graph[operation].bound.index_space(), rank);
+    return plan[operation].points.block(graph[operation].bound->index_space(), rank);
 }
 
 Box results_of(const Graph& graph, const Plan& plan, OperationId id, Rank rank) {
     const Operation& operation = graph[id];
     const OperationPlacement& placement = plan[id];
     if (!placement.combines) return kept_of(operation, points_of(graph, plan, id, rank));
-    const Box nothing = Box::nothing(static_cast<int>(operation.bound.kept().size()));
+    const Box nothing = Box::nothing(static_cast<int>(operation.bound->kept().size()));
     if (!placement.points.holds(rank)) return nothing;
     const int member = member_of(operation, placement, rank);
     if (member >= placement.finishers) return nothing;
     // Not by way of kept_of: where nothing is folded there are results none the less.
-    const Box kept = kept_part(operation, placement.points.block(operation.bound.index_space(), rank));
+    const Box kept = kept_part(operation, placement.points.block(operation.bound->index_space(), rank));
     if (placement.finishers == 1) return kept;
     return Cut{finished_along(kept, placement.finishers), placement.finishers}.part(kept, member);
 }
@@ -217,9 +217,11 @@ Box owned_box(const Graph& graph, const Plan& plan, TensorId id, Rank rank) {
         const Operation& operation = graph[tensor.producer];
         const auto output =
             std::find(operation.outputs.begin(), operation.outputs.end(), id) - operation.outputs.begin();
-        const Box points = points_over_kept(operation, results_of(graph, plan, tensor.producer, rank));
+        const Box points = operation.kernel->is_fold()
+                               ? points_over_kept(operation, results_of(graph, plan, tensor.producer, rank))
+                               : points_of(graph, plan, tensor.producer, rank);
         if (points.empty()) return Box::nothing(tensor.shape.rank());
-        return touched_box(operation.bound.writes[static_cast<std::size_t>(output)], points, tensor.shape);
+        return touched_box(operation.bound->writes[static_cast<std::size_t>(output)], points, tensor.shape);
     }
     if (const TensorId source = computed_source(graph, id); source.valid()) return owned_box(graph, plan, source, rank);
     Box owned = Box::nothing(tensor.shape.rank());

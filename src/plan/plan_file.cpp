@@ -17,7 +17,7 @@ namespace {
 
 /// Why `index` of `operation` may not be cut.
 std::string rule_against(const Operation& operation, int index) {
-    const BoundSignature::Index& loop = operation.bound.indices[static_cast<std::size_t>(index)];
+    const BoundSignature::Index& loop = operation.bound->indices[static_cast<std::size_t>(index)];
     if (loop.whole) return fmt::format("'{}' needs all of it at once", operation.kernel->name);
     if (loop.points() < 2) return fmt::format("it has {}", loop.points() == 1 ? "one point" : "no points");
     if (!operation.kernel->is_fold()) return fmt::format("'{}' adds up along it in one go", operation.kernel->name);
@@ -120,7 +120,7 @@ private:
         }
         const Section section(reading_, node, keys_[id.index()], known, required);
         std::vector<std::string> names;
-        for (const BoundSignature::Index& index : operation.bound.indices) names.push_back(index.name);
+        for (const BoundSignature::Index& index : operation.bound->indices) names.push_back(index.name);
         BlockGrid grid = read_grid(section, [&](const YamlNode& key, int parts) {
             const auto found = std::find(names.begin(), names.end(), key.value);
             if (found == names.end())
@@ -132,7 +132,7 @@ private:
             if (!may_cut(operation, index))
                 refuse(key, fmt::format("index '{}' of '{}' may not be cut: {}", key.value, keys_[id.index()],
                                         rule_against(operation, index)));
-            require_points(key, operation.bound.indices[static_cast<std::size_t>(index)].points(), parts);
+            require_points(key, operation.bound->indices[static_cast<std::size_t>(index)].points(), parts);
             return index;
         });
         if (outline_.pipeline) section.read("stage", [&](const YamlNode& value) { read_stage(value, id); });

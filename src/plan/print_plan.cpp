@@ -16,7 +16,7 @@ std::string grid_text(const Operation& operation, const OperationPlacement& plac
     std::vector<std::string> names;
     for (const Cut& cut : placement.points.cuts) {
         parts.push_back(cut.parts);
-        names.push_back(operation.bound.indices[static_cast<std::size_t>(cut.index)].name);
+        names.push_back(operation.bound->indices[static_cast<std::size_t>(cut.index)].name);
     }
     std::string text = fmt::format("{} blocks of [{}]", fmt::join(parts, "x"), fmt::join(names, ", "));
     if (first.value > 0) text += fmt::format(" from rank {} on", first.value);
@@ -81,7 +81,7 @@ std::string plan_identity(const Graph& graph, const Plan& plan) {
         const Operation& operation = graph.operations[i];
         const OperationPlacement& placement = plan.operations[i];
         bytes += '\n' + operation.name + ' ' + operation.kernel->name;
-        for (const BoundSignature::Index& index : operation.bound.indices)
+        for (const BoundSignature::Index& index : operation.bound->indices)
             bytes += fmt::format(" {}:{}", index.from, index.end());
         for (const TensorId input : operation.inputs) bytes += fmt::format(" i{}", input.value);
         for (const TensorId output : operation.outputs)

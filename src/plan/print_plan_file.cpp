@@ -37,8 +37,8 @@ std::string grid_text(const BlockGrid& grid, NameOf&& name_of, const std::string
 /// "heat_step: y 540, x 1081": what may be cut.
 std::string indices_text(const Operation& operation) {
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < operation.bound.indices.size(); ++i) {
-        const BoundSignature::Index& index = operation.bound.indices[i];
+    for (std::size_t i = 0; i < operation.bound->indices.size(); ++i) {
+        const BoundSignature::Index& index = operation.bound->indices[i];
         if (may_cut(operation, static_cast<int>(i))) names.push_back(fmt::format("{} {}", index.name, index.points()));
     }
     return names.empty() ? fmt::format("{}: nothing to cut", operation.kernel->name)
@@ -146,7 +146,7 @@ std::string plan_fingerprint(const Graph& graph) {
         const Operation& operation = graph.operations[i];
         print.add(keys[i]);
         print.add(operation.kernel->name);
-        for (const BoundSignature::Index& index : operation.bound.indices)
+        for (const BoundSignature::Index& index : operation.bound->indices)
             print.add(fmt::format("{} {}", index.name, index.extent));
         for (const TensorId input : operation.inputs) {
             const OperationId producer = graph[input].producer;
@@ -174,7 +174,7 @@ std::string print_plan_file(const Graph& graph, const PlanOutline& outline, cons
     for (std::size_t i = 0; i < keys.size(); ++i) {
         if (keys[i].empty()) continue;
         const Operation& operation = graph.operations[i];
-        const auto name_of = [&](int index) { return operation.bound.indices[static_cast<std::size_t>(index)].name; };
+        const auto name_of = [&](int index) { return operation.bound->indices[static_cast<std::size_t>(index)].name; };
         const std::string stage =
             outline.pipeline ? fmt::format("stage: {}, ", outline.pipeline->stage_of[i]) : std::string();
         text += fmt::format("  {:<{}} {}  # {}\n", keys[i] + ":", width + 1,

@@ -29,8 +29,9 @@ public:
             const double times = expectation.times[i];
             const auto blocks = static_cast<double>(data.operations[i].points.count());
             PartitionItem item;
-            item.work_ns =
-                times * work_ns(graph, operation, static_cast<double>(operation.bound.index_space().volume())) / blocks;
+            item.work_ns = times *
+                           work_ns(graph, operation, static_cast<double>(operation.bound->index_space().volume())) /
+                           blocks;
             item.entering_ns = message_ns(crossing[i]);
             item.most_ranks = most_parts(operation, data.operations[i].points);
             item.uses = uses_of(operation);
@@ -64,9 +65,9 @@ private:
 
     static int most_parts(const Operation& operation, const BlockGrid& data) {
         std::int64_t most = 1;
-        for (std::size_t i = 0; i < operation.bound.indices.size(); ++i) {
+        for (std::size_t i = 0; i < operation.bound->indices.size(); ++i) {
             const auto index = static_cast<int>(i);
-            const std::int64_t extent = operation.bound.indices[i].extent;
+            const std::int64_t extent = operation.bound->indices[i].extent;
             if (may_cut(operation, index) && data.parts_along(index) == 1) most = std::max(most, extent);
         }
         return static_cast<int>(std::min<std::int64_t>(most, 1 << 20));
@@ -205,7 +206,7 @@ private:
         BlockGrid whole = data_[id].points;
         whole.first = Rank(places.first * shape_.data);
         place_operation(graph_, plan_, id, whole);
-        if (places.count > 1 && !graph_[id].bound.index_space().empty()) cut_over(id, places, whole);
+        if (places.count > 1 && !graph_[id].bound->index_space().empty()) cut_over(id, places, whole);
         expectation_.placed[id.index()] = true;
     }
 
@@ -216,7 +217,7 @@ private:
         BlockGrid best = whole;
         double best_ns = cost_of(graph_, plan_, expectation_, id).total();
         for (const int index : indices) {
-            const std::int64_t extent = graph_[id].bound.indices[static_cast<std::size_t>(index)].extent;
+            const std::int64_t extent = graph_[id].bound->indices[static_cast<std::size_t>(index)].extent;
             BlockGrid grid = whole;
             const int parts = static_cast<int>(std::min<std::int64_t>(places.count, extent));
             grid.cuts.insert(grid.cuts.begin(), {index, parts});
@@ -232,8 +233,8 @@ private:
     static std::vector<int> indices_to_cut(const Operation& operation, const BlockGrid& data) {
         std::vector<int> all, without_batch;
         if (data.cuts.size() == most_cuts) return all;
-        const std::vector<int> kept = operation.bound.kept();
-        for (std::size_t i = 0; i < operation.bound.indices.size(); ++i) {
+        const auto kept = operation.bound->kept();
+        for (std::size_t i = 0; i < operation.bound->indices.size(); ++i) {
             const auto index = static_cast<int>(i);
             if (!may_cut(operation, index) || data.parts_along(index) > 1) continue;
             all.push_back(index);

@@ -41,8 +41,8 @@ void join_operands(const Graph& graph, const Operation& operation, Sets& sets) {
         }
         seen.push_back({tensor, indices});
     };
-    for (std::size_t i = 0; i < operation.outputs.size(); ++i) see(operation.outputs[i], operation.bound.writes[i]);
-    for (const BoundAccess& read : operation.bound.reads)
+    for (std::size_t i = 0; i < operation.outputs.size(); ++i) see(operation.outputs[i], operation.bound->writes[i]);
+    for (const BoundAccess& read : operation.bound->reads)
         see(operation.inputs[static_cast<std::size_t>(read.argument)], read);
 }
 

@@ -15,7 +15,7 @@ public:
           movement_(graph, plan, layout, emitter_), kernels_(graph, plan, layout, emitter_, movement_) {}
 
     Program build() {
-        find_needed();
+        if (graph_.loop) find_needed();
         if (shape_.loads) load();
         if (shape_.loads || shape_.gathers) gather_stationary();
         for (int step = 0; step < shape_.steps; ++step) run_step(step);
@@ -140,7 +140,7 @@ private:
         const std::vector<bool>& active = step + 1 == shape_.steps ? last_step_
                                           : looked_at              ? deciding_step_
                                                                    : every_step_;
-        for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
+        for (std::size_t i = 0; i < active.size(); ++i) {
             if (!graph_.operations[i].in_loop || !active[i]) continue;
             emitter_.set_position(static_cast<int>(graph_.operations.size() + i));
             run_operation(OperationId(i));
@@ -161,7 +161,7 @@ private:
             load.lane = from_file ? LaneKind::file : LaneKind::cpu;
             load.tensor = id;
             load.box = piece;
-            load.file_number = from_file ? static_cast<std::size_t>(tensor.input) : 0;
+            load.file_number = from_file ? static_cast<std::uint32_t>(tensor.input) : 0;
             load.writes.push_back({emitter_.buffer_of(id, 0), piece});
             emitter_.emit(std::move(load));
         }
@@ -198,7 +198,7 @@ private:
                 check.operation = id;
                 check.tensor = tensor;
                 check.box = piece;
-                check.domain = number;
+                check.domain = static_cast<std::uint32_t>(number);
                 check.reads.push_back({buffer, piece});
                 emitter_.emit_on(LaneChoice::cpu_lane, std::move(check));
             }
@@ -261,7 +261,7 @@ private:
             store.lane = LaneKind::file;
             store.tensor = tensor;
             store.box = piece;
-            store.file_number = output;
+            store.file_number = static_cast<std::uint32_t>(output);
             store.every = written.every;
             store.reads.push_back({buffer, piece});
             emitter_.emit(std::move(store));

@@ -78,7 +78,7 @@ bool is_not_worth_a_look(const Graph& graph, const Machine& machine, const Const
         for (const TensorId output : operation.outputs) touched += static_cast<double>(graph[output].bytes());
         const double tiles = std::clamp(touched / ranks / tile_bytes, 1.0, most_tiles);
         chunks += std::min(times, most_steps) * ranks * (tiles + (operation.boundary.empty() ? 0 : halo_moves));
-        const auto points = static_cast<double>(operation.bound.index_space().volume());
+        const auto points = static_cast<double>(operation.bound->index_space().volume());
         seconds += times * (work_ns(graph, operation, points) + message_ns) / 1e9;
     }
     return constraints.max_seconds <= 0 && constraints.has_memory_for(static_cast<std::int64_t>(2 * bytes)) &&

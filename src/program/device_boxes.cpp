@@ -52,7 +52,7 @@ private:
     void add_tile(const Operation& operation, const Tile& tile) {
         const int memory = layout_.lanes.memory_of(tile.lane);
         if (memory == 0) return;
-        for (const BoundAccess& access : operation.bound.reads) {
+        for (const BoundAccess& access : operation.bound->reads) {
             const TensorId tensor = operation.inputs[static_cast<std::size_t>(access.argument)];
             const std::size_t instance = layout_.instance_for(tensor, rule_of(operation, access.argument));
             Box& box = box_in(tensor, instance, memory);
@@ -67,7 +67,7 @@ private:
         for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
             const TensorId tensor = operation.outputs[i];
             Box& box = box_in(tensor, 0, memory);
-            box = bounding(box, touched_box(operation.bound.writes[i], points, graph_[tensor].shape));
+            box = bounding(box, touched_box(operation.bound->writes[i], points, graph_[tensor].shape));
         }
     }
 
@@ -133,9 +133,9 @@ bool stays_on_a_gpu(const Graph& graph, const Plan& plan, const Layout& layout, 
 }
 
 Box points_over_kept(const Operation& operation, const Box& kept) {
-    const int rank = static_cast<int>(operation.bound.indices.size());
+    const int rank = static_cast<int>(operation.bound->indices.size());
     Box points{Extents(rank, 0), Extents(rank, 1)};
-    const std::vector<int> indices = operation.bound.kept();
+    const auto indices = operation.bound->kept();
     for (std::size_t i = 0; i < indices.size(); ++i) {
         points.lo[indices[i]] = kept.lo[static_cast<int>(i)];
         points.hi[indices[i]] = kept.hi[static_cast<int>(i)];
@@ -145,7 +145,7 @@ Box points_over_kept(const Operation& operation, const Box& kept) {
 
 Box kept_of_points(const Operation& operation, const Box& points) {
     Box kept;
-    for (const int index : operation.bound.kept()) {
+    for (const int index : operation.bound->kept()) {
         kept.lo.push_back(points.lo[index]);
         kept.hi.push_back(points.hi[index]);
     }

@@ -75,38 +75,36 @@ void Emitter::follow_checks(Instruction& instruction) {
 }
 
 /// Buffers that have the bytes of one are that one, by the coordinates of its box.
-void Emitter::order(Instruction& instruction, InstructionId id) {
+void Emitter::order(Touched& touched, InstructionId id) {
     const auto is_shared = [&](const Use& use) { return shared_[use.buffer.index()]; };
-    if (std::none_of(instruction.reads.begin(), instruction.reads.end(), is_shared) &&
-        std::none_of(instruction.writes.begin(), instruction.writes.end(), is_shared)) {
-        hazards_.order(instruction, id);
-        return;
+    if (std::any_of(touched.reads.begin(), touched.reads.end(), is_shared) ||
+        std::any_of(touched.writes.begin(), touched.writes.end(), is_shared)) {
+        for (Use& use : touched.reads) use = in_storage(layout_, use);
+        for (Use& use : touched.writes) use = in_storage(layout_, use);
+        pool_.order(touched, id);
     }
-    Instruction by_storage;
-    by_storage.reads = instruction.reads;
-    by_storage.writes = instruction.writes;
-    for (Use& use : by_storage.reads) use = in_storage(layout_, use);
-    for (Use& use : by_storage.writes) use = in_storage(layout_, use);
-    by_storage.after = std::move(instruction.after);
-    pool_.order(by_storage, id);
-    hazards_.order(by_storage, id);
-    instruction.after = std::move(by_storage.after);
+    hazards_.order(touched, id);
 }
 
-void Emitter::emit(Instruction instruction) {
+void Emitter::emit(Instruction&& instruction) {
     instruction.step = step_;
     instruction.position = position_;
     follow_controls(instruction);
     follow_checks(instruction);
-    for (const Use& use : instruction.reads) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
-    for (const Use& use : instruction.writes) instruction.bytes += use.box.volume() * layout_[use.buffer].element_bytes;
+    Touched touched;
+    for (const Use& use : instruction.reads) touched.reads.push_back(use);
+    for (const Use& use : instruction.writes) touched.writes.push_back(use);
+    instruction.bytes += bytes_of(layout_, touched.reads) + bytes_of(layout_, touched.writes);
     const InstructionId id(program_.instructions.size());
     if (instruction.chained) instruction.after.emplace_back(id.value - 1);
-    order(instruction, id);
+    touched.after.append(instruction.after.begin(), instruction.after.end());
+    order(touched, id);
+    instruction.after.clear();
+    instruction.after.append(touched.after.begin(), touched.after.end());
     program_.instructions.push_back(std::move(instruction));
 }
 
-void Emitter::emit_on(int lane, Instruction instruction) {
+void Emitter::emit_on(int lane, Instruction&& instruction) {
     instruction.lane = lane == LaneChoice::cpu_lane ? LaneKind::cpu : LaneKind::gpu;
     instruction.gpu = lane == LaneChoice::cpu_lane ? -1 : lane;
     emit(std::move(instruction));

@@ -30,8 +30,8 @@ public:
     BufferId buffer_of(TensorId tensor, std::size_t instance) const { return buffer_of(tensor, instance, step_); }
 
     /// Adds an instruction with the lane that it names, or on the cpu or a gpu lane (LaneChoice).
-    void emit(Instruction instruction);
-    void emit_on(int lane, Instruction instruction);
+    void emit(Instruction&& instruction);
+    void emit_on(int lane, Instruction&& instruction);
     void emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box, MessageKind kind = MessageKind::p2p);
     void emit_receive(Rank from, TensorId tensor, BufferId buffer, const Box& box);
     void add_flops(double flops) { program_.flops += flops; }
@@ -41,7 +41,7 @@ public:
     Program finish();
 
 private:
-    void order(Instruction& instruction, InstructionId id);
+    void order(Touched& touched, InstructionId id);
     void follow_controls(Instruction& instruction);
     void follow_checks(Instruction& instruction);
 

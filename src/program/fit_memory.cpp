@@ -27,7 +27,7 @@ constexpr double crest = 0.9;
 BlockGrid grid_of_result(const Operation& operation, const BlockGrid& points, TensorId result) {
     const auto output = std::find(operation.outputs.begin(), operation.outputs.end(), result);
     const auto number = static_cast<std::size_t>(output - operation.outputs.begin());
-    const std::vector<AxisMap>& axes = operation.bound.writes[number].axes;
+    const std::vector<AxisMap>& axes = operation.bound->writes[number].axes;
     BlockGrid grid{{}, points.first};
     for (const Cut& cut : points.cuts) {
         for (std::size_t axis = 0; axis < axes.size(); ++axis) {

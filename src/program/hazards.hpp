@@ -8,6 +8,13 @@
 
 namespace maniple {
 
+/// What an instruction reads and writes, and what it has to follow because of that.
+struct Touched {
+    ShortVector<Use, 2> reads;
+    ShortVector<Use, 1> writes;
+    Followed after;
+};
+
 /// Sees instructions in a serial order that is right and finds for each the earlier ones that it must follow.
 /// Near-linear in the accesses and in the edges that they give.
 class Hazards {
@@ -15,8 +22,8 @@ public:
     /// `apart`: by buffer, whether each chunk has one of its own.
     explicit Hazards(std::vector<bool> apart) : apart_(std::move(apart)), buffers_(apart_.size()) {}
 
-    /// Fills instruction.after. Call once for each instruction, with ascending ids.
-    void order(Instruction& instruction, InstructionId id);
+    /// Adds to touched.after, which is then ascending, each once. Call once for each instruction, with ascending ids.
+    void order(Touched& touched, InstructionId id);
 
 private:
     /// What a later instruction may still conflict with: a write takes the place of what was there before it.

@@ -52,7 +52,7 @@ void KernelInstructions::add_join(OperationId id) {
     const Operation& operation = graph_[id];
     const TensorId whole = operation.outputs[0];
     for (const Tile& tile : layout_.tiles[id.index()]) {
-        for (const BoundAccess& access : operation.bound.reads) {
+        for (const BoundAccess& access : operation.bound->reads) {
             const Box rows = touched_box(access, tile.box, graph_[whole].shape);
             const BufferId from = argument_for(operation, static_cast<std::size_t>(access.argument), 0).buffer;
             const BufferId to = emitter_.buffer_of(whole, 0);
@@ -114,13 +114,13 @@ Instruction KernelInstructions::instruction(InstructionKind kind, OperationId id
 
 void KernelInstructions::add_inputs(OperationId id, const Box& points, int memory, Instruction& to) const {
     const Operation& operation = graph_[id];
-    to.reads.reserve(operation.bound.reads.size());
+    const std::size_t first = to.arguments.size();
     for (std::size_t i = 0; i < operation.inputs.size(); ++i)
         to.arguments.push_back(argument_for(operation, i, memory));
-    for (const BoundAccess& access : operation.bound.reads) {
+    for (const BoundAccess& access : operation.bound->reads) {
         const auto argument = static_cast<std::size_t>(access.argument);
         const Box box = touched_box(access, points, graph_[operation.inputs[argument]].shape);
-        to.reads.push_back({argument_for(operation, argument, memory).buffer, box});
+        to.reads.push_back({to.arguments[first + argument].buffer, box});
     }
 }
 
@@ -130,7 +130,7 @@ void KernelInstructions::add_outputs(OperationId id, const Box& points, int memo
     for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
         const TensorId output = operation.outputs[i];
         const BufferId buffer = layout_.in_memory(emitter_.buffer_of(output, 0), memory);
-        to.writes.push_back({buffer, touched_box(operation.bound.writes[i], points, graph_[output].shape)});
+        to.writes.push_back({buffer, touched_box(operation.bound->writes[i], points, graph_[output].shape)});
         to.arguments.push_back({buffer});
     }
 }

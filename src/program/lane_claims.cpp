@@ -82,7 +82,7 @@ private:
         const auto add = [&](const Box& box, std::int64_t element_bytes) {
             bytes += box.volume() * element_bytes + (2 * box.rank() + 1) * staging_alignment;
         };
-        for (const BoundAccess& access : operation.bound.reads) {
+        for (const BoundAccess& access : operation.bound->reads) {
             const Tensor& tensor = graph_[operation.inputs[static_cast<std::size_t>(access.argument)]];
             add(touched_box(access, tile.box, tensor.shape), static_cast<std::int64_t>(size_of(tensor.dtype)));
         }
@@ -92,7 +92,7 @@ private:
         }
         for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
             const Tensor& tensor = graph_[operation.outputs[i]];
-            add(touched_box(operation.bound.writes[i], tile.box, tensor.shape),
+            add(touched_box(operation.bound->writes[i], tile.box, tensor.shape),
                 static_cast<std::int64_t>(size_of(tensor.dtype)));
         }
         return bytes;
@@ -187,8 +187,9 @@ private:
     }
 
     void put_on_lane(Instruction& compute) const {
-        for (Use& use : compute.reads) use.buffer = on_lane(use.buffer);
-        for (Use& use : compute.writes) use.buffer = on_lane(use.buffer);
+        const auto put = [this](Use& use) { use.buffer = on_lane(use.buffer); };
+        compute.reads.change(put);
+        compute.writes.change(put);
         for (Argument& argument : compute.arguments) argument.buffer = on_lane(argument.buffer);
     }
 

@@ -53,15 +53,14 @@ public:
 
     Layout build() {
         add_chains();
+        layout_.tiles.reserve(graph_.operations.size());
+        layout_.finishes.reserve(graph_.operations.size());
+        layout_.buffers.reserve(layout_.versions.families.size());
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             const OperationId id(i);
             std::vector<Tile> tiles = tail_tiles(graph_, plan_, layout_, id);
             layout_.tails.push_back(!tiles.empty());
-            if (tiles.empty()) {
-                tiles = cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes,
-                                  tile_point_ns(layout_, layout_.lanes.point_ns, id));
-            }
-            layout_.tiles.push_back(std::move(tiles));
+            layout_.tiles.push_back(tiles.empty() ? tiles_of(id) : std::move(tiles));
             layout_.finishes.push_back(finish_shares(graph_, plan_, layout_, id));
             layout_.claimed.push_back(is_claimed_by_lanes(plan_, layout_.lanes, id));
             layout_.recuttable.push_back(may_recut(graph_, plan_, layout_.lanes, id));
@@ -109,6 +108,29 @@ private:
             for (const OperationId id : chain) layout_.tiles[id.index()] = tiles;
             layout_.piece_bytes = std::max(layout_.piece_bytes, bytes_of_pieces(graph_, chain, tiles));
         }
+    }
+
+    /// As cut_tiles(). On one rank with nothing but a cpu they follow from the operation alone, and many are alike.
+    std::vector<Tile> tiles_of(OperationId id) {
+        const bool alone = plan_.ranks == 1 && layout_.lanes.lanes.empty() && !plan_[id].claimable;
+        const double point_ns = tile_point_ns(layout_, layout_.lanes.point_ns, id);
+        if (!alone) return cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes, point_ns);
+        for (const OperationId other : cut_) {
+            if (is_cut_alike(id, other)) return layout_.tiles[other.index()];
+        }
+        if (cut_.size() == most_compared) cut_.erase(cut_.begin());
+        cut_.push_back(id);
+        return cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes, point_ns);
+    }
+
+    bool is_cut_alike(OperationId a, OperationId b) const {
+        const Operation &first = graph_[a], &second = graph_[b];
+        const auto same_shape = [&](TensorId x, TensorId y) { return graph_[x].shape == graph_[y].shape; };
+        return first.bound.is(second.bound) && first.kernel == second.kernel && first.types == second.types &&
+               plan_[a].points == plan_[b].points &&
+               tile_point_ns(layout_, layout_.lanes.point_ns, a) == tile_point_ns(layout_, layout_.lanes.point_ns, b) &&
+               std::equal(first.inputs.begin(), first.inputs.end(), second.inputs.begin(), second.inputs.end(),
+                          same_shape);
     }
 
     BufferId add_buffer(std::string name, const Box& box, std::int64_t element_bytes, Memory memory = {}) {
@@ -166,10 +188,10 @@ private:
 
     void add_reader(OperationId reader, TensorId tensor, std::vector<Instance>& instances) {
         const Operation& operation = graph_[reader];
-        for (const BoundAccess& access : operation.bound.reads) {
+        const Box points = points_of(graph_, plan_, reader, layout_.rank);
+        for (const BoundAccess& access : operation.bound->reads) {
             if (operation.inputs[static_cast<std::size_t>(access.argument)] != tensor) continue;
             Instance& instance = instance_under(rule_of(operation, access.argument), instances);
-            const Box points = points_of(graph_, plan_, reader, layout_.rank);
             if (!points.empty()) grow(instance, touched_box(access, points, graph_[tensor].shape));
         }
     }
@@ -317,7 +339,7 @@ private:
         const std::vector<Tile>& tiles = layout_.tiles[id.index()];
         return std::all_of(tiles.begin(), tiles.end(), [&](const Tile& tile) {
             for (int index = 0; index < points.rank(); ++index) {
-                const bool contracted = operation.bound.indices[static_cast<std::size_t>(index)].contracted;
+                const bool contracted = operation.bound->indices[static_cast<std::size_t>(index)].contracted;
                 if (contracted && tile.box.extent(index) != points.extent(index)) return false;
             }
             return tile.lane == LaneChoice::cpu_lane;
@@ -346,9 +368,11 @@ private:
     const Plan& plan_;
     Layout layout_;
     static constexpr std::size_t longest_shared_name = 60;
-    std::vector<TensorId> whole_of_;  ///< by TensorId: what a piece is made in; empty or invalid: nothing
-    std::vector<TensorId> sharing_;   ///< by TensorId: find_sharing(); empty: nothing is shared
-    int in_place_ = -1;               ///< the gpu lane whose memory the host's buffers lie in
+    static constexpr std::size_t most_compared = 4;
+    ShortVector<OperationId, most_compared> cut_;  ///< whose tiles were found last
+    std::vector<TensorId> whole_of_;               ///< by TensorId: what a piece is made in; empty or invalid: nothing
+    std::vector<TensorId> sharing_;                ///< by TensorId: find_sharing(); empty: nothing is shared
+    int in_place_ = -1;                            ///< the gpu lane whose memory the host's buffers lie in
 };
 
 }  // namespace
@@ -416,7 +440,7 @@ BoundaryRule rule_of(const Operation& operation, int argument) {
     if (operation.boundary.empty()) return {};
     BoundaryRule rule(operation.boundary.size(), Boundary::none);
     bool any = false;
-    for (const BoundAccess& access : operation.bound.reads) {
+    for (const BoundAccess& access : operation.bound->reads) {
         if (access.argument != argument) continue;
         for (std::size_t axis = 0; axis < access.axes.size(); ++axis) {
             if (!access.axes[axis].leaves) continue;
@@ -433,7 +457,7 @@ std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId id, 
     const Box points = points_of(graph, plan, id, rank);
     std::vector<Box> needs;
     if (points.empty()) return needs;
-    for (const BoundAccess& access : operation.bound.reads) {
+    for (const BoundAccess& access : operation.bound->reads) {
         const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
                              rule_of(operation, access.argument) == rule;
         if (matches) needs.push_back(touched_box(access, points, graph[tensor].shape));

@@ -148,6 +148,10 @@ std::vector<Box> needs_of(const Graph& graph, const Plan& plan, OperationId oper
 
 /// Of the boxes.
 std::int64_t bytes_of(const Layout& layout, std::span<const Use> uses);
+template <std::size_t room>
+std::int64_t bytes_of(const Layout& layout, const PackedUses<room>& uses) {
+    return bytes_of(layout, std::span<const Use>(uses.all()));
+}
 
 /// Pure. `lanes` are those of `rank`. Errors: UnavailableError if a byte count passes 2^63 − 1.
 Layout build_layout(const Graph& graph, const Plan& plan, Rank rank, const LaneChoice& lanes = {});

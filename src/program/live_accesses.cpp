@@ -38,7 +38,7 @@ void LiveAccesses::for_each_in(const Box& box, Visit&& visit) {
     }
 }
 
-void LiveAccesses::find(const Box& box, ShortVector<InstructionId, 4>& by) {
+void LiveAccesses::find(const Box& box, Followed& by) {
     if (pieces_.empty() || box.empty()) return;
     for_each_in(box, [&](std::size_t number) { by.push_back(pieces_[number].by); });
 }
@@ -50,11 +50,21 @@ std::int64_t LiveAccesses::volume_in(const Box& box) {
     return volume;
 }
 
+void LiveAccesses::take(const Box& box, Followed& by) {
+    cut(box, [&](InstructionId one) { by.push_back(one); });
+}
+
 void LiveAccesses::cut(const Box& box) {
+    cut(box, [](InstructionId) {});
+}
+
+template <class Visit>
+void LiveAccesses::cut(const Box& box, Visit&& visit) {
     if (pieces_.empty() || box.empty()) return;
     ShortVector<Piece, 1> left;
     for_each_in(box, [&](std::size_t number) {
         Piece& piece = pieces_[number];
+        visit(piece.by);
         if (!box.contains(piece.box)) {
             Region rest(piece.box);
             rest.subtract(box);
@@ -63,6 +73,13 @@ void LiveAccesses::cut(const Box& box) {
         piece.by = {};
         ++dead_;
     });
+    forget_dead();
+    pieces_.append(left.begin(), left.end());
+}
+
+/// Where that costs little.
+void LiveAccesses::forget_dead() {
+    if (dead_ == 0) return;
     if (dead_ == pieces_.size()) {
         pieces_.clear();
         index_.reset();
@@ -72,7 +89,6 @@ void LiveAccesses::cut(const Box& box) {
         index_.reset();
         dead_ = 0;
     }
-    pieces_.append(left.begin(), left.end());
 }
 
 void LiveAccesses::update_index() {

@@ -11,6 +11,9 @@
 
 namespace maniple {
 
+/// Those that an instruction has to follow, while they are being found: some come more than once.
+using Followed = ShortVector<InstructionId, 24>;
+
 /// Boxes of one buffer with who accessed them; of each box there is left what has not been cut away since. A few are
 /// looked through one by one, many by an index along the axis on which they differ most.
 class LiveAccesses {
@@ -19,9 +22,11 @@ public:
         if (!box.empty()) pieces_.push_back({box, by, 0});
     }
     /// Appends those who accessed a part of `box` that is left; one more than once, if several parts are.
-    void find(const Box& box, ShortVector<InstructionId, 4>& by);
+    void find(const Box& box, Followed& by);
     /// How many coordinates of `box` are left of all boxes together. Requires: these do not overlap.
     std::int64_t volume_in(const Box& box);
+    /// find() and cut() in one.
+    void take(const Box& box, Followed& by);
     /// Takes `box` away from all.
     void cut(const Box& box);
 
@@ -46,6 +51,9 @@ private:
     /// Calls `visit` with the numbers of all pieces that have a part of `box`, each once.
     template <class Visit>
     void for_each_in(const Box& box, Visit&& visit);
+    template <class Visit>
+    void cut(const Box& box, Visit&& visit);
+    void forget_dead();
     void update_index();
     void rebuild_index();
     int most_varied_axis() const;

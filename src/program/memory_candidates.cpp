@@ -131,9 +131,10 @@ private:
         }
         if (made.size() >= most_made) return false;
         made.push_back(id);
-        to.ns += producer.has_code() ? work_ns(graph_, producer,
-                                               static_cast<double>(producer.bound.index_space().volume()) / plan_.ranks)
-                                     : file_ns + static_cast<double>(bytes) / file_bytes;
+        to.ns +=
+            producer.has_code()
+                ? work_ns(graph_, producer, static_cast<double>(producer.bound->index_space().volume()) / plan_.ranks)
+                : file_ns + static_cast<double>(bytes) / file_bytes;
         return true;
     }
 

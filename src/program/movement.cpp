@@ -79,17 +79,17 @@ void add_part(const Transfer& whole, const Box& made, Parts& pieces) {
 /// Whether two operations read `tensor` through equal accesses, in the same order.
 bool same_accesses(const Operation& a, const Operation& b, TensorId tensor) {
     const auto next = [&](const Operation& operation, std::size_t from) {
-        const std::vector<BoundAccess>& reads = operation.bound.reads;
+        const std::vector<BoundAccess>& reads = operation.bound->reads;
         while (from < reads.size() && operation.inputs[static_cast<std::size_t>(reads[from].argument)] != tensor)
             ++from;
         return from;
     };
     std::size_t i = next(a, 0), j = next(b, 0);
-    for (; i < a.bound.reads.size() && j < b.bound.reads.size(); i = next(a, i + 1), j = next(b, j + 1)) {
-        const BoundAccess &x = a.bound.reads[i], &y = b.bound.reads[j];
+    for (; i < a.bound->reads.size() && j < b.bound->reads.size(); i = next(a, i + 1), j = next(b, j + 1)) {
+        const BoundAccess &x = a.bound->reads[i], &y = b.bound->reads[j];
         if (x.axes != y.axes || x.first_row != y.first_row || x.end_row != y.end_row) return false;
     }
-    return i == a.bound.reads.size() && j == b.bound.reads.size();
+    return i == a.bound->reads.size() && j == b.bound->reads.size();
 }
 
 bool covers(const std::vector<Transfer>& pieces, const Transfer& whole) {
@@ -130,17 +130,17 @@ bool Movement::is_stationary(TensorId tensor) const {
     return layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].stationary;
 }
 
-std::vector<Movement::Home> Movement::homes_of(int number) const {
+ShortVector<Movement::Home, 1> Movement::homes_of(int number) const {
     const TensorId head = layout_.versions.families[static_cast<std::size_t>(number)].head;
     const Tensor& tensor = graph_[head];
-    if (tensor.kind != Tensor::Kind::computed) return {{0, owned_box(graph_, plan_, head, me_)}};
+    if (tensor.kind != Tensor::Kind::computed) return {Home{0, owned_box(graph_, plan_, head, me_)}};
     const Operation& operation = graph_[tensor.producer];
     const auto output = static_cast<std::size_t>(std::find(operation.outputs.begin(), operation.outputs.end(), head) -
                                                  operation.outputs.begin());
-    std::vector<Home> homes;
+    ShortVector<Home, 1> homes;
     const auto add = [&](int lane, const Box& points) {
         homes.push_back(
-            {layout_.lanes.memory_of(lane), touched_box(operation.bound.writes[output], points, tensor.shape)});
+            {layout_.lanes.memory_of(lane), touched_box(operation.bound->writes[output], points, tensor.shape)});
     };
     if (!operation.kernel->is_fold()) {
         for (const LaneShare& share : shares_[tensor.producer.index()]) add(share.lane, share.points);
@@ -216,9 +216,10 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
         for (const LaneShare& share : shares_[id.index()]) {
             const Box points = all ? points_of(graph_, plan_, id, me_) : share.points;
             lanes.push_back({share.lane, {}});
-            for (const BoundAccess& access : operation.bound.reads) {
-                const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
-                                     rule_of(operation, access.argument) == rule;
+            for (const BoundAccess& access : operation.bound->reads) {
+                const bool same = access.argument == static_cast<int>(argument);
+                const bool matches = same || (operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
+                                              rule_of(operation, access.argument) == rule);
                 if (matches) lanes.back().boxes.push_back(touched_box(access, points, graph_[tensor].shape));
             }
         }
@@ -232,10 +233,9 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
 /// since it was made. Takes note that this one will have it now. Which ranks send what to whom is not changed by it:
 /// gathering again would move nothing.
 bool Movement::is_gathered(OperationId id, std::size_t argument, const BoundaryRule& rule) {
-    constexpr std::size_t most_remembered = 4;
     const TensorId tensor = graph_[id].inputs[argument];
     const BufferId buffer = emitter_.buffer_of(tensor, layout_.instance_for(tensor, rule));
-    std::vector<Gathered>& before = gathered_[buffer.index()];
+    ShortVector<Gathered, most_remembered>& before = gathered_[buffer.index()];
     for (const Gathered& other : before) {
         if (reads_alike({id, argument}, other)) return true;
     }
@@ -248,12 +248,12 @@ bool Movement::reads_alike(const Gathered& a, const Gathered& b) const {
     const Operation& first = graph_[a.operation];
     const Operation& second = graph_[b.operation];
     const auto alike = [](const LaneShare& x, const LaneShare& y) { return x.lane == y.lane && x.points == y.points; };
-    const std::vector<LaneShare>& x = shares_[a.operation.index()];
-    const std::vector<LaneShare>& y = shares_[b.operation.index()];
+    const ShortVector<LaneShare, 1>& x = shares_[a.operation.index()];
+    const ShortVector<LaneShare, 1>& y = shares_[b.operation.index()];
     return plan_[a.operation].points == plan_[b.operation].points &&
            layout_.recuttable[a.operation.index()] == layout_.recuttable[b.operation.index()] &&
            rule_of(first, static_cast<int>(a.argument)) == rule_of(second, static_cast<int>(b.argument)) &&
-           first.bound.index_space() == second.bound.index_space() &&
+           (first.bound.is(second.bound) || first.bound->index_space() == second.bound->index_space()) &&
            std::equal(x.begin(), x.end(), y.begin(), y.end(), alike) &&
            same_accesses(first, second, first.inputs[a.argument]);
 }
@@ -263,7 +263,7 @@ std::vector<Rank> Movement::readers(OperationId id, TensorId tensor, const Bound
     const Operation& operation = graph_[id];
     const Box owned = owned_box(graph_, plan_, tensor, me_);
     std::vector<Rank> found;
-    for (const BoundAccess& access : operation.bound.reads) {
+    for (const BoundAccess& access : operation.bound->reads) {
         const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
                              rule_of(operation, access.argument) == rule;
         if (!matches) continue;
@@ -354,11 +354,41 @@ void Movement::bring(TensorId tensor, const BoundaryRule& rule, const LaneNeeds&
     const Region& there = valid(buffer, memory);
     if (std::all_of(needs.boxes.begin(), needs.boxes.end(), [&](const Box& box) { return there.contains(box); }))
         return;
-    Region have = there;
     const TransferRequest request{&graph_, &plan_, tensor, rule, instance, needs.boxes, me_};
-    for (const Transfer& transfer : transfers_to(request, have)) {
-        for (const Transfer& piece : along_tiles(transfer, tensor)) arrive(piece, tensor, instance, needs.lane);
+    for (const Transfer& transfer : transfers_within(request, there)) arrive(transfer, tensor, instance, needs.lane);
+}
+
+/// What is not there of what is needed, cut along tiles, in the order in which it can be brought. Valid until the next
+/// call.
+const std::vector<Transfer>& Movement::transfers_within(const TransferRequest& request, const Region& there) {
+    constexpr std::size_t most_found = 4;
+    const Shape& shape = graph_[request.tensor].shape;
+    const Box owned = owned_box(graph_, plan_, request.tensor, me_);
+    const std::vector<Tile>* const tiles = tiles_of_producer(request.tensor);
+    const TensorId tensor = plan_.ranks == 1 ? TensorId() : request.tensor;
+    for (const Found& one : found_) {
+        if (one.tensor == tensor && one.tiles == tiles && one.shape == shape && one.rule == request.rule &&
+            one.owned == owned && one.needs == request.needs && std::ranges::equal(one.there, there.boxes()))
+            return one.transfers;
     }
+    Found fresh{tensor, shape, request.rule, request.needs, owned, {there.boxes().begin(), there.boxes().end()},
+                tiles,  {}};
+    Region have = there;
+    for (const Transfer& transfer : transfers_to(request, have))
+        add_along_tiles(transfer, request.tensor, fresh.transfers);
+    if (found_.size() < most_found) return found_.emplace_back(std::move(fresh)).transfers;
+    Found& oldest = found_[next_found_++ % most_found];
+    oldest = std::move(fresh);
+    return oldest.transfers;
+}
+
+/// Those of who makes `tensor` on this rank, if there are several; null: what is copied of it is not cut.
+const std::vector<Tile>* Movement::tiles_of_producer(TensorId tensor) const {
+    const TensorId head = layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].head;
+    if (graph_[head].kind != Tensor::Kind::computed) return nullptr;
+    const OperationId producer = graph_[head].producer;
+    const std::vector<Tile>& tiles = layout_.tiles[producer.index()];
+    return graph_[producer].kernel->is_fold() || tiles.size() < 2 ? nullptr : &tiles;
 }
 
 void Movement::arrive(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane) {
@@ -413,19 +443,26 @@ void Movement::move_within(const Transfer& transfer, TensorId tensor, std::size_
 
 /// A local copy or boundary cut where the tiles that made its source are cut, so that the first parts of a halo are
 /// there before the last tile is done: else every step would wait for the whole one before. Messages stay whole.
-std::vector<Transfer> Movement::along_tiles(const Transfer& whole, TensorId tensor) const {
-    const TensorId head = layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].head;
-    if (whole.source_rank != me_ || graph_[head].kind != Tensor::Kind::computed) return {whole};
-    const Operation& producer = graph_[graph_[head].producer];
-    if (producer.kernel->is_fold() || layout_.tiles[graph_[head].producer.index()].size() < 2) return {whole};
-    Parts pieces;
-    const auto output = std::find(producer.outputs.begin(), producer.outputs.end(), head) - producer.outputs.begin();
-    for (const Tile& tile : layout_.tiles[graph_[head].producer.index()]) {
-        const Box made =
-            touched_box(producer.bound.writes[static_cast<std::size_t>(output)], tile.box, graph_[head].shape);
-        add_part(whole, made, pieces);
+void Movement::add_along_tiles(const Transfer& whole, TensorId tensor, std::vector<Transfer>& pieces) const {
+    const std::vector<Tile>* const tiles = tiles_of_producer(tensor);
+    if (whole.source_rank != me_ || tiles == nullptr) {
+        pieces.push_back(whole);
+        return;
     }
-    return covers(pieces.transfers, whole) ? std::move(pieces.transfers) : std::vector<Transfer>{whole};
+    const TensorId head = layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].head;
+    const Operation& producer = graph_[graph_[head].producer];
+    const auto output = std::find(producer.outputs.begin(), producer.outputs.end(), head) - producer.outputs.begin();
+    Parts parts;
+    for (const Tile& tile : *tiles) {
+        const Box made =
+            touched_box(producer.bound->writes[static_cast<std::size_t>(output)], tile.box, graph_[head].shape);
+        add_part(whole, made, parts);
+    }
+    if (covers(parts.transfers, whole)) {
+        pieces.insert(pieces.end(), parts.transfers.begin(), parts.transfers.end());
+    } else {
+        pieces.push_back(whole);
+    }
 }
 
 void Movement::place(int memory, BufferId host, const Box& box) {

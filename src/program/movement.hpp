@@ -45,7 +45,7 @@ public:
         Box box;
     };
     /// Where the lanes of this rank make the versions of a tensor: there they are when a block begins.
-    const std::vector<Home>& homes(TensorId tensor) const {
+    const ShortVector<Home, 1>& homes(TensorId tensor) const {
         return homes_[static_cast<std::size_t>(layout_.versions[tensor].family)];
     }
 
@@ -55,6 +55,7 @@ private:
         OperationId operation;
         std::size_t argument = 0;
     };
+    static constexpr std::size_t most_remembered = 4;
     using Needs = std::function<std::vector<Box>(Rank)>;
     /// Who asks for what of a tensor.
     struct Demand {
@@ -84,8 +85,10 @@ private:
     void bring(TensorId tensor, const BoundaryRule& rule, const LaneNeeds& needs);
     void arrive(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane);
     void move_within(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane);
+    const std::vector<Transfer>& transfers_within(const TransferRequest& request, const Region& there);
+    const std::vector<Tile>* tiles_of_producer(TensorId tensor) const;
     bool concerns_me(const TransferRequest& request) const;
-    std::vector<Transfer> along_tiles(const Transfer& whole, TensorId tensor) const;
+    void add_along_tiles(const Transfer& whole, TensorId tensor, std::vector<Transfer>& pieces) const;
     void upload(int memory, BufferId from, const Box& source, BufferId to, const Box& target);
     void download(int memory, BufferId host, const Box& box);
     Box staged(int gpu, std::int64_t bytes);
@@ -94,8 +97,20 @@ private:
     Region& available(BufferId buffer, std::size_t instance, TensorId tensor, Rank rank);
     Region& valid(BufferId host, int memory);
     void settle(BufferId host, int family);
-    std::vector<Home> homes_of(int family) const;
+    ShortVector<Home, 1> homes_of(int family) const;
     bool is_stationary(TensorId tensor) const;
+
+    /// What a lane lacks, and all that it follows from. Operations of one kind most often lack the same.
+    struct Found {
+        TensorId tensor;  ///< where there are several ranks; of one it makes no difference
+        Shape shape;
+        BoundaryRule rule;
+        std::vector<Box> needs;
+        Box owned;                                 ///< by this rank
+        std::vector<Box> there;                    ///< valid for the lane before
+        const std::vector<Tile>* tiles = nullptr;  ///< of who makes it, along which it is cut; null: it is not
+        std::vector<Transfer> transfers;
+    };
 
     /// What has been moved between ranks of the version in a buffer, as far as every rank knows it.
     struct Moved {
@@ -112,12 +127,15 @@ private:
     Relays relays_;
     std::vector<Moved> moved_;                       ///< by host buffer
     std::vector<std::map<Rank, Region>> available_;  ///< by host buffer: on a rank, in some memory of it
-    std::vector<std::vector<Gathered>> gathered_;    ///< by host buffer: for whom, since it was made; the last few
+    std::vector<ShortVector<Gathered, most_remembered>>
+        gathered_;                                   ///< by host buffer: for whom, since it was made; the last few
     std::size_t memories_;                           ///< of this rank
     std::vector<Region> valid_;                      ///< by host buffer, then by memory: on this rank
-    std::vector<std::vector<Home>> homes_;           ///< by family
-    std::vector<std::vector<LaneShare>> shares_;     ///< by OperationId
+    std::vector<ShortVector<Home, 1>> homes_;        ///< by family
+    std::vector<ShortVector<LaneShare, 1>> shares_;  ///< by OperationId
     std::vector<std::int64_t> staging_at_;           ///< by gpu lane: the next byte of its staging buffer
+    std::vector<Found> found_;                       ///< the last few
+    std::size_t next_found_ = 0;                     ///< of these the one to be forgotten next
 };
 
 }  // namespace maniple

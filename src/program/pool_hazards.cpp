@@ -36,7 +36,7 @@ PoolHazards::PoolHazards(const Layout& layout) : layout_(layout) {
     }
 }
 
-void PoolHazards::order(Instruction& touched, InstructionId id) {
+void PoolHazards::order(Touched& touched, InstructionId id) {
     if (!used_) return;
     for (const Use& use : touched.writes) {
         if (is_in_pool(use.buffer) && !use.box.empty()) write(use, id, touched);
@@ -49,7 +49,7 @@ void PoolHazards::order(Instruction& touched, InstructionId id) {
     }
 }
 
-void PoolHazards::write(const Use& use, InstructionId id, Instruction& touched) {
+void PoolHazards::write(const Use& use, InstructionId id, Touched& touched) {
     Member& member = members_[use.buffer.index()];
     const PoolBytes bytes = bytes_in_pool(layout_, use);
     for (const BufferId other : member.neighbours) {

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "program/hazards.hpp"
 #include "program/layout.hpp"
 #include "program/live_accesses.hpp"
 
@@ -27,7 +28,7 @@ public:
     explicit PoolHazards(const Layout& layout);
 
     /// Adds to touched.after, perhaps some twice. Call once for each instruction. Uses are by storage (in_storage).
-    void order(Instruction& touched, InstructionId id);
+    void order(Touched& touched, InstructionId id);
 
     /// The buffers of the pool that have lost what they held where `use` is written.
     std::vector<BufferId> overwritten_by(const Use& use) const;
@@ -45,7 +46,7 @@ private:
         std::int64_t written_elements = 0;
     };
     bool is_in_pool(BufferId id) const { return layout_[id].pool_byte >= 0; }
-    void write(const Use& use, InstructionId id, Instruction& touched);
+    void write(const Use& use, InstructionId id, Touched& touched);
     void forget(Member& member, std::int64_t first, std::int64_t end);
 
     const Layout& layout_;

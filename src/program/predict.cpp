@@ -86,7 +86,7 @@ public:
 
     Prediction find() {
         lay_out();
-        for (const CountedBlock& block : blocks_of(graph_, layouts_.front().versions)) add(block);
+        for (const CountedBlock& block : blocks_of(graph_, layout_of(0).versions)) add(block);
         double servers = 0;
         for (const RankFacts& facts : request_.machine.ranks) servers += std::max(1, facts.threads);
         const double gpus = computing_gpus();
@@ -98,27 +98,41 @@ public:
 private:
     const RankFacts& facts_of(std::size_t rank) const { return request_.machine.ranks[rank]; }
 
+    std::size_t ranks() const { return static_cast<std::size_t>(plan_.ranks); }
+    const Layout& layout_of(std::size_t rank) const {
+        return request_.layout != nullptr ? *request_.layout : layouts_[rank];
+    }
+
     void lay_out() {
-        for (const LaneChoice& lanes : lanes_of_ranks(graph_, plan_, request_)) {
-            const std::size_t rank = layouts_.size();
-            layouts_.push_back(build_layout(graph_, plan_, Rank(rank), lanes));
-            const std::int64_t bytes = layouts_.back().host_bytes();
+        if (request_.layout == nullptr) {
+            for (const LaneChoice& lanes : lanes_of_ranks(graph_, plan_, request_))
+                layouts_.push_back(build_layout(graph_, plan_, Rank(layouts_.size()), lanes));
+        }
+        for (std::size_t rank = 0; rank < ranks(); ++rank) {
+            const std::int64_t bytes = layout_of(rank).host_bytes();
             if (prediction_.fullest.valid() && bytes <= prediction_.peak_bytes) continue;
             prediction_.fullest = Rank(rank);
             prediction_.peak_bytes = bytes;
         }
     }
 
+    SimulatedProgram simulated_program(std::size_t rank, const BlockShape& shape, const CostModel& costs,
+                                       const std::vector<std::int64_t>& points) const {
+        if (request_.program != nullptr && request_.program->shape == shape)
+            return simulated(*request_.program, costs, points);
+        return simulated(build_program(graph_, plan_, layout_of(rank), shape), costs, points);
+    }
+
     void add(const CountedBlock& block) {
         std::vector<SimulatedProgram> programs;
-        programs.reserve(layouts_.size());
-        for (std::size_t rank = 0; rank < layouts_.size(); ++rank) {
+        programs.reserve(ranks());
+        for (std::size_t rank = 0; rank < ranks(); ++rank) {
             const CostModel costs(graph_, machine_.rates, request_.history, facts_of(rank),
                                   ranks_on_[static_cast<std::size_t>(machine_.node[rank])], plan_.ranks);
             std::vector<std::int64_t> points;
             for (std::size_t i = 0; i < graph_.operations.size(); ++i)
                 points.push_back(points_of(graph_, plan_, OperationId(i), Rank(rank)).volume());
-            programs.push_back(simulated(build_program(graph_, plan_, layouts_[rank], block.shape), costs, points));
+            programs.push_back(simulated_program(rank, block.shape, costs, points));
         }
         for (const SimulatedProgram& program : programs)
             prediction_.simulated_chunks += static_cast<std::int64_t>(program.chunks.size());
@@ -137,9 +151,9 @@ private:
     /// Gpu lanes that compute anything, if the gpus do most of the work.
     double computing_gpus() const {
         double gpus = 0;
-        for (const Layout& layout : layouts_) {
-            const bool used = !layout.lanes.lanes.empty();
-            gpus += used ? static_cast<double>(layout.lanes.gpus.size()) : 0;
+        for (std::size_t rank = 0; rank < ranks(); ++rank) {
+            const LaneChoice& lanes = layout_of(rank).lanes;
+            gpus += lanes.lanes.empty() ? 0 : static_cast<double>(lanes.gpus.size());
         }
         return gpu_busy_seconds_ > prediction_.cpu_busy_seconds ? gpus : 0;
     }
@@ -148,8 +162,8 @@ private:
     const Plan& plan_;
     const PredictionRequest& request_;
     SimulatedMachine machine_;
-    std::vector<int> ranks_on_;  ///< by node
-    std::vector<Layout> layouts_;
+    std::vector<int> ranks_on_;    ///< by node
+    std::vector<Layout> layouts_;  ///< by rank; empty where one is given
     Prediction prediction_;
     double gpu_busy_seconds_ = 0;
 };

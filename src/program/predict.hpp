@@ -17,6 +17,10 @@ struct PredictionRequest {
     const ThroughputHistory& history;
     LaneUse lanes = LaneUse::automatic;
     bool cpus_alone = false;  ///< the machine's gpus are not known: as if there were none, whatever asks for one
+    /// Of a plan for one rank: what has been built of it already, with the lanes that the rank would have. Borrowed;
+    /// null: it is built.
+    const Layout* layout = nullptr;
+    const Program* program = nullptr;  ///< of one of its blocks
 };
 
 /// Of a whole run; where `until` may end it before, of all its steps.

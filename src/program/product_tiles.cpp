@@ -71,10 +71,10 @@ private:
 
     std::int64_t touched_bytes(const Box& points) const {
         std::int64_t bytes = 0;
-        for (const BoundAccess& access : operation_.bound.reads)
+        for (const BoundAccess& access : operation_.bound->reads)
             bytes += bytes_of(operation_.inputs[static_cast<std::size_t>(access.argument)], access, points);
         for (std::size_t i = 0; i < operation_.outputs.size(); ++i)
-            bytes += bytes_of(operation_.outputs[i], operation_.bound.writes[i], points);
+            bytes += bytes_of(operation_.outputs[i], operation_.bound->writes[i], points);
         return bytes;
     }
     std::int64_t bytes_of(TensorId tensor, const BoundAccess& access, const Box& points) const {
@@ -95,7 +95,7 @@ private:
     /// The bytes that two halves along `index` both read.
     std::int64_t read_again(int index, const Box& points) const {
         std::int64_t bytes = 0;
-        for (const BoundAccess& access : operation_.bound.reads) {
+        for (const BoundAccess& access : operation_.bound->reads) {
             if (!has_index(access, index))
                 bytes += bytes_of(operation_.inputs[static_cast<std::size_t>(access.argument)], access, points);
         }
@@ -107,8 +107,8 @@ private:
         const Box points = part();
         int best = -1;
         std::int64_t least = 0;
-        for (const int index : operation_.bound.kept()) {
-            if (operation_.bound.indices[static_cast<std::size_t>(index)].whole || points.extent(index) < 2) continue;
+        for (const int index : operation_.bound->kept()) {
+            if (operation_.bound->indices[static_cast<std::size_t>(index)].whole || points.extent(index) < 2) continue;
             const std::int64_t again = read_again(index, points);
             if (best >= 0 && again >= least) continue;
             best = index;
@@ -139,9 +139,9 @@ private:
 
 bool is_product(const Operation& operation, const Box& box) {
     if (!operation.kernel->is_fold()) return false;
-    for (const int index : operation.bound.kept()) {
+    for (const int index : operation.bound->kept()) {
         const auto without = [&](const BoundAccess& access) { return !has_index(access, index); };
-        if (box.extent(index) > 1 && std::any_of(operation.bound.reads.begin(), operation.bound.reads.end(), without))
+        if (box.extent(index) > 1 && std::any_of(operation.bound->reads.begin(), operation.bound->reads.end(), without))
             return true;
     }
     return false;

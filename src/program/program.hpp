@@ -10,6 +10,7 @@
 #include "base/short_vector.hpp"
 #include "graph/graph.hpp"
 #include "plan/plan.hpp"
+#include "program/packed_uses.hpp"
 #include "tensor/box.hpp"
 
 namespace maniple {
@@ -46,42 +47,36 @@ constexpr bool runs_kernel(InstructionKind kind) {
     return kind == InstructionKind::compute || kind == InstructionKind::accumulate;
 }
 
-/// A box of a buffer that an instruction reads or writes. Hazards follow from these and nothing else.
-struct Use {
-    BufferId buffer;
-    Box box;
-};
-
 /// A tensor argument of a kernel function. For states, `part` is the leading coordinate that is fixed.
 struct Argument {
     BufferId buffer;
     std::int64_t part = -1;
 };
 
-/// Borrows nothing; ids refer to the graph, the plan and the layout that it was built from.
+/// Borrows nothing; ids refer to the graph, the plan and the layout that it was built from. What chunks are made by
+/// stands first, in one cache line.
 struct Instruction {
     InstructionKind kind = InstructionKind::compute;
     LaneKind lane = LaneKind::cpu;
-    int gpu = -1;           ///< which gpu lane of the rank; the kinds above that name the cpu may run there too
-    int step = 0;           ///< of the block, from 0
-    int position = -1;      ///< number of the operation that it is there for; of the loop's counted on; -1: before all
-    OperationId operation;  ///< for compute, accumulate, merge, finish
-    TensorId tensor;        ///< what is moved or written, for printing
-    Box box;                ///< loop indices for kernels, tensor coordinates for read and write
-    ShortVector<Use, 2> reads;
-    ShortVector<Use, 1> writes;
-    ShortVector<Argument, 3> arguments;   ///< in the order of the ABI; for merge: the target, then the sources
-    Rank peer;                            ///< of a message
-    int tag = 0;                          ///< unique among the messages of one program between two ranks
-    std::size_t file_number = 0;          ///< read: input in the catalogue; write: output of the graph
-    std::size_t domain = 0;               ///< check: number in Operation::domains
-    std::int64_t every = 0;               ///< write: rows of a series are (step + 1) / every - 1; 0: no series
-    ShortVector<InstructionId, 4> after;  ///< predecessors, ascending, each once
-
     bool chained = false;    ///< goes on with the tile of the instruction before it, piece by piece (chains.hpp)
     bool tail = false;       ///< goes on with a tile of the product before it (tails.hpp)
     bool claimable = false;  ///< another rank, or another lane, may compute it; has a chunk of its own
+    int gpu = -1;            ///< which gpu lane of the rank; the kinds above that name the cpu may run there too
     std::int64_t bytes = 0;  ///< read and written, for the cost of a chunk
+    ShortVector<InstructionId, 4> after;  ///< predecessors, ascending, each once
+    int step = 0;                         ///< of the block, from 0
+    int position = -1;      ///< number of the operation that it is there for; of the loop's counted on; -1: before all
+    OperationId operation;  ///< for compute, accumulate, merge, finish
+    TensorId tensor;        ///< what is moved or written, for printing
+    PackedBox box;          ///< loop indices for kernels, tensor coordinates for read and write
+    PackedUses<12> reads;
+    PackedUses<8> writes;
+    ShortVector<Argument, 3> arguments;  ///< in the order of the ABI; for merge: the target, then the sources
+    Rank peer;                           ///< of a message
+    int tag = 0;                         ///< unique among the messages of one program between two ranks
+    std::uint32_t file_number = 0;       ///< read: input in the catalogue; write: output of the graph
+    std::uint32_t domain = 0;            ///< check: number in Operation::domains
+    std::int64_t every = 0;              ///< write: rows of a series are (step + 1) / every - 1; 0: no series
 };
 
 /// A sequence of instructions on one lane without outside dependencies except before the first one.

@@ -65,7 +65,8 @@ private:
     bool boxes_lie_in_buffers() {
         for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
             const Instruction& of = program_.instructions[i];
-            for (const std::span<const Use> uses : {std::span<const Use>(of.reads), std::span<const Use>(of.writes)}) {
+            const ShortVector<Use, 2> reads = of.reads.all(), writes = of.writes.all();
+            for (const std::span<const Use> uses : {std::span<const Use>(reads), std::span<const Use>(writes)}) {
                 for (const Use& use : uses) {
                     const BufferSpec& buffer = layout_[use.buffer];
                     if (use.box.empty() || buffer.box.contains(use.box)) continue;
@@ -116,11 +117,9 @@ private:
         Hazards hazards(std::move(apart));
         PoolHazards pool(layout_);
         for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
-            Instruction touched;
-            touched.reads = program_.instructions[i].reads;
-            touched.writes = program_.instructions[i].writes;
-            for (Use& use : touched.reads) use = in_storage(layout_, use);
-            for (Use& use : touched.writes) use = in_storage(layout_, use);
+            Touched touched;
+            for (const Use& use : program_.instructions[i].reads) touched.reads.push_back(in_storage(layout_, use));
+            for (const Use& use : program_.instructions[i].writes) touched.writes.push_back(in_storage(layout_, use));
             if (program_.shape.loads && !reads_what_is_there(touched, i, pool)) return false;
             pool.order(touched, InstructionId(i));
             hazards.order(touched, InstructionId(i));
@@ -135,7 +134,7 @@ private:
 
     /// In the block that a run begins with there is nothing but what it makes; later ones begin with what is left of it.
     /// What others in the pool have written over is gone.
-    bool reads_what_is_there(const Instruction& touched, std::size_t number, const PoolHazards& pool) {
+    bool reads_what_is_there(const Touched& touched, std::size_t number, const PoolHazards& pool) {
         written_.resize(layout_.buffers.size());
         for (const Use& use : touched.reads) {
             if (layout_[use.buffer].memory.kind == Memory::Kind::piece) continue;
@@ -157,7 +156,7 @@ private:
     }
 
     /// What an instruction reads in the bytes of a pool that it writes by another buffer; none: nothing.
-    BufferId read_by_the_same(const Instruction& touched, const Use& written) const {
+    BufferId read_by_the_same(const Touched& touched, const Use& written) const {
         if (layout_[written.buffer].pool_byte < 0 || written.box.empty()) return {};
         const PoolBytes bytes = bytes_in_pool(layout_, written);
         for (const Use& read : touched.reads) {

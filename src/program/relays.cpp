@@ -17,9 +17,9 @@ bool is_made_by_ranks(const Graph& graph, TensorId id) {
 }
 
 bool has_points_everywhere(const Operation& operation, const BlockGrid& grid) {
-    return !operation.bound.index_space().empty() &&
+    return !operation.bound->index_space().empty() &&
            std::all_of(grid.cuts.begin(), grid.cuts.end(), [&](const Cut& cut) {
-               return cut.parts <= operation.bound.indices[static_cast<std::size_t>(cut.index)].points();
+               return cut.parts <= operation.bound->indices[static_cast<std::size_t>(cut.index)].points();
            });
 }
 
@@ -71,7 +71,7 @@ Relay Relays::find(OperationId id, std::size_t argument) const {
     const BoundaryRule rule = rule_of(operation, static_cast<int>(argument));
     const BoundAccess* shared = nullptr;
     std::size_t accesses = 0;
-    for (const BoundAccess& access : operation.bound.reads) {
+    for (const BoundAccess& access : operation.bound->reads) {
         const bool matches = operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
                              rule_of(operation, access.argument) == rule;
         if (!matches) continue;

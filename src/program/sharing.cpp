@@ -29,6 +29,7 @@ public:
         for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
             if (!stands_alone(TensorId(i))) may_share_[i] = false;
         }
+        list_producers();
     }
 
     std::vector<TensorId> find() {
@@ -46,6 +47,18 @@ public:
     }
 
 private:
+    /// The search for a way back asks for them again and again.
+    void list_producers() {
+        first_producer_.reserve(graph_.operations.size() + 1);
+        for (const Operation& operation : graph_.operations) {
+            first_producer_.push_back(producers_.size());
+            for (const TensorId input : operation.inputs) {
+                if (graph_[input].kind == Tensor::Kind::computed) producers_.push_back(graph_[input].producer);
+            }
+        }
+        first_producer_.push_back(producers_.size());
+    }
+
     void exclude(TensorId id) {
         if (id.valid()) may_share_[id.index()] = false;
     }
@@ -122,9 +135,10 @@ private:
     bool waits_for(OperationId later, OperationId earlier, int& budget) const {
         if (later == earlier) return true;
         if (later < earlier || --budget < 0) return false;
-        return std::any_of(graph_[later].inputs.begin(), graph_[later].inputs.end(), [&](TensorId input) {
-            return graph_[input].kind == Tensor::Kind::computed && waits_for(graph_[input].producer, earlier, budget);
-        });
+        for (std::size_t i = first_producer_[later.index()]; i < first_producer_[later.index() + 1]; ++i) {
+            if (waits_for(producers_[i], earlier, budget)) return true;
+        }
+        return false;
     }
 
     static constexpr int most_steps_back = 64;
@@ -135,6 +149,8 @@ private:
     std::vector<bool> may_share_;                ///< by TensorId
     std::vector<std::size_t> position_;          ///< by OperationId: where it is computed
     std::array<std::vector<TensorId>, 2> free_;  ///< made, and not taken over yet; pieces that stay in a stage apart
+    std::vector<OperationId> producers_;         ///< of the inputs that are computed, operation by operation
+    std::vector<std::size_t> first_producer_;    ///< by OperationId; one more than there are operations
     std::vector<TensorId> root_;                 ///< by TensorId: the first of those whose memory it has
 };
 

@@ -12,7 +12,7 @@ namespace {
 bool gives_results_by_tile(const Operation& operation, const std::vector<Tile>& tiles, const Box& points) {
     return std::all_of(tiles.begin(), tiles.end(), [&](const Tile& tile) {
         for (int index = 0; index < points.rank(); ++index) {
-            const bool contracted = operation.bound.indices[static_cast<std::size_t>(index)].contracted;
+            const bool contracted = operation.bound->indices[static_cast<std::size_t>(index)].contracted;
             if (contracted && tile.box.extent(index) != points.extent(index)) return false;
         }
         return true;
@@ -32,9 +32,10 @@ std::vector<Tile> tiles_after(const Graph& graph, const Plan& plan, const Layout
     const std::vector<Tile>& tiles = layout.tiles[producer.index()];
     if (product && !gives_results_by_tile(head, tiles, points)) return {};
     const Shape& shape = graph[head.outputs[0]].shape;
-    if (touched_box(head.bound.writes[0], points, shape) != points_of(graph, plan, tail, layout.rank)) return {};
+    if (touched_box(head.bound->writes[0], points, shape) != points_of(graph, plan, tail, layout.rank)) return {};
     std::vector<Tile> result;
-    for (const Tile& tile : tiles) result.push_back({touched_box(head.bound.writes[0], tile.box, shape), 0, tile.lane});
+    for (const Tile& tile : tiles)
+        result.push_back({touched_box(head.bound->writes[0], tile.box, shape), 0, tile.lane});
     return result;
 }
 

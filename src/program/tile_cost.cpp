@@ -54,13 +54,13 @@ std::int64_t touched_bytes(const Graph& graph, const Operation& operation, const
     for (std::size_t i = 0; i < operation.inputs.size(); ++i) {
         const Shape& shape = graph[operation.inputs[i]].shape;
         Box box = Box::nothing(shape.rank());
-        for (const BoundAccess& access : operation.bound.reads) {
+        for (const BoundAccess& access : operation.bound->reads) {
             if (access.argument == static_cast<int>(i)) box = bounding(box, touched_box(access, points, shape));
         }
         bytes += bytes_in(graph, operation.inputs[i], box);
     }
     for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
-        const Box box = touched_box(operation.bound.writes[i], points, graph[operation.outputs[i]].shape);
+        const Box box = touched_box(operation.bound->writes[i], points, graph[operation.outputs[i]].shape);
         bytes += bytes_in(graph, operation.outputs[i], box);
     }
     return bytes;

@@ -48,7 +48,7 @@ std::int64_t bytes_per_point(const Graph& graph, const Operation& operation) {
 class Cuttable {
 public:
     Cuttable(const Operation& operation, const Box& box, std::size_t lanes) : operation_(operation) {
-        for (const int index : operation.bound.kept()) kept_volume_ *= box.extent(index);
+        for (const int index : operation.bound->kept()) kept_volume_ *= box.extent(index);
         if (!operation.kernel->is_fold()) return;
         contracted_ = largest_or_outermost(box, true) >= 0 && is_contracted(largest_or_outermost(box, true));
         const std::int64_t needed = static_cast<std::int64_t>(lanes);
@@ -64,7 +64,7 @@ public:
     bool contracted() const { return contracted_ || mixed_; }
     bool allows(int index) const {
         const bool side = mixed_ || is_contracted(index) == contracted_;
-        return !operation_.bound.indices[static_cast<std::size_t>(index)].whole && side;
+        return !operation_.bound->indices[static_cast<std::size_t>(index)].whole && side;
     }
     /// The longest kept index that has something to cut; -1: none.
     int longest_index(const Box& box) const {
@@ -101,12 +101,14 @@ public:
 private:
     static constexpr std::int64_t large_state = 4096;
 
-    bool is_contracted(int index) const { return operation_.bound.indices[static_cast<std::size_t>(index)].contracted; }
+    bool is_contracted(int index) const {
+        return operation_.bound->indices[static_cast<std::size_t>(index)].contracted;
+    }
 
     int largest_or_outermost(const Box& box, bool both) const {
         int largest = -1;
         for (int index = 0; index < box.rank(); ++index) {
-            if (operation_.bound.indices[static_cast<std::size_t>(index)].whole || (!both && !allows(index))) continue;
+            if (operation_.bound->indices[static_cast<std::size_t>(index)].whole || (!both && !allows(index))) continue;
             if (is_contracted(index) && kept_volume_ > large_state) continue;
             if (is_contracted(index) && !keeps_order(operation_, box, index)) continue;
             if (box.extent(index) >= 8) return index;
@@ -165,7 +167,7 @@ void add_border_cuts(const Graph& graph, const Plan& plan, TensorId reader_side,
                      const Box& owned, Rank rank, std::vector<std::int64_t>& cuts) {
     for (const OperationId reader : graph[reader_side].readers) {
         const Operation& operation = graph[reader];
-        for (const BoundAccess& access : operation.bound.reads) {
+        for (const BoundAccess& access : operation.bound->reads) {
             if (operation.inputs[static_cast<std::size_t>(access.argument)] != reader_side) continue;
             const BoundaryRule rule = rule_of(operation, access.argument);
             for (const Rank other : readers_of(graph, plan, {reader, access, reader_side, rule}, owned)) {
@@ -191,7 +193,7 @@ std::vector<std::int64_t> border_cuts(const Graph& graph, const Plan& plan, cons
     if (plan.ranks == 1) return cuts;
     for (std::size_t output = 0; output < operation.outputs.size(); ++output) {
         const TensorId tensor = operation.outputs[output];
-        const BoundAccess& write = operation.bound.writes[output];
+        const BoundAccess& write = operation.bound->writes[output];
         for (std::size_t axis = 0; axis < write.axes.size(); ++axis) {
             const AxisMap& map = write.axes[axis];
             if (map.terms.size() != 1 || map.terms[0].index != index) continue;
@@ -223,7 +225,7 @@ std::vector<Share> rows_of(const Operation& operation, const Cuttable& cuttable,
     if (share.lane != LaneChoice::cpu_lane || index < 0 || !cuttable.contracted()) return {share};
     bool more = false;
     for (int inner = index + 1; inner < share.box.rank(); ++inner) {
-        const bool contracted = operation.bound.indices[static_cast<std::size_t>(inner)].contracted;
+        const bool contracted = operation.bound->indices[static_cast<std::size_t>(inner)].contracted;
         const bool lost = contracted && !keeps_order(operation, share.box, inner);
         more = more || (lost && share.box.extent(inner) >= short_extent);
     }

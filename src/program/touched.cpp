@@ -23,10 +23,10 @@ std::int64_t touched_by(const Graph& graph, const Plan& plan, Rank rank, const s
     for (const OperationId id : operations) {
         const Operation& operation = graph[id];
         const Box points = points_of(graph, plan, id, rank);
-        for (const BoundAccess& read : operation.bound.reads)
+        for (const BoundAccess& read : operation.bound->reads)
             touch(operation.inputs[static_cast<std::size_t>(read.argument)], read, points);
         for (std::size_t output = 0; output < operation.outputs.size(); ++output)
-            touch(operation.outputs[output], operation.bound.writes[output], points);
+            touch(operation.outputs[output], operation.bound->writes[output], points);
     }
     std::int64_t bytes = 0;
     for (const auto& [id, box] : around) bytes += box.volume() * static_cast<std::int64_t>(size_of(graph[id].dtype));

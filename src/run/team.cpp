@@ -28,6 +28,8 @@ void run_team(int threads, const std::function<void(int)>& worker) {
     if (!complete) throw UnavailableError("OpenMP gave fewer than " + std::to_string(threads) + " threads");
 }
 
+void release_team() { omp_pause_resource_all(omp_pause_hard); }
+
 std::string_view team_kind() { return "OpenMP"; }
 
 #else
@@ -38,6 +40,8 @@ void run_team(int threads, const std::function<void(int)>& worker) {
     worker(0);
     for (std::thread& thread : others) thread.join();
 }
+
+void release_team() {}
 
 std::string_view team_kind() { return "std::thread"; }
 

@@ -11,6 +11,10 @@ namespace maniple {
 /// Requires: worker throws nothing.
 void run_team(int threads, const std::function<void(int)>& worker);
 
+/// The threads of the last team, which else wait for the next one: OpenMP's keep their cores busy with that for
+/// milliseconds. Only where the process has no regions of its own. Not within a region.
+void release_team();
+
 /// "OpenMP" or "std::thread".
 std::string_view team_kind();
 

@@ -3,14 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/error.hpp"
-
 namespace maniple {
-
-Extents::Extents(int rank, std::int64_t value) : rank_(rank) {
-    MANIPLE_CHECK(rank >= 0 && rank <= max_rank, "a rank of " + std::to_string(rank));
-    std::fill_n(values_.begin(), rank, value);
-}
 
 Extents::Extents(std::initializer_list<std::int64_t> values) {
     for (std::int64_t value : values) push_back(value);
@@ -18,11 +11,6 @@ Extents::Extents(std::initializer_list<std::int64_t> values) {
 
 Extents::Extents(std::span<const std::int64_t> values) {
     for (std::int64_t value : values) push_back(value);
-}
-
-void Extents::push_back(std::int64_t value) {
-    MANIPLE_CHECK(rank_ < max_rank, "more than 8 axes");
-    values_[static_cast<std::size_t>(rank_++)] = value;
 }
 
 std::int64_t element_count(const Shape& shape) {
@@ -51,25 +39,10 @@ std::string to_string(const Extents& extents) {
     return text + "]";
 }
 
-std::int64_t Box::volume() const {
-    if (absent) return 0;
-    std::int64_t count = 1;
-    for (int axis = 0; axis < rank(); ++axis) count *= std::max<std::int64_t>(0, extent(axis));
-    return count;
-}
-
 Shape Box::shape() const {
     Shape result(rank());
     for (int axis = 0; axis < rank(); ++axis) result[axis] = std::max<std::int64_t>(0, extent(axis));
     return result;
-}
-
-bool Box::contains(const Box& other) const {
-    if (other.empty()) return true;
-    for (int axis = 0; axis < rank(); ++axis) {
-        if (other.lo[axis] < lo[axis] || other.hi[axis] > hi[axis]) return false;
-    }
-    return !absent;
 }
 
 Box intersect(const Box& a, const Box& b) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "base/error.hpp"
 #include "base/short_vector.hpp"
 
 namespace maniple {
@@ -20,14 +21,20 @@ inline constexpr int max_rank = 8;
 class Extents {
 public:
     Extents() = default;
-    explicit Extents(int rank, std::int64_t value = 0);
+    explicit Extents(int rank, std::int64_t value = 0) : rank_(rank) {
+        MANIPLE_CHECK(rank >= 0 && rank <= max_rank, "a rank of " + std::to_string(rank));
+        std::fill_n(values_.begin(), rank, value);
+    }
     Extents(std::initializer_list<std::int64_t> values);
     explicit Extents(std::span<const std::int64_t> values);
 
     int rank() const { return rank_; }
     std::int64_t& operator[](int axis) { return values_[static_cast<std::size_t>(axis)]; }
     std::int64_t operator[](int axis) const { return values_[static_cast<std::size_t>(axis)]; }
-    void push_back(std::int64_t value);
+    void push_back(std::int64_t value) {
+        MANIPLE_CHECK(rank_ < max_rank, "more than 8 axes");
+        values_[static_cast<std::size_t>(rank_++)] = value;
+    }
     const std::int64_t* begin() const { return values_.data(); }
     const std::int64_t* end() const { return values_.data() + rank_; }
 
@@ -80,10 +87,22 @@ struct Box {
         }
         return absent;
     }
-    std::int64_t volume() const;
+    std::int64_t volume() const {
+        if (absent) return 0;
+        std::int64_t count = 1;
+        for (int axis = 0; axis < rank(); ++axis) count *= std::max<std::int64_t>(0, extent(axis));
+        return count;
+    }
     std::int64_t extent(int axis) const { return hi[axis] - lo[axis]; }
     Shape shape() const;
-    bool contains(const Box& other) const;  ///< An empty box is contained in every box.
+    /// An empty box is contained in every box.
+    bool contains(const Box& other) const {
+        if (other.empty()) return true;
+        for (int axis = 0; axis < rank(); ++axis) {
+            if (other.lo[axis] < lo[axis] || other.hi[axis] > hi[axis]) return false;
+        }
+        return !absent;
+    }
     bool operator==(const Box& other) const { return lo == other.lo && hi == other.hi && absent == other.absent; }
 };
 

@@ -66,7 +66,7 @@ TEST(ProductTiles, CoverTheProductAndAreFew) {
                                                                                    {5000, 3, 7, 2},
                                                                                    {100'000, 64, 64, 5}}) {
         const Product product(m, n, k, static_cast<int>(threads));
-        expect_partition(boxes_of(product), product.graph.operations[0].bound.index_space());
+        expect_partition(boxes_of(product), product.graph.operations[0].bound->index_space());
         EXPECT_LE(static_cast<std::int64_t>(product.tiles().size()), 8 * threads);
         for (const Tile& tile : product.tiles()) EXPECT_EQ(tile.contracted_part, 0);
     }
@@ -116,7 +116,7 @@ TEST(WholeFolds, AreThoseOfTheCpuAlone) {
 TEST(WholeFolds, AreComputedInPiecesOfFewStates) {
     const Product product(300, 200, 10, 1);
     const Operation& operation = product.graph.operations[0];
-    const Box points = operation.bound.index_space();
+    const Box points = operation.bound->index_space();
     for (const std::int64_t most : {1, 7, 199, 200, 1000, 59'999, 60'000}) {
         std::vector<Box> boxes;
         for (const FoldPiece& piece : fold_pieces(operation, points, most)) {

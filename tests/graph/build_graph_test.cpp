@@ -74,14 +74,14 @@ TEST(BuildGraph, BindsAnEllipsisBeforeNames) {
     const Graph graph = build("  v: matmul(a, b)\n");
     const Operation& product = graph.operations.at(0);
     EXPECT_EQ(graph[product.outputs[0]].shape, (Shape{3, 2, 4, 6}));
-    ASSERT_EQ(product.bound.indices.size(), 5u);
-    EXPECT_EQ(product.bound.ellipsis_axes, 2);
-    EXPECT_EQ(product.bound.index_space().hi, (Extents{3, 2, 4, 6, 5}));
-    EXPECT_EQ(product.bound.indices[4].name, "k");
-    EXPECT_TRUE(product.bound.indices[4].contracted);
+    ASSERT_EQ(product.bound->indices.size(), 5u);
+    EXPECT_EQ(product.bound->ellipsis_axes, 2);
+    EXPECT_EQ(product.bound->index_space().hi, (Extents{3, 2, 4, 6, 5}));
+    EXPECT_EQ(product.bound->indices[4].name, "k");
+    EXPECT_TRUE(product.bound->indices[4].contracted);
     const Box point(Extents{2, 1, 3, 4, 1}, Extents{3, 2, 4, 6, 5});
-    EXPECT_EQ(touched_box(product.bound.reads[0], point, {3, 1, 4, 5}), Box(Extents{2, 0, 3, 1}, Extents{3, 1, 4, 5}));
-    EXPECT_EQ(touched_box(product.bound.reads[1], point, {2, 5, 6}), Box(Extents{1, 1, 4}, Extents{2, 5, 6}));
+    EXPECT_EQ(touched_box(product.bound->reads[0], point, {3, 1, 4, 5}), Box(Extents{2, 0, 3, 1}, Extents{3, 1, 4, 5}));
+    EXPECT_EQ(touched_box(product.bound->reads[1], point, {2, 5, 6}), Box(Extents{1, 1, 4}, Extents{2, 5, 6}));
 }
 
 TEST(BuildGraph, AnInputWithoutTheEllipsisIsReadForAllOfIt) {
@@ -89,8 +89,8 @@ TEST(BuildGraph, AnInputWithoutTheEllipsisIsReadForAllOfIt) {
     const Operation& rows = graph.operations.at(0);
     EXPECT_EQ(graph[rows.outputs[0]].shape, (Shape{4, 6, 6}));
     const Box point(Extents{2, 3, 1}, Extents{3, 4, 2});
-    EXPECT_EQ(touched_box(rows.bound.reads[0], point, {4, 6}), Box(Extents{0, 1}, Extents{4, 2}));
-    EXPECT_EQ(touched_box(rows.bound.reads[1], point, {4, 6}), Box(Extents{2, 3}, Extents{3, 4}));
+    EXPECT_EQ(touched_box(rows.bound->reads[0], point, {4, 6}), Box(Extents{0, 1}, Extents{4, 2}));
+    EXPECT_EQ(touched_box(rows.bound->reads[1], point, {4, 6}), Box(Extents{2, 3}, Extents{3, 4}));
 }
 
 TEST(BuildGraph, ReportsIndependentErrorsAtOnceAndDependentOnesNot) {

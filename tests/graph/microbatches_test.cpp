@@ -66,8 +66,8 @@ TEST(Microbatches, TheBatchRunsThroughLayers) {
     std::int64_t rows = 0;
     for (const Operation& operation : graph.operations) {
         if (operation.name != "a") continue;
-        EXPECT_EQ(operation.bound.index_space().lo[0], rows);
-        rows = operation.bound.index_space().hi[0];
+        EXPECT_EQ(operation.bound->index_space().lo[0], rows);
+        rows = operation.bound->index_space().hi[0];
     }
     EXPECT_EQ(rows, 10);
 }

@@ -189,6 +189,36 @@ def test_second_run():
     shutil.rmtree(folder)
 
 
+def test_alone():
+    """A process that no launcher has started does without MPI, which cannot start here; one with the sign of a launcher does not."""
+    folder = make_folder(200)
+    job = os.path.join(folder, "terrain.yaml")
+    signs = ("OMPI_", "PMI", "SLURM_", "PALS_", "ALPS_", "MV2_", "MPI_", "FLUX_", "JSM_")
+    alone = {name: value for name, value in environment.items() if not name.startswith(signs)}
+    alone.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    ours = [maniple, "run", job, "--threads", "1", "--lanes", "cpu"]
+    result = subprocess.run(ours, env=alone, capture_output=True, timeout=100)
+    expect(result.returncode == 0, "a process alone, where MPI could start")
+    with h5py.File(os.path.join(folder, "terrain.h5")) as file:
+        first = [file[name][()].tobytes() for name in ("relief", "slope", "total")]
+    alone["OMPI_MCA_pml"] = "nothing"
+    result = subprocess.run(ours, env=alone, capture_output=True, text=True, timeout=100)
+    expect(result.returncode == 0, "a process alone does without MPI: %s" % result.stderr[-300:])
+    with h5py.File(os.path.join(folder, "terrain.h5")) as file:
+        expect([file[name][()].tobytes() for name in ("relief", "slope", "total")] == first, "with the same bits")
+    launched = run(1, job)
+    with h5py.File(os.path.join(folder, "terrain.h5")) as file:
+        expect(launched.returncode == 0 and [file[name][()].tobytes() for name in ("relief", "slope", "total")] == first,
+               "and those of a rank that was launched")
+    for sign in ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"):
+        result = subprocess.run(ours, env=dict(alone, **{sign: "0"}), capture_output=True, timeout=100)
+        expect(result.returncode != 0, "with %s MPI is asked" % sign)
+    wrong = subprocess.run(ours + ["--gpus", "99"], env=alone, capture_output=True, text=True, timeout=100)
+    expect(wrong.returncode == 69 and wrong.stderr.count("error:") == 1, "an error of a process alone is told once: %s" % wrong.stderr)
+    expect(not [name for name in os.listdir(folder) if name.startswith(".")], "nothing is left behind")
+    shutil.rmtree(folder)
+
+
 def test_dry_run():
     """One voice, whatever the number of ranks (wrong options: tests/wrong_jobs)."""
     folder = make_folder(20)
@@ -212,6 +242,7 @@ def test_dry_run():
 
 
 test_ranks()
+test_alone()
 test_dry_run()
 test_killed_rank()
 test_stopped_rank(1)

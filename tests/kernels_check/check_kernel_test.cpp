@@ -128,7 +128,7 @@ public:
     std::optional<std::string> run(const Operation& operation, std::span<const KernelTask> tasks) override {
         const auto error = inner_->run(operation, tasks);
         const KernelTask& last = tasks.back();
-        const Box box = touched_box(operation.bound.writes[0], last.points, last.writes[0].box.shape());
+        const Box box = touched_box(operation.bound->writes[0], last.points, last.writes[0].box.shape());
         if (!box.empty()) *last.writes[0].at(box.lo) ^= std::byte{1};
         return error;
     }

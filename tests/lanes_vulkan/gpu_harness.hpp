@@ -104,8 +104,9 @@ private:
         instruction.lane = LaneKind::gpu;
         instruction.gpu = 0;
         if (!copies_) return;
-        for (Use& use : instruction.reads) use.buffer = twin(use.buffer);
-        for (Use& use : instruction.writes) use.buffer = twin(use.buffer);
+        const auto put = [this](Use& use) { use.buffer = twin(use.buffer); };
+        instruction.reads.change(put);
+        instruction.writes.change(put);
         for (Argument& argument : instruction.arguments) argument.buffer = twin(argument.buffer);
     }
 
@@ -152,8 +153,8 @@ private:
             move.kind = kind;
             move.lane = LaneKind::gpu;
             move.gpu = 0;
-            move.reads = {kind == InstructionKind::upload ? packed : loose};
-            move.writes = {kind == InstructionKind::upload ? loose : packed};
+            move.reads.push_back(kind == InstructionKind::upload ? packed : loose);
+            move.writes.push_back(kind == InstructionKind::upload ? loose : packed);
             move.after = {after.begin(), after.end()};
             order.push_back(InstructionId(result_.instructions.size()));
             result_.instructions.push_back(std::move(move));

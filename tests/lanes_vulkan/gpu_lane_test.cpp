@@ -32,16 +32,17 @@ struct Doubling {
             add.lane = LaneKind::gpu;
             add.gpu = 0;
             add.operation = graph[graph.outputs[0].tensor].producer;
-            add.box = Box::whole(shape);
+            Box rows = Box::whole(shape);
             const auto count = static_cast<std::int64_t>(chunks);
             const auto number = static_cast<std::int64_t>(i);
-            add.box.lo[0] = shape[0] * number / count;
-            add.box.hi[0] = shape[0] * (number + 1) / count;
+            rows.lo[0] = shape[0] * number / count;
+            rows.hi[0] = shape[0] * (number + 1) / count;
+            add.box = rows;
             add.arguments.push_back({b, -1});
             for (std::size_t input = 0; input < graph[add.operation].inputs.size(); ++input)
                 add.arguments.push_back({a, -1});
-            add.reads = {{a, add.box}};
-            add.writes = {{b, add.box}};
+            add.reads.push_back({a, rows});
+            add.writes.push_back({b, rows});
             program.instructions.push_back(add);
             program.chunks.push_back({LaneKind::gpu, 0, {InstructionId(i)}, {}, 0});
         }

@@ -111,8 +111,8 @@ private:
         move.kind = kind;
         move.lane = LaneKind::gpu;
         move.gpu = 0;
-        if (from.buffer.valid()) move.reads = {from};
-        move.writes = {to};
+        if (from.buffer.valid()) move.reads.push_back(from);
+        move.writes.push_back(to);
         for (std::size_t i = 0; i < program_.instructions.size(); ++i) move.after.emplace_back(i);
         if (program_.chunks.empty()) program_.chunks.push_back({LaneKind::gpu, 0, {}, {}, 0});
         program_.chunks[0].instructions.emplace_back(program_.instructions.size());

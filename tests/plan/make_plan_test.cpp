@@ -48,7 +48,7 @@ TEST(MakePlan, BlocksCoverEveryOperationOnce) {
             std::vector<Box> boxes;
             for (int rank = 0; rank < ranks; ++rank)
                 boxes.push_back(points_of(planned.graph, planned.plan, OperationId(i), Rank(rank)));
-            expect_partition(planned.graph.operations[i].bound.index_space(), boxes);
+            expect_partition(planned.graph.operations[i].bound->index_space(), boxes);
         }
         for (std::size_t output = 0; output < planned.graph.outputs.size(); ++output) {
             std::vector<Box> boxes;
@@ -92,7 +92,7 @@ std::string loop_job(const std::string& graph, int steps) {
 std::vector<int> parts_of(const Planned& planned) {
     const Operation& first = planned.graph.operations[0];
     std::vector<int> parts;
-    for (std::size_t i = 0; i < first.bound.indices.size(); ++i)
+    for (std::size_t i = 0; i < first.bound->indices.size(); ++i)
         parts.push_back(planned.plan[OperationId(std::size_t{0})].points.parts_along(static_cast<int>(i)));
     return parts;
 }

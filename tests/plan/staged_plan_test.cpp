@@ -45,7 +45,7 @@ PlanRequest request_for(const std::string& strategy, const PlanRequest::Hybrid& 
 /// The points of all ranks cover every operation once.
 void expect_complete(const Graph& graph, const Plan& plan) {
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-        const Box space = graph.operations[i].bound.index_space();
+        const Box space = graph.operations[i].bound->index_space();
         Region covered;
         std::int64_t volume = 0;
         for (int rank = 0; rank < plan.ranks; ++rank) {
@@ -97,7 +97,7 @@ TEST(StagedPlan, AProductTooLargeForARankIsCutAlongItsWeights) {
     const Operation& product = example.graph.operations[0];
     const BlockGrid& grid = plan.operations[0].points;
     EXPECT_EQ(grid.count(), 4);
-    EXPECT_EQ(grid.parts_along(product.bound.kept().front()), 1) << "the batch is not cut";
+    EXPECT_EQ(grid.parts_along(product.bound->kept().front()), 1) << "the batch is not cut";
 }
 
 TEST(StagedPlan, LittleMemoryKeepsWeightsApart) {
@@ -118,7 +118,7 @@ TEST(StagedPlan, HybridsAreGridsOfRanks) {
         const BlockGrid& grid = plan.operations[i].points;
         EXPECT_EQ(grid.count(), 2);
         EXPECT_EQ(grid.first.value % 2, 0);
-        EXPECT_EQ(grid.parts_along(example.graph.operations[i].bound.kept().front()), 2);
+        EXPECT_EQ(grid.parts_along(example.graph.operations[i].bound->kept().front()), 2);
     }
 }
 

@@ -113,7 +113,7 @@ TEST(BlockGrids, NeighboursAreFoundWithoutAskingEveryRank) {
         for (int me = 0; me < ranks; ++me) {
             const Box owned = owned_box(example.graph, example.plan, v, Rank(me));
             const std::vector<Rank> readers =
-                readers_of(example.graph, example.plan, {id, operation.bound.reads[0], u, rule}, owned);
+                readers_of(example.graph, example.plan, {id, operation.bound->reads[0], u, rule}, owned);
             std::vector<Rank> owners;
             for (int other = 0; other < ranks; ++other) {
                 bool needs = false;

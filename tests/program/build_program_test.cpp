@@ -50,7 +50,7 @@ TEST(BuildProgram, AMessageOfABorderWaitsForTheBorderAlone) {
         find_all(program, [](const Instruction& i) { return i.kind == InstructionKind::compute && i.step == 1; });
     ASSERT_GT(tiles.size(), 5u);
     for (const InstructionId tile : tiles) {
-        const bool border = program.instructions[tile.index()].box.hi[0] == 270;
+        const bool border = program.instructions[tile.index()].box.get().hi[0] == 270;
         const auto& after = program.instructions[sends[0].index()].after;
         EXPECT_EQ(std::find(after.begin(), after.end(), tile) != after.end(), border)
             << to_string(program.instructions[tile.index()].box);
@@ -65,9 +65,9 @@ TEST(BuildProgram, ATileWaitsForItsNeighboursOfTheStepBeforeAlone) {
     for (const InstructionId tile : tiles) {
         const Box& box = program.instructions[tile.index()].box;
         for (const InstructionId before : program.instructions[tile.index()].after) {
-            const Instruction& other = program.instructions[before.index()];
-            EXPECT_LE(other.box.lo[0], box.hi[0]);
-            EXPECT_GE(other.box.hi[0], box.lo[0]);
+            const Box other = program.instructions[before.index()].box;
+            EXPECT_LE(other.lo[0], box.hi[0]);
+            EXPECT_GE(other.hi[0], box.lo[0]);
         }
     }
 }

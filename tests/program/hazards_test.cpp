@@ -45,9 +45,7 @@ Order found(const std::vector<Access>& accesses, std::size_t buffers, std::size_
     Hazards hazards{std::vector<bool>(buffers, false)};
     Order order(accesses.size(), std::vector<bool>(accesses.size(), false));
     for (std::size_t i = 0; i < accesses.size(); ++i) {
-        Instruction instruction;
-        instruction.reads = accesses[i].reads;
-        instruction.writes = accesses[i].writes;
+        Touched instruction{accesses[i].reads, accesses[i].writes, {}};
         hazards.order(instruction, InstructionId(i));
         for (const InstructionId earlier : instruction.after) add_edge(order, i, earlier.index());
         edges += instruction.after.size();
@@ -106,9 +104,7 @@ TEST(Hazards, EdgesOfAStencilDoNotGrowWithTheSteps) {
     Hazards hazards{std::vector<bool>(2, false)};
     std::size_t edges = 0;
     for (std::size_t i = 0; i < accesses.size(); ++i) {
-        Instruction instruction;
-        instruction.reads = accesses[i].reads;
-        instruction.writes = accesses[i].writes;
+        Touched instruction{accesses[i].reads, accesses[i].writes, {}};
         hazards.order(instruction, InstructionId(i));
         EXPECT_LE(instruction.after.size(), 6U);
         edges += instruction.after.size();

@@ -154,7 +154,7 @@ TEST(Relays, StatesGoAroundARingToThoseWhoFinish) {
         PlanRequest request;
         request.strategy = "data";
         for (const Operation& operation : example.graph.operations) {
-            const auto& indices = operation.bound.indices;
+            const auto& indices = operation.bound->indices;
             const auto contracted =
                 std::find_if(indices.begin(), indices.end(), [](const auto& one) { return one.contracted; });
             const bool folds = contracted != indices.end();

@@ -34,7 +34,7 @@ struct Shared {
     }
 
     ThroughputKey key(int lane) const {
-        return throughput_key(example.graph, first, facts, lane, example.graph[first].bound.index_space().volume());
+        return throughput_key(example.graph, first, facts, lane, example.graph[first].bound->index_space().volume());
     }
 
     /// Rows of each lane, the cpu's first.

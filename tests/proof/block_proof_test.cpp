@@ -48,7 +48,14 @@ private:
         one.peer = Rank(peer);
         one.tag = tag;
         one.bytes = 16;
-        hazards_->order(one, InstructionId(program.instructions.size()));
+        Touched touched;
+        if (reads) {
+            touched.reads.push_back(use);
+        } else {
+            touched.writes.push_back(use);
+        }
+        hazards_->order(touched, InstructionId(program.instructions.size()));
+        one.after.append(touched.after.begin(), touched.after.end());
         program.instructions.push_back(std::move(one));
     }
 

@@ -73,7 +73,8 @@ bool conflict(const Layout& layout, const Instruction& a, const Instruction& b) 
         }
         return false;
     };
-    return meet(a.writes, b.writes) || meet(a.writes, b.reads) || meet(a.reads, b.writes);
+    const auto writes = a.writes.all(), others = b.writes.all();
+    return meet(writes, others) || meet(writes, b.reads.all()) || meet(a.reads.all(), others);
 }
 
 bool reaches(const Program& program, ChunkId from, ChunkId to) {
@@ -158,15 +159,17 @@ Said swap_messages(BlockPrograms& block, std::mt19937& random) {
 Said shorten_message(BlockPrograms& block, std::mt19937& random) {
     const auto at = draw(block, random, [](const Instruction& one, std::size_t, std::size_t) {
         if (!is_send(one) && !is_receive(one)) return false;
-        const Box& box = is_send(one) ? one.reads[0].box : one.writes[0].box;
+        const Box box = is_send(one) ? one.reads[0].box : one.writes[0].box;
         return box.volume() > 1;
     });
     if (!at) return std::nullopt;
     Instruction& one = block.programs[at->rank].instructions[at->index];
-    Box& box = is_send(one) ? one.reads[0].box : one.writes[0].box;
-    for (int axis = 0; axis < box.rank(); ++axis) {
-        if (box.extent(axis) < 2) continue;
-        --box.hi[axis];
+    Use use = is_send(one) ? one.reads[0] : one.writes[0];
+    for (int axis = 0; axis < use.box.rank(); ++axis) {
+        if (use.box.extent(axis) < 2) continue;
+        --use.box.hi[axis];
+        if (is_send(one)) one.reads.set(0, use);
+        if (!is_send(one)) one.writes.set(0, use);
         return fmt::format("rank {}: message {} one row shorter", at->rank, at->index);
     }
     return std::nullopt;
@@ -211,11 +214,13 @@ bool makes_what_is_read(const BlockPrograms& block, At at) {
     bool is_read = false;
     for (std::size_t i = 0; i < program.instructions.size() && !is_read; ++i) {
         const Instruction& other = program.instructions[i];
-        for (const Use& use : i == at.index ? std::span<const Use>() : std::span<const Use>(other.writes)) {
+        for (const Use& use : other.writes) {
+            if (i == at.index) break;
             const Use written = in_storage(layout, use);
             if (written.buffer == made.buffer && overlap(written.box, made.box)) return false;
         }
-        for (const Use& use : i > at.index ? std::span<const Use>(other.reads) : std::span<const Use>()) {
+        for (const Use& use : other.reads) {
+            if (i <= at.index) break;
             const Use read = in_storage(layout, use);
             is_read = is_read || (read.buffer == made.buffer && overlap(read.box, made.box));
         }
@@ -255,13 +260,11 @@ Said drop_source(BlockPrograms& block, std::mt19937& random) {
 // --- Memory ------------------------------------------------------------------------------------------------------
 
 /// What it writes, else what it reads.
-std::span<const Use> touched(const Instruction& one) {
-    return one.writes.empty() ? std::span<const Use>(one.reads) : std::span<const Use>(one.writes);
-}
+ShortVector<Use, 2> touched(const Instruction& one) { return one.writes.empty() ? one.reads.all() : one.writes.all(); }
 
 Said shrink_buffer(BlockPrograms& block, std::mt19937& random) {
     const auto at = draw(block, random, [&](const Instruction& one, std::size_t rank, std::size_t) {
-        const std::span<const Use> uses = touched(one);
+        const ShortVector<Use, 2> uses = touched(one);
         if (uses.empty() || uses[0].box.empty() || uses[0].box.rank() == 0) return false;
         return uses[0].box.hi[0] == block.layouts[rank][uses[0].buffer].box.hi[0];
     });

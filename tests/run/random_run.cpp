@@ -155,7 +155,7 @@ std::vector<bool> inexact_tensors(const Graph& graph, bool folds_alone) {
 std::int64_t parts_of(const Operation& operation, const Box& points) {
     std::int64_t parts = points.empty() ? 0 : 1;
     for (int index = 0; index < points.rank() && parts > 0; ++index) {
-        if (!operation.bound.indices[static_cast<std::size_t>(index)].whole)
+        if (!operation.bound->indices[static_cast<std::size_t>(index)].whole)
             parts *= points.hi[index] - points.lo[index];
     }
     return parts;

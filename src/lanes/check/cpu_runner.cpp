@@ -74,7 +74,7 @@ private:
 
     static Box state_points(const Operation& operation, Box points) {
         for (int index = 0; index < points.rank(); ++index) {
-            if (!operation.bound.indices[static_cast<std::size_t>(index)].contracted) continue;
+            if (!operation.bound->indices[static_cast<std::size_t>(index)].contracted) continue;
             points.lo[index] = 0;
             points.hi[index] = 1;
         }

@@ -5,9 +5,9 @@ namespace maniple {
 namespace {
 
 Box kept_box(const Operation& operation) {
-    Box box = operation.bound.index_space();
+    Box box = operation.bound->index_space();
     for (int index = 0; index < box.rank(); ++index) {
-        if (operation.bound.indices[static_cast<std::size_t>(index)].contracted) box.hi[index] = 1;
+        if (operation.bound->indices[static_cast<std::size_t>(index)].contracted) box.hi[index] = 1;
     }
     return box;
 }
@@ -44,11 +44,11 @@ std::vector<Box> random_boxes(const Box& box, const MayCut& may_cut, Random& ran
 
 }  // namespace
 
-SampleCut whole_cut(const Operation& operation) { return {kept_box(operation), {operation.bound.index_space()}}; }
+SampleCut whole_cut(const Operation& operation) { return {kept_box(operation), {operation.bound->index_space()}}; }
 
 std::vector<SampleCut> random_cuts(const Operation& operation, bool contracted, Random& random) {
-    const std::vector<BoundSignature::Index>& indices = operation.bound.indices;
-    const Box space = operation.bound.index_space();
+    const std::vector<BoundSignature::Index>& indices = operation.bound->indices;
+    const Box space = operation.bound->index_space();
     const auto index = [&](int axis) -> const BoundSignature::Index& {
         return indices[static_cast<std::size_t>(axis)];
     };

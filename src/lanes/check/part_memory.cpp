@@ -26,7 +26,7 @@ PartMemory::PartMemory(const Sample& sample, const SampleCut& cut, bool dense, R
     if (sample.operation.kernel->is_fold()) add_states(dense, random);
     for (std::size_t i = 0; i < sample.outputs.size(); ++i) {
         const DType type = types_.outputs[i];
-        written_.push_back(touched_box(sample.operation.bound.writes[i], cut.kept, sample.outputs[i]));
+        written_.push_back(touched_box(sample.operation.bound->writes[i], cut.kept, sample.outputs[i]));
         const std::vector<bool> fixed(static_cast<std::size_t>(sample.outputs[i].rank()), false);
         outputs_.emplace_back(written_.back(), size_of(type), type, fixed, dense, random);
     }
@@ -38,7 +38,7 @@ void PartMemory::add_slab(const Box& points, bool dense, Random& random) {
         const Shape& shape = sample_.inputs[input];
         std::vector<Box> reads;
         std::vector<bool> whole(static_cast<std::size_t>(shape.rank()), false);
-        for (const BoundAccess& access : sample_.operation.bound.reads) {
+        for (const BoundAccess& access : sample_.operation.bound->reads) {
             if (access.argument != static_cast<int>(input)) continue;
             for (std::size_t axis = 0; axis < whole.size(); ++axis)
                 whole[axis] = whole[axis] || access.axes[axis].whole;
@@ -53,7 +53,7 @@ void PartMemory::add_slab(const Box& points, bool dense, Random& random) {
 
 void PartMemory::add_states(bool dense, Random& random) {
     state_box_ = Box{Extents{0}, Extents{1}};  // the number of the part
-    for (const int index : sample_.operation.bound.kept()) {
+    for (const int index : sample_.operation.bound->kept()) {
         state_box_.lo.push_back(cut_.kept.lo[index]);
         state_box_.hi.push_back(cut_.kept.hi[index]);
     }

@@ -337,7 +337,7 @@ private:
     /// Integers of a kernel that reads an axis whole may be positions on it.
     std::int64_t positions() const {
         std::int64_t least = 0;
-        for (const BoundAccess& access : sample_.operation.bound.reads) {
+        for (const BoundAccess& access : sample_.operation.bound->reads) {
             for (std::size_t axis = 0; axis < access.axes.size(); ++axis) {
                 if (!access.axes[axis].whole) continue;
                 const std::int64_t extent =
@@ -362,9 +362,9 @@ private:
     void draw_values(std::size_t input) {
         const Shape& shape = sample_.inputs[input];
         Box reach = Box::whole(shape);
-        for (const BoundAccess& access : sample_.operation.bound.reads) {
+        for (const BoundAccess& access : sample_.operation.bound->reads) {
             if (access.argument != static_cast<int>(input)) continue;
-            reach = bounding(reach, touched_box(access, sample_.operation.bound.index_space(), shape));
+            reach = bounding(reach, touched_box(access, sample_.operation.bound->index_space(), shape));
         }
         Field field(reach, types_.inputs[input]);
         // Sums of what is infinite depend on the order; bodies whose cost depends on the data may never end on it.

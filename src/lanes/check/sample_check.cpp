@@ -20,7 +20,7 @@ void assemble(const std::vector<Field>& part, std::vector<Field>& whole) {
 }
 
 std::string box_text(const Sample& sample, const SampleCut& cut) {
-    const bool whole = cut.points.size() == 1 && cut.points[0] == sample.operation.bound.index_space();
+    const bool whole = cut.points.size() == 1 && cut.points[0] == sample.operation.bound->index_space();
     if (whole) return {};
     std::string text = ", points " + to_string(cut.points[0]);
     if (cut.points.size() > 1) text += " … " + to_string(cut.points.back());
@@ -85,7 +85,7 @@ std::optional<CheckFailure> SampleCheck::check_boxes(KernelRunner& runner, const
     if (!apart) return std::nullopt;
     for (const SampleCut& cut : cuts) {
         const Box box =
-            touched_box(sample_.operation.bound.writes[apart->output], cut.kept, sample_.outputs[apart->output]);
+            touched_box(sample_.operation.bound->writes[apart->output], cut.kept, sample_.outputs[apart->output]);
         if (box.rank() == 0 ||
             box.contains(Box(apart->at, shifted(Box(apart->at, apart->at), Extents(box.rank(), 1)).hi)))
             return failure(Property::boxes, apart->text + " as a whole", box_text(sample_, cut));

@@ -91,7 +91,9 @@ struct Section {
     std::unique_ptr<const ChainTile> chain;  ///< null: one instruction
 };
 
-using Work = std::variant<KernelWork, BoxCopy, FillWork, CompareWork, CheckWork>;
+/// The rare ones stand apart: there is one for each instruction of a program.
+using Work = std::variant<KernelWork, BoxCopy, std::unique_ptr<const FillWork>, std::unique_ptr<const CompareWork>,
+                          std::unique_ptr<const CheckWork>>;
 
 }  // namespace
 
@@ -253,11 +255,11 @@ private:
     }
 
     Work resolve_move(const Instruction& instruction) {
-        const Block to = lane_.arena_.block(instruction.writes[0].buffer);
-        const Box& target = instruction.writes[0].box;
-        if (instruction.reads.empty()) return BoxCopy(to, target);
-        const Use& read = instruction.reads[0];
-        return BoxCopy(read_only(lane_.arena_.block(read.buffer)), read.box, to, target);
+        const Use to = instruction.writes[0];
+        const Block target = lane_.arena_.block(to.buffer);
+        if (instruction.reads.empty()) return BoxCopy(target, to.box);
+        const Use from = instruction.reads[0];
+        return BoxCopy(read_only(lane_.arena_.block(from.buffer)), from.box, target, to.box);
     }
 
     /// Between a box and the same elements one after the other in a staging buffer of bytes.
@@ -277,19 +279,20 @@ private:
         fill.to = lane_.arena_.block(instruction.writes[0].buffer);
         fill.target = instruction.writes[0].box;
         fill.tensor = &tensor;
-        return fill;
+        return std::make_unique<const FillWork>(fill);
     }
 
     Work resolve_compare(const Instruction& instruction) {
         const Tensor& tensor = lane_.graph_[instruction.tensor];
-        return CompareWork{&lane_.graph_[tensor.producer], &tensor,
-                           read_only(lane_.arena_.block(instruction.reads[0].buffer)),
-                           read_only(lane_.arena_.block(instruction.reads[1].buffer)), instruction.box};
+        return std::make_unique<const CompareWork>(CompareWork{
+            &lane_.graph_[tensor.producer], &tensor, read_only(lane_.arena_.block(instruction.reads[0].buffer)),
+            read_only(lane_.arena_.block(instruction.reads[1].buffer)), instruction.box});
     }
 
     Work resolve_check(const Instruction& instruction) {
-        return CheckWork{&lane_.graph_, &operation_of(instruction), instruction.domain,
-                         read_only(lane_.arena_.block(instruction.reads[0].buffer)), instruction.box};
+        return std::make_unique<const CheckWork>(
+            CheckWork{&lane_.graph_, &operation_of(instruction), instruction.domain,
+                      read_only(lane_.arena_.block(instruction.reads[0].buffer)), instruction.box});
     }
 
     const Operation& operation_of(const Instruction& instruction) const { return lane_.graph_[instruction.operation]; }
@@ -399,7 +402,7 @@ private:
     /// The points of the states that a box of points accumulates into: contracted indices at [0, 1).
     static Box state_points(const Operation& operation, Box points) {
         for (int index = 0; index < points.rank(); ++index) {
-            if (!operation.bound.indices[static_cast<std::size_t>(index)].contracted) continue;
+            if (!operation.bound->indices[static_cast<std::size_t>(index)].contracted) continue;
             points.lo[index] = 0;
             points.hi[index] = 1;
         }
@@ -443,14 +446,14 @@ private:
         if (KernelWork* kernel = std::get_if<KernelWork>(&work)) {
             std::byte* const states = scratch_[static_cast<std::size_t>(this_worker)].data();
             for (KernelCall& call : kernel->calls) call.run(kernel->operation->parameters, states);
-        } else if (const BoxCopy* copy = std::get_if<BoxCopy>(&work)) {
-            copy->run();
-        } else if (const CompareWork* compare = std::get_if<CompareWork>(&work)) {
-            compare->run();
-        } else if (const CheckWork* check = std::get_if<CheckWork>(&work)) {
-            check->run();
+        } else if (const BoxCopy* move = std::get_if<BoxCopy>(&work)) {
+            move->run();
+        } else if (const auto* compare = std::get_if<std::unique_ptr<const CompareWork>>(&work)) {
+            (*compare)->run();
+        } else if (const auto* check = std::get_if<std::unique_ptr<const CheckWork>>(&work)) {
+            (*check)->run();
         } else {
-            const FillWork& fill = std::get<FillWork>(work);
+            const FillWork& fill = *std::get<std::unique_ptr<const FillWork>>(work);
             generate(*fill.tensor, fill.target, fill.to);
         }
     }

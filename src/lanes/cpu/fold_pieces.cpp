@@ -8,7 +8,7 @@ namespace {
 
 Box states_of(const Operation& operation, const Box& points) {
     Box states{Extents{0}, Extents{1}};
-    for (const int index : operation.bound.kept()) {
+    for (const int index : operation.bound->kept()) {
         states.lo.push_back(points.lo[index]);
         states.hi.push_back(points.hi[index]);
     }
@@ -17,8 +17,8 @@ Box states_of(const Operation& operation, const Box& points) {
 
 /// The outermost kept index that can be cut; -1: there is none.
 int cut_index(const Operation& operation, const Box& points) {
-    for (const int index : operation.bound.kept()) {
-        if (!operation.bound.indices[static_cast<std::size_t>(index)].whole && points.extent(index) > 1) return index;
+    for (const int index : operation.bound->kept()) {
+        if (!operation.bound->indices[static_cast<std::size_t>(index)].whole && points.extent(index) > 1) return index;
     }
     return -1;
 }

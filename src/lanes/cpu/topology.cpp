@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/error.hpp"
 
@@ -65,6 +66,8 @@ void Topology::pin_to(int core) const {
     // A refusal (a container, a restricted mask) costs speed, not correctness.
     (void)hwloc_set_cpubind(state_->topology, state_->core(core)->cpuset, HWLOC_CPUBIND_THREAD);
 }
+
+void keep_hwloc_plugins_out() { setenv("HWLOC_PLUGINS_PATH", "", 0); }
 
 std::string host_name() {
     char name[256] = {};

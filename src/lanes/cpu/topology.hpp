@@ -27,6 +27,11 @@ private:
     std::unique_ptr<State> state_;
 };
 
+/// From now on a topology is found without hwloc's plugins: the libraries that those load (graphics, X11) take longer
+/// than all that is asked for here. Sets a variable of the environment: before any thread starts, and not where MPI is
+/// used, which wants to know more of hwloc.
+void keep_hwloc_plugins_out();
+
 /// This machine's name, without its domain.
 std::string host_name();
 

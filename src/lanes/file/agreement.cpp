@@ -80,12 +80,14 @@ std::vector<std::int64_t> gather_numbers(MPI_Comm communicator, const std::vecto
 
 int rank_in(MPI_Comm communicator) {
     int rank = 0;
+    if (communicator == MPI_COMM_NULL) return rank;
     check_mpi(MPI_Comm_rank(communicator, &rank), "MPI_Comm_rank");
     return rank;
 }
 
 int size_of(MPI_Comm communicator) {
     int size = 1;
+    if (communicator == MPI_COMM_NULL) return size;
     check_mpi(MPI_Comm_size(communicator, &size), "MPI_Comm_size");
     return size;
 }

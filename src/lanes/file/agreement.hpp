@@ -27,7 +27,7 @@ void together(MPI_Comm communicator, Work&& work) {
 /// Collective: every rank's numbers, in the order of ranks, on rank 0; empty elsewhere.
 std::vector<std::int64_t> gather_numbers(MPI_Comm communicator, const std::vector<std::int64_t>& mine);
 
-int rank_in(MPI_Comm communicator);
-int size_of(MPI_Comm communicator);
+int rank_in(MPI_Comm communicator);  ///< 0 where it is MPI_COMM_NULL: of one process alone
+int size_of(MPI_Comm communicator);  ///< 1 likewise
 
 }  // namespace maniple

@@ -87,7 +87,8 @@ void check_outputs(const Job& job, std::vector<OutputDataset> datasets, bool ove
 /// Threads: one at a time.
 class OutputFiles {
 public:
-    /// Collective. Duplicates nothing: `communicator` must outlive this and be used by nobody else.
+    /// Collective. Duplicates nothing: `communicator` must outlive this and be used by nobody else. MPI_COMM_NULL: this
+    /// process alone, which need not have initialised MPI.
     /// Errors (the same on all ranks): CreateError (73): the folder does not exist or is not writable, another run is
     /// writing the same file, an existing file does not carry maniple's completeness mark (unless `overwrite`).
     OutputFiles(MPI_Comm communicator, const Job& job, const Catalogue& catalogue, std::vector<OutputDataset> datasets,

@@ -72,7 +72,7 @@ struct Watch::State {
     void exchange(const Report& mine) {
         if (world.is_root()) {
             note(0, mine);
-            receive_all(report_tag);
+            if (world.size() > 1) receive_all(report_tag);
             for (int rank = 1; rank < world.size(); ++rank) {
                 if (!ranks[static_cast<std::size_t>(rank)].last.leaving) send(rank, answer_tag, mine);
             }
@@ -115,7 +115,7 @@ struct Watch::State {
         if (ranks[0].last.leaving || seconds_since(ranks[0].heard_ns) < stall_seconds * 1.5) return;
         std::fprintf(stderr, "maniple: error: rank %d has not heard of rank 0 for %.0f s: it is lost\n",
                      world.rank().value, seconds_since(ranks[0].heard_ns));
-        MPI_Abort(world.watch(), static_cast<int>(ExitCode::link));
+        world.abort(ExitCode::link);
     }
 
     void judge() {
@@ -130,7 +130,7 @@ struct Watch::State {
             if (seconds_since(state.heard_ns) > stall_seconds) {
                 std::fprintf(stderr, "maniple: error: rank %d has not been heard of for %.0f s: it is lost\n", rank,
                              seconds_since(state.heard_ns));
-                MPI_Abort(world.watch(), static_cast<int>(ExitCode::link));
+                world.abort(ExitCode::link);
             }
             least_idle = std::min(least_idle, seconds_since(state.moved_ns));
             patient = patient || state.last.in_file_system || !state.last.running;
@@ -153,7 +153,7 @@ struct Watch::State {
             std::fprintf(stderr, "  rank %d: %s\n", rank,
                          texts.contains(rank) ? texts[rank].c_str() : "does not answer");
         }
-        MPI_Abort(world.watch(), static_cast<int>(ExitCode::link));
+        world.abort(ExitCode::link);
     }
 
     std::string in_flight() {

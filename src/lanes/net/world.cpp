@@ -3,6 +3,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -57,15 +59,17 @@ void require_threaded_mpi() {
 }
 
 World::World(MPI_Comm communicator) {
+    MPI_Comm_rank(communicator, &rank_);
+    MPI_Comm_size(communicator, &size_);
+    if (size_ == 1) return;
     for (MPI_Comm* copy : {&own_, &data_, &files_, &watch_}) {
         check_mpi(MPI_Comm_dup(communicator, copy), "MPI_Comm_dup");
         MPI_Comm_set_errhandler(*copy, MPI_ERRORS_RETURN);
     }
-    MPI_Comm_rank(own_, &rank_);
-    MPI_Comm_size(own_, &size_);
 }
 
 World::~World() {
+    if (size_ == 1) return;
     // MPI_Finalize is no barrier: a rank that leaves early would be gone while another's watch still sends to it.
     try {
         meet(own_);
@@ -73,7 +77,16 @@ World::~World() {
     for (MPI_Comm* copy : {&own_, &data_, &files_, &watch_}) MPI_Comm_free(copy);
 }
 
+void World::abort(ExitCode code) const {
+    int initialised = 0;
+    MPI_Initialized(&initialised);
+    if (initialised != 0) MPI_Abort(size_ == 1 ? MPI_COMM_WORLD : own_, static_cast<int>(code));
+    std::fflush(nullptr);
+    std::_Exit(static_cast<int>(code));
+}
+
 std::string World::broadcast(const std::string& bytes) const {
+    if (size_ == 1) return bytes;
     meet(own_);
     std::int64_t size = static_cast<std::int64_t>(bytes.size());
     check_mpi(MPI_Bcast(&size, 1, MPI_INT64_T, 0, own_), "MPI_Bcast");
@@ -83,6 +96,7 @@ std::string World::broadcast(const std::string& bytes) const {
 }
 
 std::vector<std::string> World::gather(const std::string& bytes) const {
+    if (size_ == 1) return {bytes};
     meet(own_);
     const int mine = checked_cast<int>(bytes.size());
     std::vector<int> sizes(static_cast<std::size_t>(size_));
@@ -103,6 +117,7 @@ std::vector<std::string> World::gather(const std::string& bytes) const {
 }
 
 World::NodePlace World::place_on_node() const {
+    if (size_ == 1) return {};
     MPI_Comm node = MPI_COMM_NULL;
     check_mpi(MPI_Comm_split_type(own_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
     NodePlace place;
@@ -113,6 +128,7 @@ World::NodePlace World::place_on_node() const {
 }
 
 std::int64_t World::sum(std::int64_t value) const {
+    if (size_ == 1) return value;
     meet(own_);
     std::int64_t result = 0;
     check_mpi(MPI_Allreduce(&value, &result, 1, MPI_INT64_T, MPI_SUM, own_), "MPI_Allreduce");
@@ -212,7 +228,9 @@ std::vector<Diagnostic> deserialize(const std::string& bytes) {
 }  // namespace
 
 void World::agree(const std::exception_ptr& error) const {
-    const Failure mine = describe(error);
+    if (size_ == 1 && !error) return;
+    Failure mine = describe(error);
+    if (size_ == 1) throw Error(static_cast<ExitCode>(mine.code), std::move(mine.diagnostics));
     // Least preference first, then the lowest rank: one number for both.
     const std::int64_t key = mine.preference == no_failure ? std::numeric_limits<std::int64_t>::max()
                                                            : static_cast<std::int64_t>(mine.preference) * size_ + rank_;
@@ -236,6 +254,7 @@ void World::agree(const std::exception_ptr& error) const {
 }
 
 void World::require_equal(const std::string& bytes, const std::string& what) const {
+    if (size_ == 1) return;
     const std::uint64_t hash = XXH3_64bits(bytes.data(), bytes.size());
     std::uint64_t range[2] = {hash, ~hash};
     std::uint64_t least[2] = {};

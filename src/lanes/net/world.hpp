@@ -31,10 +31,13 @@ public:
 void require_threaded_mpi();
 
 /// Owns one duplicate of a communicator for each user, so that their messages never meet: the net lane, the file
-/// lane, this class's own collectives, and the watch over lost ranks. Errors are returned, not fatal.
+/// lane, this class's own collectives, and the watch over lost ranks. Errors are returned, not fatal. One rank alone
+/// has nobody to talk to: then there are no duplicates, and MPI is not called.
 /// Threads: collectives on the main thread only.
 class World {
 public:
+    /// This process alone. MPI need not be initialised.
+    World() = default;
     /// Collective.
     explicit World(MPI_Comm communicator);
     ~World();  ///< Collective.
@@ -44,7 +47,7 @@ public:
     Rank rank() const { return Rank(std::int32_t{rank_}); }
     int size() const { return size_; }
     bool is_root() const { return rank_ == 0; }
-    MPI_Comm data() const { return data_; }
+    MPI_Comm data() const { return data_; }  ///< MPI_COMM_NULL of one rank, like the others
     MPI_Comm files() const { return files_; }
     MPI_Comm watch() const { return watch_; }
 
@@ -66,6 +69,9 @@ public:
 
     /// Collective; blocks. Errors: LinkError on all ranks if `bytes` is not the same everywhere: `what` differs.
     void require_equal(const std::string& bytes, const std::string& what) const;
+
+    /// Ends all ranks at once, whatever they do. Any thread.
+    [[noreturn]] void abort(ExitCode code) const;
 
 private:
     MPI_Comm own_ = MPI_COMM_NULL;

@@ -70,9 +70,9 @@ private:
         const TensorId id = operation.inputs[static_cast<std::size_t>(number)];
         const Tensor& tensor = graph_[id];
         Box reach = Box::whole(tensor.shape);
-        for (const BoundAccess& access : operation.bound.reads) {
+        for (const BoundAccess& access : operation.bound->reads) {
             if (access.argument == number)
-                reach = bounding(reach, touched_box(access, operation.bound.index_space(), tensor.shape));
+                reach = bounding(reach, touched_box(access, operation.bound->index_space(), tensor.shape));
         }
         Field& whole = fields_[id.index()];
         Field result(reach, whole.element_bytes);
@@ -124,16 +124,16 @@ private:
             fold(operation, *variant, outputs, inputs);
         } else {
             outputs.insert(outputs.end(), inputs.begin(), inputs.end());
-            call(operation, variant->compute, operation.bound.index_space(), outputs);
+            call(operation, variant->compute, operation.bound->index_space(), outputs);
         }
     }
 
     void fold(const Operation& operation, const maniple_variant& variant, std::vector<maniple_tensor> outputs,
               const std::vector<maniple_tensor>& inputs) {
-        Box results = operation.bound.index_space();
+        Box results = operation.bound->index_space();
         Box state_box{Extents{0}, Extents{1}};
         for (int index = 0; index < results.rank(); ++index) {
-            if (operation.bound.indices[static_cast<std::size_t>(index)].contracted) {
+            if (operation.bound->indices[static_cast<std::size_t>(index)].contracted) {
                 results.hi[index] = 1;
             } else {
                 state_box.lo.push_back(0);
@@ -145,7 +145,7 @@ private:
         call(operation, variant.init, results, {state});
         std::vector<maniple_tensor> tensors = {state};
         tensors.insert(tensors.end(), inputs.begin(), inputs.end());
-        call(operation, variant.accumulate, operation.bound.index_space(), tensors);
+        call(operation, variant.accumulate, operation.bound->index_space(), tensors);
         outputs.push_back(state);
         call(operation, variant.finish, results, outputs);
     }

@@ -93,7 +93,7 @@ private:
     /// Contracted indices may be cut where pieces have states of their own.
     std::vector<Cutting> cutting(Cutting contracted) const {
         std::vector<Cutting> result;
-        for (const BoundSignature::Index& index : operation_.bound.indices)
+        for (const BoundSignature::Index& index : operation_.bound->indices)
             result.push_back(index.whole ? Cutting::never : index.contracted ? contracted : Cutting::freely);
         return result;
     }
@@ -118,8 +118,8 @@ private:
 
     std::int64_t points_where(const Box& box, bool contracted) const {
         std::int64_t points = 1;
-        for (std::size_t i = 0; i < operation_.bound.indices.size(); ++i) {
-            const BoundSignature::Index& index = operation_.bound.indices[i];
+        for (std::size_t i = 0; i < operation_.bound->indices.size(); ++i) {
+            const BoundSignature::Index& index = operation_.bound->indices[i];
             if (index.contracted == contracted) points *= box.extent(static_cast<int>(i));
         }
         return points;
@@ -128,8 +128,8 @@ private:
     /// The points of states over which merges go: contracted indices at [0, 1).
     Box state_points() const {
         Box box = instruction_.box;
-        for (std::size_t i = 0; i < operation_.bound.indices.size(); ++i) {
-            if (!operation_.bound.indices[i].contracted) continue;
+        for (std::size_t i = 0; i < operation_.bound->indices.size(); ++i) {
+            if (!operation_.bound->indices[i].contracted) continue;
             box.lo[static_cast<int>(i)] = 0;
             box.hi[static_cast<int>(i)] = 1;
         }
@@ -140,9 +140,10 @@ private:
     KernelArgument part_states(const KernelArgument& like, std::int64_t parts) const {
         KernelArgument states = like;
         states.box = Box{Extents{0}, Extents{parts}};
-        for (const int index : operation_.bound.kept()) {
-            states.box.lo.push_back(instruction_.box.lo[index]);
-            states.box.hi.push_back(instruction_.box.hi[index]);
+        const Box points = instruction_.box;
+        for (const int index : operation_.bound->kept()) {
+            states.box.lo.push_back(points.lo[index]);
+            states.box.hi.push_back(points.hi[index]);
         }
         states.part = 0;
         states.parts = parts;
@@ -172,8 +173,8 @@ private:
 
     /// Fewer than segments_of() only where not even 128 MiB are seen at once.
     std::int64_t segments_for(const KernelArgument& target) const {
-        const std::int64_t kept = points_where(operation_.bound.index_space(), false);
-        std::int64_t segments = segments_of(kept, points_where(instruction_.box, true), operation_.bound.ellipsis);
+        const std::int64_t kept = points_where(operation_.bound->index_space(), false);
+        std::int64_t segments = segments_of(kept, points_where(instruction_.box, true), operation_.bound->ellipsis);
         const std::int64_t part_bytes = points_where(instruction_.box, false) * target.element_bytes;
         while (segments > 1 && segments * part_bytes > context_.limits.max_window_bytes) segments /= 2;
         return segments;
@@ -230,7 +231,7 @@ private:
         from.parts = whole_groups * fan_in;
         KernelCall together = merge_call(to, from, fan_in);
         together.group_axis = {whole_groups, fan_in};
-        const BoundSignature& bound = operation_.bound;
+        const BoundSignature& bound = *operation_.bound;
         const auto named = bound.indices.size() - static_cast<std::size_t>(bound.ellipsis_axes);
         const bool room = std::max(bound.kept().size(), named == 0 ? 0 : bound.indices.size()) < MANIPLE_MAX_RANK;
         const bool at_once = has_free_axes(together) && room && fits(together, state_points());

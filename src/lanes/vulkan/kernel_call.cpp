@@ -21,12 +21,12 @@ std::uint32_t high_half(std::int64_t value) {
 }
 
 const BoundSignature::Index& index_of(const Operation& operation, int index) {
-    return operation.bound.indices[static_cast<std::size_t>(index)];
+    return operation.bound->indices[static_cast<std::size_t>(index)];
 }
 
 /// Whether the body itself loops over an index: one with a name that is whole.
 bool is_looped_over(const Operation& operation, int index) {
-    return index_of(operation, index).whole && index >= operation.bound.ellipsis_axes;
+    return index_of(operation, index).whole && index >= operation.bound->ellipsis_axes;
 }
 
 Block block_of(const KernelArgument& argument) {
@@ -36,7 +36,7 @@ Block block_of(const KernelArgument& argument) {
 /// Coordinates of the storage of a state: its parts, then the kept indices.
 Box state_box(const Operation& operation, const KernelArgument& argument, const Box& piece) {
     Box box{Extents{argument.part}, Extents{argument.part + argument.parts}};
-    for (const int index : operation.bound.kept()) {
+    for (const int index : operation.bound->kept()) {
         box.lo.push_back(piece.lo[index]);
         box.hi.push_back(piece.hi[index]);
     }
@@ -51,9 +51,9 @@ Box touched(const KernelCall& call, const KernelArgument& argument, const Box& p
     Extents shape(argument.box.rank());
     for (int axis = 0; axis < shape.rank(); ++axis) shape[axis] = argument.box.hi[axis];
     if (argument.role == KernelArgument::Role::output)
-        return touched_box(operation.bound.writes[static_cast<std::size_t>(argument.number)], piece, shape);
+        return touched_box(operation.bound->writes[static_cast<std::size_t>(argument.number)], piece, shape);
     Box all = Box::nothing(shape.rank());
-    for (const BoundAccess& access : operation.bound.reads) {
+    for (const BoundAccess& access : operation.bound->reads) {
         if (access.argument == argument.number) all = bounding(all, touched_box(access, piece, shape));
     }
     return all;
@@ -93,7 +93,7 @@ std::int64_t invocations(const KernelCall& call, const Box& piece) {
 /// Elements from one coordinate of `index` to the next in input `argument`; 0 if it does not depend on it.
 std::int64_t step_of(const Operation& operation, const KernelArgument& argument, int index) {
     const Extents strides = block_of(argument).strides();
-    for (const BoundAccess& access : operation.bound.reads) {
+    for (const BoundAccess& access : operation.bound->reads) {
         if (access.argument != argument.number) continue;
         for (std::size_t axis = 0; axis < access.axes.size(); ++axis) {
             for (const AxisMap::Term& term : access.axes[axis].terms) {
@@ -203,7 +203,7 @@ std::vector<FreeAxis> free_axes(const KernelCall& call, const Box& piece, int co
 void write_named_axes(const KernelCall& call, const Box& piece, const std::vector<maniple_tensor>& views,
                       maniple_gpu_call& out) {
     const maniple_call host = call_over(*call.operation, piece);
-    const int leading = call.operation->bound.ellipsis_axes;
+    const int leading = call.operation->bound->ellipsis_axes;
     for (int from = leading; from < host.rank; ++from) {
         const int to = from - leading;
         out.lo[to] = low_half(host.lo[from]);
@@ -225,7 +225,7 @@ void write_named_axes(const KernelCall& call, const Box& piece, const std::vecto
 /// Axes of an ellipsis, which no body sees, behind those with names.
 void write_free_axes(const KernelCall& call, const Box& piece, std::vector<maniple_tensor> views,
                      maniple_gpu_call& out) {
-    const int leading = call.operation->bound.ellipsis_axes;
+    const int leading = call.operation->bound->ellipsis_axes;
     write_named_axes(call, piece, views, out);
     std::vector<FreeAxis> axes = free_axes(call, piece, leading, views);
     if (call.group_axis.groups > 1) {
@@ -256,7 +256,7 @@ void write_free_axes(const KernelCall& call, const Box& piece, std::vector<manip
 }  // namespace
 
 bool has_free_axes(const KernelCall& call) {
-    const BoundSignature& bound = call.operation->bound;
+    const BoundSignature& bound = *call.operation->bound;
     const bool named = !call.operation->kernel->signature.only_ellipses();
     return bound.ellipsis && (named || call.variant->uses_coordinates == 0);
 }
