@@ -173,10 +173,7 @@ private:
         });
     }
 
-    std::int64_t made_by(InstructionId id) const {
-        const auto& writes = program_.instructions[id.index()].writes;
-        return bytes_of(layout_, {writes.begin(), writes.end()});
-    }
+    std::int64_t made_by(InstructionId id) const { return bytes_of(layout_, program_.instructions[id.index()].writes); }
 
     const Program& program_;
     const Layout& layout_;
