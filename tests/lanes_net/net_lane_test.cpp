@@ -52,7 +52,7 @@ bool wait_for(NetLane& lane, IsThere&& is_there) {
     return is_there();
 }
 
-class Messages : public testing::TestWithParam<Way> {
+class MessagesOnSeveralRanks : public testing::TestWithParam<Way> {
 protected:
     int me() const { return world_.rank().value; }
     int next() const { return (me() + 1) % world_.size(); }
@@ -78,7 +78,7 @@ std::vector<std::byte> text(int from, std::size_t message, std::size_t length) {
 const std::vector<std::size_t> lengths = {0,     1,     8,     55,     56, 57, 511,   512,   513,   4095,   4096, 4097,
                                           32767, 32768, 32769, 100000, 8,  8,  16000, 16000, 40000, 300000, 56,   57};
 
-TEST_P(Messages, OfAnyLengthArrive) {
+TEST_P(MessagesOnSeveralRanks, OfAnyLengthArrive) {
     const std::size_t count = lengths.size();
     std::vector<std::vector<std::byte>> sent, received;
     std::vector<ByteMessage> messages;
@@ -109,7 +109,7 @@ TEST_P(Messages, OfAnyLengthArrive) {
 }
 
 /// One message at a time, as the contract wants it; the sender runs ahead as far as it can.
-TEST_P(Messages, OfOneTagKeepTheirOrder) {
+TEST_P(MessagesOnSeveralRanks, OfOneTagKeepTheirOrder) {
     constexpr int rounds = 300;
     std::uint64_t mine = 0, theirs = 0;
     const std::vector<ByteMessage> both = {
@@ -144,7 +144,7 @@ TEST_P(Messages, OfOneTagKeepTheirOrder) {
     EXPECT_TRUE(wait_for(lane_, step));
 }
 
-TEST_P(Messages, ThousandsMayWaitAtOnce) {
+TEST_P(MessagesOnSeveralRanks, ThousandsMayWaitAtOnce) {
     constexpr std::size_t count = 3000;
     std::vector<std::uint64_t> sent(count), received(count);
     std::vector<ByteMessage> messages;
@@ -165,7 +165,7 @@ TEST_P(Messages, ThousandsMayWaitAtOnce) {
     for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(received[i], i * 1000 + static_cast<std::size_t>(previous()));
 }
 
-TEST_P(Messages, MayBeLookedAfterByManyThreads) {
+TEST_P(MessagesOnSeveralRanks, MayBeLookedAfterByManyThreads) {
     constexpr std::size_t count = 200;
     constexpr int threads = 3, executions = 20;
     std::vector<std::vector<std::byte>> sent, received;
@@ -203,7 +203,7 @@ TEST_P(Messages, MayBeLookedAfterByManyThreads) {
 }
 
 /// The other rank never answers: neither a receive nor a send that finds its slot full waits for ever.
-TEST_P(Messages, AreGivenUpWhenTheOtherRankHasFailed) {
+TEST_P(MessagesOnSeveralRanks, AreGivenUpWhenTheOtherRankHasFailed) {
     if (world_.size() == 1) GTEST_SKIP() << "nobody else";
     std::uint64_t value = 0;
     std::vector<ByteMessage> messages = {{ChunkId(std::int32_t{0}), &value, 8, next(), 1, false},
@@ -231,9 +231,10 @@ TEST_P(Messages, AreGivenUpWhenTheOtherRankHasFailed) {
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, Messages, testing::Values(Way::near, Way::far, Way::mixed), [](const auto& tested) {
-    return std::string(tested.param == Way::near ? "near" : tested.param == Way::far ? "far" : "mixed");
-});
+INSTANTIATE_TEST_SUITE_P(
+    Ways, MessagesOnSeveralRanks, testing::Values(Way::near, Way::far, Way::mixed), [](const auto& tested) {
+        return std::string(tested.param == Way::near ? "near" : tested.param == Way::far ? "far" : "mixed");
+    });
 
 }  // namespace
 }  // namespace maniple

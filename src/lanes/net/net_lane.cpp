@@ -263,7 +263,11 @@ std::unique_ptr<LaneProgram> NetLane::prepare(const Program& program) {
 
 std::unique_ptr<LaneProgram> NetLane::prepare_messages(std::span<const ByteMessage> messages, std::size_t chunks) {
     auto prepared = std::make_unique<NetProgram>(*this, chunks);
-    for (const ByteMessage& message : messages) prepared->add(message);
+    for (const ByteMessage& message : messages) {
+        const bool is_other = message.peer >= 0 && message.peer < world_.size() && message.peer != world_.rank().value;
+        MANIPLE_CHECK(is_other, "a message that is not to another rank");
+        prepared->add(message);
+    }
     return prepared;
 }
 
