@@ -206,11 +206,11 @@ def expect_lanes(summary, case, lanes, ranks, what):
             expect((lane["operations"] > 0) == (want > 0), "%s: whether %s of rank %d computes" % (what, place, rank))
 
 
-def run_case(name, case, lanes, ranks, threads=1, **ways):
+def run_case(name, case, lanes, ranks, threads=1, more=(), **ways):
     places, options = LANES[lanes]
     what = "%s on %s, %d ranks x %d threads" % (name, lanes, ranks, threads)
     with Folder(case.text(places)) as folder:
-        result = folder.run(ranks, options + ["--threads", str(threads)], **ways)
+        result = folder.run(ranks, options + ["--threads", str(threads), *more], **ways)
         expect(result.returncode == 0, "%s exits %d: %s" % (what, result.returncode, result.stderr[-400:]))
         if result.returncode != 0:
             return result, None
@@ -266,7 +266,8 @@ def check_execution_again(sets):
             what = "re-execution on %s, %d ranks" % (lanes, ranks)
             chunks = []
             for steps in (64, 96, 128, 128):
-                _, summary = run_case("re-execution", loop(steps), lanes, ranks, 2)
+                # Whose order is recorded is not cut anew by what has been measured.
+                _, summary = run_case("re-execution", loop(steps), lanes, ranks, 2, more=["--record", "order"])
                 chunks.append(summary["chunks"] if summary else 0)
             # The first blocks load inputs, the last one writes the results; what lies between is alike.
             expect(chunks[2] - chunks[1] == chunks[1] - chunks[0] > 0 and chunks[3] == chunks[2], "%s: chunks %s" % (what, chunks))
