@@ -21,6 +21,7 @@
 #include "cli/preparation.hpp"
 #include "cli/print_options.hpp"
 #include "cli/rates_file.hpp"
+#include "cli/run_costs.hpp"
 #include "cli/stages.hpp"
 #include "cli/test_hooks.hpp"
 #include "cli/this_rank.hpp"
@@ -463,7 +464,10 @@ private:
             if (recorded_) recorded_->finish();
         });
         summarise(cpu, stealing ? &*stealing : nullptr, net, file, inputs);
-        if (!options_.no_history) measure_lanes(cpu, stealing ? &*stealing : nullptr);
+        if (options_.no_history) return;
+        measure_lanes(cpu, stealing ? &*stealing : nullptr);
+        add_measured(cpu.byte_times(), world_.size(), measured_);
+        add_measured(file.byte_times(), world_.size(), measured_);
     }
 
     /// Not where a gpu computes: what it holds would have to be moved too; nor where a schedule is kept or followed.
@@ -648,33 +652,24 @@ private:
         return summary;
     }
 
-    /// What a run takes beside its blocks of steps: reading the job, making and closing files.
-    ThroughputKey overhead_key() const { return {"a run beside its steps", fmt::format("x{}", world_.size()), 0}; }
+    /// By what was asked for: `auto` looks at several plans.
+    Overhead overhead() const { return {job_.name, asked_.strategy, world_.size()}; }
 
     void keep_history() {
-        measured_.add(overhead_key(), std::max(0.0, summary_.wall_seconds - steps_seconds_) * 1e9);
+        overhead().add(summary_.wall_seconds - steps_seconds_, measured_);
+        measure_links_once(world_, machine_, history_.history, measured_);
         closing_.push_back(add_to_history(world_, cache_folder(), measured_));
     }
 
-    /// From what was known before the run; nothing where finding it out would take long, or too much memory: the results
-    /// are complete by now.
+    /// From what was known before the run. Nothing where that fails: the results are complete by now.
     std::optional<double> predicted_seconds() const {
         try {
-            return simulated_seconds();
+            const PredictionRequest request{machine_, history_.history, lane_use_};
+            const std::optional<double> steps =
+                rehearsed_seconds_ ? rehearsed_seconds_ : predicted_step_seconds(graph_, plan_, request, totals_.steps);
+            if (!steps) return std::nullopt;
+            return *steps + overhead().seconds(history_.history);
         } catch (const std::exception&) { return std::nullopt; }
-    }
-
-    std::optional<double> simulated_seconds() const {
-        const double overhead_ns = history_.history.median(overhead_key()).value_or(5e7);
-        if (rehearsed_seconds_) return *rehearsed_seconds_ + overhead_ns / 1e9;
-        constexpr std::size_t most_operations = 20'000;  // on all ranks: more take long, and gigabytes
-        if (graph_.operations.size() * static_cast<std::size_t>(world_.size()) > most_operations) return std::nullopt;
-        const PredictionRequest request{machine_, history_.history, lane_use_};
-        if (!graph_.until.valid()) return predict(graph_, plan_, request).seconds + overhead_ns / 1e9;
-        // How soon the loop would end was not to be known: it is predicted for the steps that there were.
-        Graph performed = graph_;
-        performed.steps = std::max<std::int64_t>(1, totals_.steps);
-        return predict(performed, plan_, request).seconds + overhead_ns / 1e9;
     }
 
     /// To give back many small pieces of memory takes as long as MPI_Finalize waits for others.

@@ -8,6 +8,7 @@
 
 #include "program/program.hpp"
 #include "trace/activity.hpp"
+#include "trace/byte_times.hpp"
 #include "trace/work_time.hpp"
 
 namespace maniple {
@@ -84,6 +85,9 @@ public:
 
     /// How long it computed which operation, summed over its threads; empty for lanes that compute nothing. Likewise.
     virtual WorkTimes work_times() const { return {}; }
+
+    /// How long it made or moved what no kernel computes; empty where that is not measured. Likewise.
+    virtual ByteTimes byte_times() const { return {}; }
 };
 
 }  // namespace maniple

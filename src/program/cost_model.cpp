@@ -6,14 +6,17 @@ namespace maniple {
 
 namespace {
 
-/// Random numbers of a generated input, a nanosecond each or so.
+/// Random numbers of a generated input, four nanoseconds each or so.
 constexpr double filled_bytes = 1;
+
+/// What a byte in a file takes is much more where few are moved at once: what was measured holds for sizes like it.
+constexpr int most_away = 2;
 
 }  // namespace
 
 CostModel::CostModel(const Graph& graph, const Rates& rates, const ThroughputHistory& history, const RankFacts& facts,
                      int ranks_on_node, int ranks)
-    : graph_(graph), rates_(rates), history_(history), facts_(facts), core_(rates.core),
+    : graph_(graph), rates_(rates), history_(history), facts_(facts), ranks_(ranks), core_(rates.core),
       file_bytes_(rates.files.bytes / std::max(1, ranks)) {
     const int busy = std::max(1, facts.threads) * std::max(1, ranks_on_node);
     core_.bytes = std::min(core_.bytes, rates.node_bytes / busy);
@@ -27,7 +30,7 @@ double CostModel::roofline_ns(const Instruction& instruction, const LaneRates& r
 }
 
 double CostModel::cpu_ns(const Instruction& instruction, std::int64_t points) const {
-    if (instruction.kind == InstructionKind::fill) return static_cast<double>(instruction.bytes) / filled_bytes;
+    if (instruction.kind == InstructionKind::fill) return fill_ns(instruction);
     if (!runs_kernel(instruction.kind)) return static_cast<double>(instruction.bytes) / core_.bytes;
     const auto measured =
         history_.median(throughput_key(graph_, instruction.operation, facts_, LaneChoice::cpu_lane, points));
@@ -48,10 +51,17 @@ double CostModel::gpu_ns(const Instruction& instruction, std::int64_t points) co
     return roofline_ns(instruction, software ? rates_.software_gpu : rates_.gpu);
 }
 
-/// What is kept in a file, or comes back, is counted at both ends.
+double CostModel::fill_ns(const Instruction& instruction) const {
+    const ChunkBytes made = byte_work_of(graph_, instruction);
+    const auto measured = history_.median(throughput_key(made, ranks_));
+    return static_cast<double>(made.bytes) * measured.value_or(1 / filled_bytes);
+}
+
 double CostModel::file_ns(const Instruction& instruction) const {
-    const bool both = !instruction.reads.empty() && !instruction.writes.empty();
-    return rates_.files.latency_ns + static_cast<double>(instruction.bytes) / (both ? 2 : 1) / file_bytes_;
+    const ChunkBytes moved = byte_work_of(graph_, instruction);
+    const auto bytes = static_cast<double>(moved.bytes);
+    const auto measured = history_.median(throughput_key(moved, ranks_), most_away);
+    return measured ? *measured * bytes : rates_.files.latency_ns + bytes / file_bytes_;
 }
 
 double CostModel::instruction_ns(const Instruction& instruction, std::int64_t points) const {

@@ -28,6 +28,7 @@ public:
 private:
     double cpu_ns(const Instruction& instruction, std::int64_t points) const;
     double gpu_ns(const Instruction& instruction, std::int64_t points) const;
+    double fill_ns(const Instruction& instruction) const;
     double file_ns(const Instruction& instruction) const;
     double roofline_ns(const Instruction& instruction, const LaneRates& rates) const;
 
@@ -35,6 +36,7 @@ private:
     const Rates& rates_;
     const ThroughputHistory& history_;
     const RankFacts& facts_;
+    int ranks_;
     LaneRates core_;     ///< one core's part while all are busy
     double file_bytes_;  ///< this rank's part, in a nanosecond
 };

@@ -73,7 +73,7 @@ public:
     Predictor(const Graph& graph, const Plan& plan, const PredictionRequest& request)
         : graph_(graph), plan_(plan), request_(request) {
         std::map<std::string, int> nodes;
-        machine_.rates = request.machine.rates;
+        machine_.rates = with_links(request.machine.rates, request.history);
         for (const RankFacts& facts : request.machine.ranks) {
             machine_.threads.push_back(std::max(1, facts.threads));
             const int next = static_cast<int>(nodes.size());

@@ -89,13 +89,13 @@ void ThroughputHistory::add_run(const ThroughputHistory& run) {
     for (const auto& [key, samples] : run.samples_) add(key, median_of(samples));
 }
 
-std::optional<double> ThroughputHistory::median(const ThroughputKey& key) const {
+std::optional<double> ThroughputHistory::median(const ThroughputKey& key, int most_away) const {
     const Samples* nearest = nullptr;
     int distance = 0;
     for (auto at = samples_.lower_bound({key.kernel, key.lane, 0}); at != samples_.end(); ++at) {
         if (at->first.kernel != key.kernel || at->first.lane != key.lane) break;
         const int away = std::abs(at->first.size_class - key.size_class);
-        if (nearest != nullptr && away > distance) continue;
+        if (away > most_away || (nearest != nullptr && away > distance)) continue;
         nearest = &at->second;
         distance = away;
     }
@@ -166,6 +166,15 @@ double guessed_ns_per_point(const Graph& graph, OperationId id, const RankFacts&
 
 namespace {
 
+ByteWork sort_of(const Fill& fill) {
+    switch (fill.kind) {
+        case Fill::Kind::uniform: return ByteWork::uniform;
+        case Fill::Kind::normal:
+        case Fill::Kind::he_normal: return ByteWork::normal;
+        default: return ByteWork::sequence;
+    }
+}
+
 std::vector<double> weights_of(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts,
                                const LaneChoice& choice, const ThroughputHistory& history, OperationId id) {
     const std::vector<int> lanes = choice.of(id);
@@ -218,6 +227,46 @@ std::vector<ChunkWork> work_of(const Graph& graph, const Program& program, const
     return work;
 }
 
+ChunkBytes byte_work_of(const Graph& graph, const Instruction& instruction) {
+    const bool both = !instruction.reads.empty() && !instruction.writes.empty();
+    const std::int64_t bytes = instruction.bytes / (both ? 2 : 1);
+    switch (instruction.kind) {
+        case InstructionKind::fill: return {sort_of(graph[instruction.tensor].fill), bytes};
+        case InstructionKind::read: return {ByteWork::read, bytes};
+        case InstructionKind::write: return {ByteWork::written, bytes};
+        case InstructionKind::store: return {ByteWork::stored, bytes};
+        case InstructionKind::restore: return {ByteWork::restored, bytes};
+        default: return {};
+    }
+}
+
+ChunkBytes byte_work_of(const Graph& graph, const Program& program, const Chunk& chunk) {
+    ChunkBytes sum;
+    for (const InstructionId id : chunk.instructions) {
+        const ChunkBytes one = byte_work_of(graph, program.instructions[id.index()]);
+        if (one.bytes == 0 || (sum.bytes > 0 && one.work != sum.work)) return {};
+        sum = {one.work, sum.bytes + one.bytes};
+    }
+    return sum;
+}
+
+ThroughputKey throughput_key(const ChunkBytes& work, int ranks) {
+    constexpr std::array names{
+        "bytes of a sequence", "bytes of uniform numbers",     "bytes of normal numbers",  "bytes read",
+        "bytes written",       "bytes kept in a scratch file", "bytes from a scratch file"};
+    const bool generated = work.work <= ByteWork::normal;
+    return {names[static_cast<std::size_t>(work.work)], generated ? "cpu" : fmt::format("file x{}", ranks),
+            ByteTimes::size_class_of(work.bytes)};
+}
+
+void add_measured(const ByteTimes& times, int ranks, ThroughputHistory& history) {
+    for (const ByteTimes::Entry& entry : times.entries()) {
+        ThroughputKey key = throughput_key(ChunkBytes{entry.work, 0}, ranks);
+        key.size_class = entry.size_class;
+        history.add(key, entry.time.ns_per_point());
+    }
+}
+
 void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns, WorkTimes& times) {
     for (const ChunkWork& part : work) {
         if (part.operation.index() >= times.size()) times.resize(part.operation.index() + 1);
@@ -237,6 +286,35 @@ void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFac
     };
     add(cpu, LaneChoice::cpu_lane, std::max(1, facts.threads));
     for (std::size_t gpu = 0; gpu < gpus.size(); ++gpu) add(gpus[gpu], static_cast<int>(gpu), 1);
+}
+
+namespace {
+
+ThroughputKey link_key(const std::string& figure, bool within_node) {
+    return {figure, within_node ? "within a node" : "between nodes", 0};
+}
+constexpr const char* latency = "latency of a message";
+constexpr const char* byte = "byte of a message";
+
+void take_link(LinkRates& link, const LinkRates& ordinary, bool within_node, const ThroughputHistory& history) {
+    if (link != ordinary) return;
+    const auto latency_ns = history.median(link_key(latency, within_node));
+    const auto byte_ns = history.median(link_key(byte, within_node));
+    if (latency_ns && byte_ns) link = {*latency_ns, 1 / *byte_ns};
+}
+
+}  // namespace
+
+void add_measured(const LinkRates& link, bool within_node, ThroughputHistory& history) {
+    history.add(link_key(latency, within_node), link.latency_ns);
+    history.add(link_key(byte, within_node), 1 / link.bytes);
+}
+
+Rates with_links(Rates rates, const ThroughputHistory& history) {
+    const Rates ordinary;
+    take_link(rates.within, ordinary.within, true, history);
+    take_link(rates.between, ordinary.between, false, history);
+    return rates;
 }
 
 }  // namespace maniple

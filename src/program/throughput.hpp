@@ -15,6 +15,7 @@
 #include "plan/plan.hpp"
 #include "program/lane_choice.hpp"
 #include "program/program.hpp"
+#include "trace/byte_times.hpp"
 #include "trace/work_time.hpp"
 
 namespace maniple {
@@ -51,8 +52,8 @@ public:
     /// A sample that no lane can have is taken as the nearest that one can.
     void add(const ThroughputKey& key, double ns_per_point);
     /// The median of the key's samples, or of the nearest size class that has some, the larger of two; one slow outlier
-    /// changes little.
-    std::optional<double> median(const ThroughputKey& key) const;
+    /// changes little. Classes that are more than `most_away` from it do not count.
+    std::optional<double> median(const ThroughputKey& key, int most_away = 64) const;
     /// Adds all samples of another one after one's own.
     void add(const ThroughputHistory& newer);
     /// Adds what the ranks and operations of one run measured: of each key one sample, their median.
@@ -100,6 +101,20 @@ struct ChunkWork {
 /// What `chunk` computes. Pure.
 std::vector<ChunkWork> work_of(const Graph& graph, const Program& program, const Chunk& chunk);
 
+/// What an instruction, or a chunk, makes or moves without a kernel.
+struct ChunkBytes {
+    ByteWork work = ByteWork::sequence;
+    std::int64_t bytes = 0;  ///< 0: nothing that is measured
+};
+
+/// Of generated values, and in files. What moves from one place to another is counted once. Pure.
+ChunkBytes byte_work_of(const Graph& graph, const Instruction& instruction);
+/// Nothing where the chunk does anything besides. Pure.
+ChunkBytes byte_work_of(const Graph& graph, const Program& program, const Chunk& chunk);
+
+/// Files are shared by `ranks`; what is generated takes one thread.
+ThroughputKey throughput_key(const ChunkBytes& work, int ranks);
+
 /// Puts the time of one execution of a chunk down to what it computed.
 void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns, WorkTimes& times);
 
@@ -107,5 +122,12 @@ void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns,
 /// Operations that took too little time to be measured are left out.
 void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts, const WorkTimes& cpu,
                   const std::vector<WorkTimes>& gpus, ThroughputHistory& history);
+
+/// What a run has found out of messages, and `rates` with it, where a link of theirs is an ordinary node's.
+void add_measured(const LinkRates& link, bool within_node, ThroughputHistory& history);
+Rates with_links(Rates rates, const ThroughputHistory& history);
+
+/// Adds what a lane of one of `ranks` made or moved without kernels: nanoseconds a byte.
+void add_measured(const ByteTimes& times, int ranks, ThroughputHistory& history);
 
 }  // namespace maniple

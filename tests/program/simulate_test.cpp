@@ -244,5 +244,44 @@ TEST(Predict, FollowsWhatEarlierRunsMeasured) {
     EXPECT_DOUBLE_EQ(predicted(example, history).seconds, slow);
 }
 
+/// A MiB of random numbers, written to a file.
+const char* const numbers = R"yaml(maniple: 1
+name: numbers
+inputs: {x: {shape: [512, 512], fill: normal(seed=1)}}
+graph: {y: x + x}
+outputs: {y: out.h5:/y}
+)yaml";
+
+TEST(Predict, FollowsWhatFilesAndGeneratedNumbersTook) {
+    const Example example(numbers, {}, 1);
+    constexpr double bytes = 512 * 512 * 4;
+    const double guessed = predicted(example).seconds;
+    ThroughputHistory history;
+    history.add(throughput_key({ByteWork::normal, 1 << 20}, 1), 100);
+    const double slow = predicted(example, history).seconds;
+    EXPECT_NEAR(slow - guessed, 99 * bytes * 1e-9, 0.01 * slow);
+    history.add(throughput_key({ByteWork::written, 1 << 20}, 1), 300);
+    EXPECT_NEAR(predicted(example, history).seconds - slow, 300 * bytes * 1e-9, 0.01 * slow);
+    // What small writes took says nothing of large ones, and what two ranks took nothing of one.
+    ThroughputHistory others;
+    others.add(throughput_key({ByteWork::written, 64}, 1), 1000);
+    others.add(throughput_key({ByteWork::written, 1 << 20}, 2), 1000);
+    EXPECT_DOUBLE_EQ(predicted(example, others).seconds, guessed);
+}
+
+TEST(Predict, FollowsWhatMessagesTookUnlessLinksAreKnown) {
+    const Example example(terrain, {64, 64}, 2);
+    ThroughputHistory history;
+    add_measured(LinkRates{1e6, 0.5}, false, history);
+    EXPECT_GT(predicted(example, history).seconds, 2 * predicted(example).seconds);
+    ThroughputHistory within;
+    add_measured(LinkRates{1e6, 0.5}, true, within);
+    EXPECT_DOUBLE_EQ(predicted(example, within).seconds, predicted(example).seconds);
+    Rates measured;
+    measured.between = {3000, 2};
+    EXPECT_EQ(with_links(measured, history).between, measured.between);
+    EXPECT_EQ(with_links({}, history).between, (LinkRates{1e6, 0.5}));
+}
+
 }  // namespace
 }  // namespace maniple

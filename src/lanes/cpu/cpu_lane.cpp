@@ -116,6 +116,7 @@ public:
             const bool mine = wanted && (chunk.lane == LaneKind::cpu || chunk.lane == LaneKind::gpu);
             sections_.push_back(mine ? sections_of(chunk) : std::vector<Section>{});
             chunk_work_.push_back(mine ? work_of(lane.graph_, program, chunk) : std::vector<ChunkWork>{});
+            chunk_bytes_.push_back(mine ? byte_work_of(lane.graph_, program, chunk) : ChunkBytes{});
         }
         for (HostBytes& bytes : scratch_) bytes = HostBytes(scratch_bytes_);
         for (std::size_t i = 0; i < scratch_.size(); ++i)
@@ -142,6 +143,8 @@ public:
         activity.busy_ns += duration;
         ++activity.chunks;
         add_work_time(chunk_work_[chunk.index()], duration, lane_.times_[static_cast<std::size_t>(this_worker)]);
+        const ChunkBytes& made = chunk_bytes_[chunk.index()];
+        if (made.bytes > 0) lane_.fills_[static_cast<std::size_t>(this_worker)].add(made.work, made.bytes, duration);
     }
 
 private:
@@ -462,6 +465,7 @@ private:
     const Program& program_;
     std::vector<Work> work_;                          ///< by InstructionId
     std::vector<std::vector<ChunkWork>> chunk_work_;  ///< by ChunkId
+    std::vector<ChunkBytes> chunk_bytes_;             ///< likewise
     std::vector<std::vector<Section>> sections_;      ///< by ChunkId
     std::int64_t half_ = 0;                           ///< of the pieces: where the next operation of a chain writes
     std::size_t scratch_bytes_ = 0;
@@ -473,7 +477,8 @@ CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, 
                  bool uses_fast_code)
     : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), imitated_gpu_(imitated_gpu),
       uses_fast_code_(uses_fast_code), activity_(static_cast<std::size_t>(threads)),
-      times_(static_cast<std::size_t>(threads), WorkTimes(graph.operations.size())) {}
+      times_(static_cast<std::size_t>(threads), WorkTimes(graph.operations.size())),
+      fills_(static_cast<std::size_t>(threads)) {}
 
 CpuLane::~CpuLane() = default;
 
@@ -494,6 +499,12 @@ WorkTimes CpuLane::work_times() const {
     for (const WorkTimes& times : times_) {
         for (std::size_t i = 0; i < sum.size(); ++i) sum[i].add(times[i]);
     }
+    return sum;
+}
+
+ByteTimes CpuLane::byte_times() const {
+    ByteTimes sum;
+    for (const ByteTimes& fills : fills_) sum.add(fills);
     return sum;
 }
 

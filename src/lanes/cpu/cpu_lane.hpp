@@ -25,6 +25,7 @@ public:
     std::unique_ptr<InlineProgram> prepare_claimable(const Program& program);
     Activity activity() const override;
     WorkTimes work_times() const override;
+    ByteTimes byte_times() const override;
     /// Mean over the threads, which is what a cpu lane's busy time is in the summary.
     double busy_seconds() const;
 
@@ -57,6 +58,7 @@ private:
     SlowKernel slow_kernel_;
     std::vector<Activity> activity_;  ///< by worker
     std::vector<WorkTimes> times_;    ///< likewise
+    std::vector<ByteTimes> fills_;    ///< likewise
 };
 
 }  // namespace maniple

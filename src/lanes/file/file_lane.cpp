@@ -1,5 +1,7 @@
 #include "lanes/file/file_lane.hpp"
 
+#include "program/throughput.hpp"
+
 namespace maniple {
 
 class FileProgram final : public LaneProgram {
@@ -39,6 +41,11 @@ Activity FileLane::activity() const {
     return activity_;
 }
 
+ByteTimes FileLane::byte_times() const {
+    const std::lock_guard lock(mutex_);
+    return times_;
+}
+
 void FileLane::enqueue(const Request& request) {
     {
         const std::lock_guard lock(mutex_);
@@ -66,6 +73,8 @@ void FileLane::serve() {
         lock.lock();
         activity_.busy_ns += duration;
         ++activity_.chunks;
+        const ChunkBytes moved = byte_work_of(graph_, *request.instruction);
+        if (moved.bytes > 0) times_.add(moved.work, moved.bytes, duration);
         lock.unlock();
         request.done->finished(request.chunk, error);
         lock.lock();

@@ -25,6 +25,7 @@ public:
 
     std::unique_ptr<LaneProgram> prepare(const Program& program) override;
     Activity activity() const override;
+    ByteTimes byte_times() const override;
     /// Kept in the scratch file so far. Not while an execution is under way.
     std::int64_t spilled_bytes() const { return scratch_.bytes_written(); }
     /// Whether a call into the file system is under way: it may take long without being stuck. Threads: any.
@@ -52,6 +53,7 @@ private:
     std::deque<Request> requests_;  ///< guarded by mutex_
     bool closing_ = false;          ///< guarded by mutex_
     Activity activity_;             ///< guarded by mutex_
+    ByteTimes times_;               ///< guarded by mutex_
     std::atomic<bool> busy_{false};
     std::thread thread_;  ///< last: it uses all of the above
 };

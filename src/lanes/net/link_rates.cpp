@@ -62,18 +62,19 @@ private:
     std::exception_ptr error_;
 };
 
-std::optional<LinkRates> measure(const World& world, const Mailboxes& mailboxes, const std::optional<int>& other) {
+std::optional<LinkRates> measure(const World& world, const Mailboxes& mailboxes, const std::optional<int>& other,
+                                 const LinkEffort& effort) {
     if (!other) return std::nullopt;
-    constexpr int small = 8, large = 4 << 20;
+    constexpr int small_bytes = 8;
     LinkRates rates;
     if (world.is_root() || world.rank().value == *other) {
         NetLane lane(world, &mailboxes);
         const int peer = world.is_root() ? *other : 0;
-        PingPong large_ones(world, lane, peer, large);
+        PingPong large_ones(world, lane, peer, static_cast<std::size_t>(effort.large_bytes));
         large_ones.one_way_ns(3);  // the first ones set the connection up
-        rates.latency_ns = PingPong(world, lane, peer, small).one_way_ns(2001);
-        const double large_ns = large_ones.one_way_ns(31);
-        rates.bytes = large / std::max(1.0, large_ns - rates.latency_ns);
+        rates.latency_ns = PingPong(world, lane, peer, small_bytes).one_way_ns(effort.small);
+        const double large_ns = large_ones.one_way_ns(effort.large);
+        rates.bytes = effort.large_bytes / std::max(1.0, large_ns - rates.latency_ns);
     }
     const std::string bytes = world.broadcast({reinterpret_cast<const char*>(&rates), sizeof rates});
     std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(&rates));
@@ -82,15 +83,15 @@ std::optional<LinkRates> measure(const World& world, const Mailboxes& mailboxes,
 
 }  // namespace
 
-MeasuredLinks measure_links(const World& world, const std::string& host, bool shares_memory) {
+MeasuredLinks measure_links(const World& world, const std::string& host, bool shares_memory, const LinkEffort& effort) {
     const Mailboxes mailboxes(world, shares_memory);
     const std::vector<std::string> hosts = world.gather(host);
     std::optional<int> same, different;
     for (int rank = world.size() - 1; rank > 0; --rank)
         (hosts[static_cast<std::size_t>(rank)] == hosts[0] ? same : different) = rank;
     MeasuredLinks links;
-    links.within = measure(world, mailboxes, same);
-    links.between = measure(world, mailboxes, different);
+    links.within = measure(world, mailboxes, same, effort);
+    links.between = measure(world, mailboxes, different, effort);
     return links;
 }
 

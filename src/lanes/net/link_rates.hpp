@@ -14,9 +14,19 @@ struct MeasuredLinks {
     std::optional<LinkRates> between;
 };
 
-/// Collective; blocks for some tenths of a second. Rank 0 and the first other rank on its node, then rank 0 and the first on
-/// another node, send 8 bytes and 4 MiB to and fro, the way that a run's messages take; medians count. `shares_memory`:
+/// So many messages of 8 bytes and of `large_bytes`, to and fro.
+struct LinkEffort {
+    int small = 2001;
+    int large = 31;
+    int large_bytes = 4 << 20;
+};
+/// For what nobody asked for: a hundredth of a second or so.
+inline constexpr LinkEffort brief_effort{101, 5, 1 << 20};
+
+/// Collective; by default blocks for some tenths of a second. Rank 0 and the first other rank on its node, then rank 0 and
+/// the first on another node, send messages to and fro, the way that a run's take; medians count. `shares_memory`:
 /// whether ranks of a node may have mailboxes.
-MeasuredLinks measure_links(const World& world, const std::string& host, bool shares_memory);
+MeasuredLinks measure_links(const World& world, const std::string& host, bool shares_memory,
+                            const LinkEffort& effort = {});
 
 }  // namespace maniple
