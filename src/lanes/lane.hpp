@@ -67,8 +67,8 @@ public:
     /// Resolves a program. Not while an execution is under way.
     virtual std::unique_ptr<LaneProgram> prepare(const Program& program) = 0;
 
-    /// Moves what is in flight forward, without blocking; true if anything completed. Called by idle workers and
-    /// between chunks, by any number of threads.
+    /// Moves what is in flight forward, without blocking; true if anything completed or seems to be on its way. Called by
+    /// idle workers and between chunks, by any number of threads.
     virtual bool progress() { return false; }
 
     /// What progress() has to look after. Threads: any; a hint.

@@ -231,6 +231,34 @@ TEST_P(MessagesOnSeveralRanks, AreGivenUpWhenTheOtherRankHasFailed) {
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
+/// A sender that computes for long does not look after its messages.
+TEST(NearMessagesOnSeveralRanks, OfNearRanksArriveWhileTheSenderIsBusy) {
+    const World world(MPI_COMM_WORLD);
+    const Mailboxes mailboxes(world, true);
+    NetLane lane(world, &mailboxes);
+    const std::size_t length = std::size_t{3} << 20;
+    const bool sends = world.is_root();
+    if (world.rank().value < 2 && mailboxes.to_reader(1 - world.rank().value, 5)) {
+        std::vector<std::byte> bytes = sends ? text(0, 0, length) : std::vector<std::byte>(length);
+        const ByteMessage message{ChunkId(std::int32_t{0}), bytes.data(), length, sends ? 1 : 0, 5, !sends};
+        const auto program = lane.prepare_messages(std::vector{message}, 1);
+        Count done(1);
+        program->submit(ChunkId(std::int32_t{0}), {}, done);
+        char is_there = 0;
+        if (sends) {
+            MPI_Recv(&is_there, 1, MPI_CHAR, 1, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+            EXPECT_EQ(done.ended(), 0) << "nobody has looked";
+        } else {
+            EXPECT_TRUE(wait_for(lane, [&] { return done.each_once(); }));
+            EXPECT_EQ(bytes, text(0, 0, length));
+            MPI_Send(&is_there, 1, MPI_CHAR, 0, 0, MPI_COMM_WORLD);
+        }
+        EXPECT_TRUE(wait_for(lane, [&] { return done.each_once(); }));
+        EXPECT_EQ(done.failures(), 0);
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Ways, MessagesOnSeveralRanks, testing::Values(Way::near, Way::far, Way::mixed), [](const auto& tested) {
         return std::string(tested.param == Way::near ? "near" : tested.param == Way::far ? "far" : "mixed");

@@ -34,14 +34,17 @@ struct SizeClass {
 constexpr std::array<SizeClass, 4> classes = {
     {{line_bytes - MailSlot::offset_of_bytes, 16384}, {512, 4096}, {4096, 1024}, {32768, 128}}};
 
+/// Of messages that stay where they are. Behind the tables of the others.
+constexpr SizeClass addresses = {sizeof(RemoteRuns), 4096};
+
 constexpr std::size_t slots_of_inbox() {
-    std::size_t slots = 0;
+    std::size_t slots = addresses.slots;
     for (const SizeClass& one : classes) slots += one.slots;
     return slots;
 }
 
 constexpr std::size_t bytes_of_inbox() {
-    std::size_t bytes = page_bytes;
+    std::size_t bytes = page_bytes + addresses.table_bytes();
     for (const SizeClass& one : classes) bytes += one.table_bytes();
     return bytes;
 }
@@ -50,6 +53,7 @@ constexpr std::size_t bytes_of_inbox() {
 struct Head {
     std::uint64_t mark = 0;                ///< a random number: that the right memory was opened
     std::atomic<std::uint32_t> opened{0};  ///< set by the sender
+    std::atomic<std::uint32_t> reads{0};   ///< set by the receiver: it can read the sender's memory
 };
 
 static_assert(MailSlot::Count::is_always_lock_free, "words that processes share");
@@ -57,22 +61,40 @@ static_assert(sizeof(Head) <= page_bytes);
 
 Head& head_of(std::byte* inbox) { return *std::launder(reinterpret_cast<Head*>(inbox)); }
 
-/// `known`: of all slots, for the sender. All is zero at first, which is what an empty slot looks like.
+/// Where the slots of a class lie. `known`: of the class, for the sender; null for the receiver. All is zero at first,
+/// which is what an empty slot looks like.
+struct Table {
+    std::byte* begin;
+    MailSlot::Count* known;
+
+    /// That of the class behind `one`, which is this table's.
+    Table behind(const SizeClass& one) const {
+        return {begin + one.table_bytes(), known == nullptr ? nullptr : known + one.slots};
+    }
+    std::optional<MailSlot> slot(const SizeClass& one, int tag) const {
+        const auto number = static_cast<std::size_t>(tag);
+        if (number >= one.slots) return std::nullopt;
+        auto* const taken = std::launder(reinterpret_cast<MailSlot::Count*>(begin));
+        return MailSlot(begin + one.counts_bytes() + number * one.slot_bytes(), taken + number,
+                        known == nullptr ? nullptr : known + number);
+    }
+};
+
+/// `known`: of all slots, for the sender.
 std::optional<MailSlot> slot_in(std::byte* inbox, std::size_t bytes, int tag, MailSlot::Count* known) {
-    std::byte* table = inbox + page_bytes;
-    std::size_t first = 0;  // of the class
+    Table table{inbox + page_bytes, known};
     for (const SizeClass& one : classes) {
-        if (bytes <= one.bytes) {
-            const auto slot = static_cast<std::size_t>(tag);
-            if (slot >= one.slots) return std::nullopt;
-            auto* const taken = std::launder(reinterpret_cast<MailSlot::Count*>(table));
-            return MailSlot(table + one.counts_bytes() + slot * one.slot_bytes(), taken + slot,
-                            known == nullptr ? nullptr : known + first + slot);
-        }
-        table += one.table_bytes();
-        first += one.slots;
+        if (bytes <= one.bytes) return table.slot(one, tag);
+        table = table.behind(one);
     }
     return std::nullopt;
+}
+
+/// Of a message that stays where it is.
+std::optional<MailSlot> address_slot_in(std::byte* inbox, int tag, MailSlot::Count* known) {
+    Table table{inbox + page_bytes, known};
+    for (const SizeClass& one : classes) table = table.behind(one);
+    return table.slot(addresses, tag);
 }
 
 std::uint64_t random_number() {
@@ -104,27 +126,41 @@ struct Made {
     std::string description;
 };
 
-Made make_inboxes(std::size_t inboxes) {
+Made make_inboxes(std::size_t inboxes, std::uint64_t& probe) {
     Made made;
     if (inboxes == 0) return made;
     try {
         made.memory.emplace(inboxes * Mailboxes::inbox_bytes(), SharedMemory::Pages::small);
     } catch (const UnavailableError&) { return made; }
-    const std::uint64_t mark = random_number();
-    for (std::size_t i = 0; i < inboxes; ++i) new (made.memory->data() + i * Mailboxes::inbox_bytes()) Head{mark, {}};
-    made.description = made.memory->handle() + " " + std::to_string(mark);
+    probe = random_number();
+    for (std::size_t i = 0; i < inboxes; ++i)
+        new (made.memory->data() + i * Mailboxes::inbox_bytes()) Head{probe, {}, {}};
+    std::ostringstream text;
+    text << made.memory->handle() << ' ' << probe << ' ' << getpid() << ' ' << reinterpret_cast<std::uint64_t>(&probe);
+    made.description = text.str();
     return made;
 }
 
-/// Number `index` of another rank's `inboxes`.
-std::optional<SharedMemory> open_inbox(const std::string& description, std::size_t inboxes, std::size_t index) {
-    std::istringstream text(description);
+/// What make_inboxes() says of another rank.
+struct Described {
     std::string handle;
     std::uint64_t mark = 0;
-    if (!(text >> handle >> mark)) return std::nullopt;
+    pid_t process = 0;
+    std::uint64_t probe = 0;  ///< an address there, of the mark
+};
+
+std::optional<Described> described(const std::string& description) {
+    std::istringstream text(description);
+    Described other;
+    if (!(text >> other.handle >> other.mark >> other.process >> other.probe)) return std::nullopt;
+    return other;
+}
+
+/// Number `index` of another rank's `inboxes`.
+std::optional<SharedMemory> open_inbox(const Described& other, std::size_t inboxes, std::size_t index) {
     const std::size_t bytes = Mailboxes::inbox_bytes();
-    std::optional<SharedMemory> inbox = SharedMemory::open_part(handle, inboxes * bytes, index * bytes, bytes);
-    if (!inbox || head_of(inbox->data()).mark != mark) return std::nullopt;
+    std::optional<SharedMemory> inbox = SharedMemory::open_part(other.handle, inboxes * bytes, index * bytes, bytes);
+    if (!inbox || head_of(inbox->data()).mark != other.mark) return std::nullopt;
     head_of(inbox->data()).opened.store(1, std::memory_order_release);  // partner: was_opened()
     return inbox;
 }
@@ -151,7 +187,8 @@ std::size_t Mailboxes::inbox_bytes() { return bytes_of_inbox(); }
 Mailboxes::Mailboxes(const World& world, bool wanted) {
     if (world.size() == 1) return;
     const std::vector<int> node = ranks_of_node(world, wanted);
-    Made made = make_inboxes(node.empty() ? 0 : node.size() - 1);
+    probe_ = std::make_unique<std::uint64_t>();
+    Made made = make_inboxes(node.empty() ? 0 : node.size() - 1, *probe_);
     const std::vector<std::string> descriptions = world.gather(made.description);
     if (made.memory) own_.emplace(std::move(*made.memory));
     near_.resize(static_cast<std::size_t>(world.size()));
@@ -172,7 +209,12 @@ void Mailboxes::open(const std::vector<int>& node, Rank me, const std::vector<st
         const auto there = static_cast<std::size_t>(my_place < place ? my_place : my_place - 1);
         const auto here = static_cast<std::size_t>(place < my_place ? place : place - 1);
         if (own_) near_[rank].own = own_->data() + here * inbox_bytes();
-        std::optional<SharedMemory> opened = open_inbox(descriptions[rank], node.size() - 1, there);
+        const std::optional<Described> other = described(descriptions[rank]);
+        if (!other) continue;
+        near_[rank].process = other->process;
+        if (own_ && can_read(other->process, other->probe, other->mark))
+            head_of(near_[rank].own).reads.store(1, std::memory_order_release);  // partner: to_reader()
+        std::optional<SharedMemory> opened = open_inbox(*other, node.size() - 1, there);
         if (!opened) continue;
         near_[rank].opened.emplace(std::move(*opened));
         near_[rank].known = std::make_unique<MailSlot::Count[]>(slots_of_inbox());
@@ -192,6 +234,21 @@ std::optional<MailSlot> Mailboxes::to(int rank, std::size_t bytes, int tag) cons
 std::optional<MailSlot> Mailboxes::from(int rank, std::size_t bytes, int tag) const {
     if (!is_near(rank)) return std::nullopt;
     return slot_in(near_[static_cast<std::size_t>(rank)].own, bytes, tag, nullptr);
+}
+
+std::optional<MailSlot> Mailboxes::to_reader(int rank, int tag) const {
+    if (!is_near(rank)) return std::nullopt;
+    const Near& near = near_[static_cast<std::size_t>(rank)];
+    std::byte* const inbox = near.opened->data();
+    if (head_of(inbox).reads.load(std::memory_order_acquire) == 0) return std::nullopt;  // partner: open()
+    return address_slot_in(inbox, tag, near.known.get());
+}
+
+std::optional<MailSlot> Mailboxes::from_memory(int rank, int tag) const {
+    if (!is_near(rank)) return std::nullopt;
+    std::byte* const inbox = near_[static_cast<std::size_t>(rank)].own;
+    if (head_of(inbox).reads.load(std::memory_order_acquire) == 0) return std::nullopt;
+    return address_slot_in(inbox, tag, nullptr);
 }
 
 /// At all counts of one cache line, which has to come anyway. Another thread that looks at the same time may put back an

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lanes/net/other_memory.hpp"
 #include "lanes/net/world.hpp"
 #include "lanes/shared_memory.hpp"
 
@@ -80,6 +81,13 @@ public:
     std::optional<MailSlot> to(int rank, std::size_t bytes, int tag) const;
     std::optional<MailSlot> from(int rank, std::size_t bytes, int tag) const;
 
+    /// For a message of any length whose receiver reads it from the sender's memory: the slot holds a RemoteRuns, and is
+    /// emptied when that has been read. None: this pair cannot.
+    std::optional<MailSlot> to_reader(int rank, int tag) const;
+    std::optional<MailSlot> from_memory(int rank, int tag) const;
+    /// Requires: is_near(rank).
+    pid_t process_of(int rank) const { return near_[static_cast<std::size_t>(rank)].process; }
+
     /// Of the longest message that has a slot.
     static std::size_t most_message_bytes();
     /// Of memory for what one rank sends to another.
@@ -90,11 +98,13 @@ private:
         std::optional<SharedMemory> opened;        ///< the other's inbox for this rank; none: not near
         std::unique_ptr<MailSlot::Count[]> known;  ///< by slot of that inbox
         std::byte* own = nullptr;                  ///< this rank's inbox for the other
+        pid_t process = 0;                         ///< the other's
     };
     void open(const std::vector<int>& node, Rank me, const std::vector<std::string>& descriptions);
 
-    std::optional<SharedMemory> own_;  ///< one inbox for each other rank of the node, ascending
-    std::vector<Near> near_;           ///< by rank; empty: none is near
+    std::unique_ptr<std::uint64_t> probe_;  ///< that others try to read
+    std::optional<SharedMemory> own_;       ///< one inbox for each other rank of the node, ascending
+    std::vector<Near> near_;                ///< by rank; empty: none is near
 };
 
 }  // namespace maniple

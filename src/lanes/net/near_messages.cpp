@@ -15,12 +15,42 @@ constexpr std::size_t most_looked_at = 64;
 constexpr std::size_t most_carried = 16;
 /// Bytes. To read the clock twice takes as long as to copy what is shorter.
 constexpr std::size_t least_timed = 1024;
+/// Bytes. The system takes about as long for a run as for so many bytes.
+constexpr std::int64_t least_run = 1024;
 
 }  // namespace
 
+ReadMessage::ReadMessage(const Block& block, const Box& box) : runs_(pack(block, box, true)), shown_(runs_) {}
+
+ReadMessage::ReadMessage(const Block& block, const Box& box, pid_t sender)
+    : runs_(pack(block, box, false)), sender_(sender) {}
+
+BoxRuns ReadMessage::pack(const Block& block, const Box& box, bool sends) {
+    const BoxRuns runs(block, box);
+    if (runs.run_bytes() >= least_run && (!sends || is_readable(runs))) return runs;
+    packed_ = std::make_unique_for_overwrite<std::byte[]>(runs.bytes());
+    const Block packed{packed_.get(), block.element_bytes, box};
+    packs_ = sends ? BoxCopy(read_only(block), box, packed, box) : BoxCopy(read_only(packed), box, block, box);
+    return BoxRuns(packed, box);
+}
+
+void ReadMessage::show(const MailSlot& slot) const {
+    if (packs_) packs_->run();
+    std::memcpy(slot.bytes(), &shown_, sizeof shown_);
+}
+
+void ReadMessage::read(const MailSlot& slot) const {
+    RemoteRuns from;
+    std::memcpy(&from, slot.bytes(), sizeof from);
+    read_runs(sender_, from, runs_);
+    if (packs_) packs_->run();
+}
+
 void NearMessage::carry() const {
     const MailSlot& slot = end->slot;
-    if (copy != nullptr) {
+    if (read != nullptr) {
+        end->receives ? read->read(slot) : read->show(slot);
+    } else if (copy != nullptr) {
         copy->run();
     } else if (end->receives) {
         std::memcpy(bytes, slot.bytes(), count);
@@ -69,15 +99,28 @@ bool NearMessages::progress() {
         count = take_ready(ready);
     }
     if (count == 0) return false;
-    carried_.fetch_add(static_cast<std::int64_t>(count), std::memory_order_relaxed);
-    for (std::size_t i = 0; i < count; ++i) {
-        const NearMessage& message = ready[i].message;
-        const std::int64_t begin = message.copy == nullptr && message.count < least_timed ? 0 : ticks();
-        message.carry();
-        if (begin != 0) busy_ticks_.fetch_add(ticks() - begin, std::memory_order_relaxed);
-        ready[i].done->finished(ready[i].chunk, nullptr);
-    }
+    for (std::size_t i = 0; i < count; ++i) finish(ready[i]);
     return true;
+}
+
+void NearMessages::finish(Waiting& ready) {
+    const NearMessage& message = ready.message;
+    std::exception_ptr error;
+    if (!ready.carried) {
+        const bool is_short = message.copy == nullptr && message.read == nullptr && message.count < least_timed;
+        const std::int64_t begin = is_short ? 0 : ticks();
+        try {
+            message.carry();
+        } catch (...) { error = std::current_exception(); }
+        if (begin != 0) busy_ticks_.fetch_add(ticks() - begin, std::memory_order_relaxed);
+        if (!error && message.is_awaited()) {
+            ready.carried = true;
+            add(ready);
+            return;
+        }
+    }
+    carried_.fetch_add(1, std::memory_order_relaxed);
+    ready.done->finished(ready.chunk, error);
 }
 
 void NearMessages::give_up(const std::exception_ptr& error) {

@@ -4,13 +4,17 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "lanes/box_copy.hpp"
 #include "lanes/lane.hpp"
+#include "lanes/net/box_runs.hpp"
 #include "lanes/net/mailboxes.hpp"
+#include "lanes/net/other_memory.hpp"
 
 namespace maniple {
 
@@ -23,15 +27,42 @@ struct NearEnd {
     bool is_ready() const { return receives ? slot.is_full() : slot.is_empty(); }
 };
 
+/// A message that stays in the sender's memory until the receiver has read it there: one copy, in which the sender has no
+/// part. Bytes that lie in short runs, or where others cannot read them, are packed first; short runs are unpacked after.
+class ReadMessage {
+public:
+    /// The sender's. Borrows the block's bytes.
+    ReadMessage(const Block& block, const Box& box);
+    /// The receiver's: of what `sender` has.
+    ReadMessage(const Block& block, const Box& box, pid_t sender);
+
+    /// Says where the bytes are, in a slot that is empty. They have to stay until it is empty again.
+    void show(const MailSlot& slot) const;
+    /// Reads what a full slot says. Errors: LinkError.
+    void read(const MailSlot& slot) const;
+
+private:
+    BoxRuns pack(const Block& block, const Box& box, bool sends);
+
+    std::unique_ptr<std::byte[]> packed_;  ///< null: the bytes are read and written where they are
+    std::optional<BoxCopy> packs_;         ///< into packed_, or out of it
+    BoxRuns runs_;
+    RemoteRuns shown_;
+    pid_t sender_ = 0;
+};
+
 /// What one rank does for a message: to fill its slot, or to empty it. Borrows all that it points to.
 struct NearMessage {
     const NearEnd* end = nullptr;
     std::byte* bytes = nullptr;  ///< `count` of them, where there is no `copy`
     std::size_t count = 0;
-    const BoxCopy* copy = nullptr;  ///< between a box and the slot; null: the bytes lie one after the other
+    const BoxCopy* copy = nullptr;      ///< between a box and the slot; null: the bytes lie one after the other
+    const ReadMessage* read = nullptr;  ///< the slot holds where the bytes are; null: the bytes themselves
 
-    /// Does this rank's part. Requires: end->is_ready().
+    /// Does this rank's part. Requires: end->is_ready(). Errors: LinkError where `read`.
     void carry() const;
+    /// Whether the message has to be looked at once more, when the other rank has done its part.
+    bool is_awaited() const { return read != nullptr && !end->receives; }
 };
 
 /// Those that wait for the other rank. Threads: any.
@@ -41,6 +72,7 @@ public:
         NearMessage message;
         ChunkId chunk;
         Completion* done = nullptr;
+        bool carried = false;  ///< what is_awaited(): nothing is left to do but to tell
     };
 
     /// Room for that many, so that chance, which decides how many wait at once, allocates nothing later.
@@ -59,6 +91,7 @@ public:
 
 private:
     std::size_t take_ready(std::span<Waiting> ready);
+    void finish(Waiting& ready);
 
     std::mutex mutex_;              ///< guards the two below; never held for a copy or a callback
     std::vector<Waiting> waiting_;  ///< in no order: one tag has one message at a time

@@ -22,6 +22,8 @@ constexpr int announcement_tag = 32767;
 /// Failures are rare: who has work for microseconds does not look for one in each of them.
 constexpr double announcement_interval_ns = 50000;
 
+constexpr double moving_poll_ns = 5000;
+
 /// Messages that ended within the submission of the one before.
 constexpr int most_immediate = 32;
 thread_local int immediate_depth = 0;
@@ -76,9 +78,10 @@ public:
 
     void add(const ByteMessage& message) {
         auto* const bytes = static_cast<std::byte*>(message.bytes);
+        const Box all = Box::whole({static_cast<std::int64_t>(message.count)});
         if (const std::optional<std::int32_t> end = end_of(message, message.count)) {
             add_near(message, {bytes, *end, static_cast<std::int32_t>(message.count)});
-        } else {
+        } else if (!add_read(message, Block{bytes, 1, all}, all)) {
             if (message.count > static_cast<std::size_t>(std::numeric_limits<int>::max()))
                 throw UnavailableError("a message of more than 2 GiB");
             add_far(message,
@@ -98,7 +101,7 @@ public:
             copies_.push_back(message.receives ? BoxCopy(read_only(packed), box, block, box)
                                                : BoxCopy(read_only(block), box, packed, box));
             add_near(message, {runs.data(), *end, ~number});
-        } else {
+        } else if (!add_read(message, block, box)) {
             types_.push_back(std::make_unique<const BoxType>(runs));
             add_far(message, {runs.data(), types_.back()->get(), 1, message.peer, message.tag, message.receives});
         }
@@ -116,9 +119,9 @@ public:
 private:
     /// A NearMessage in few bytes: a program may have so many that no cache holds them.
     struct ShortMessage {
-        std::byte* bytes = nullptr;
-        std::int32_t end = 0;     ///< in ends_
-        std::int32_t extent = 0;  ///< how many bytes, or ~ of a number in copies_
+        std::byte* bytes = nullptr;  ///< null: they are read from the sender's memory
+        std::int32_t end = 0;        ///< in ends_
+        std::int32_t extent = 0;     ///< how many bytes, or ~ of a number in copies_, or of one in reads_
     };
     struct FarMessage {
         void* bytes = nullptr;
@@ -137,16 +140,38 @@ private:
         if (boxes == nullptr) return std::nullopt;
         const std::optional<MailSlot> slot = message.receives ? boxes->from(message.peer, bytes, message.tag)
                                                               : boxes->to(message.peer, bytes, message.tag);
-        if (!slot) return std::nullopt;
-        const auto [known, is_new] = end_at_.emplace(slot->bytes(), static_cast<std::int32_t>(ends_.size()));
-        if (is_new) ends_.push_back({*slot, message.receives});
+        return slot ? std::optional(end_at(*slot, message.receives)) : std::nullopt;
+    }
+
+    std::int32_t end_at(const MailSlot& slot, bool receives) {
+        const auto [known, is_new] = end_at_.emplace(slot.bytes(), static_cast<std::int32_t>(ends_.size()));
+        if (is_new) ends_.push_back({slot, receives});
         return known->second;
+    }
+
+    /// A message that the receiver reads where it is; false: it has to go another way.
+    bool add_read(const ByteMessage& message, const Block& block, const Box& box) {
+        const Mailboxes* const boxes = lane_.mailboxes_;
+        if (boxes == nullptr || box.empty()) return false;
+        const std::optional<MailSlot> slot = message.receives ? boxes->from_memory(message.peer, message.tag)
+                                                              : boxes->to_reader(message.peer, message.tag);
+        if (!slot) return false;
+        const auto number = static_cast<std::int32_t>(reads_.size());
+        if (message.receives) {
+            reads_.push_back(std::make_unique<const ReadMessage>(block, box, boxes->process_of(message.peer)));
+        } else {
+            reads_.push_back(std::make_unique<const ReadMessage>(block, box));
+        }
+        add_near(message, {nullptr, end_at(*slot, message.receives), ~number});
+        return true;
     }
 
     NearMessage near_message(const ShortMessage& brief) const {
         const NearEnd* const end = &ends_[static_cast<std::size_t>(brief.end)];
-        if (brief.extent >= 0) return {end, brief.bytes, static_cast<std::size_t>(brief.extent), nullptr};
-        return {end, brief.bytes, 0, &copies_[static_cast<std::size_t>(~brief.extent)]};
+        if (brief.extent >= 0) return {end, brief.bytes, static_cast<std::size_t>(brief.extent), nullptr, nullptr};
+        const auto number = static_cast<std::size_t>(~brief.extent);
+        if (brief.bytes == nullptr) return {end, nullptr, 0, nullptr, reads_[number].get()};
+        return {end, brief.bytes, 0, &copies_[number], nullptr};
     }
 
     void add_near(const ByteMessage& message, const ShortMessage& near) {
@@ -161,13 +186,22 @@ private:
     }
 
     void submit_near(ChunkId chunk, const NearMessage& message, Completion& done) {
-        if (immediate_depth < most_immediate && message.end->is_ready()) {
+        if (message.read != nullptr) {
+            submit_read(chunk, message, done);
+        } else if (immediate_depth < most_immediate && message.end->is_ready()) {
             count_at_once();  // before: it would wait until the other core has given the slot's line away
             message.carry();
             tell_at_once(chunk, done);
         } else {
             lane_.near_.add({message, chunk, &done});
         }
+    }
+
+    /// The receiver hears of it at once; to read it takes too long for a worker that has other things to do.
+    void submit_read(ChunkId chunk, const NearMessage& message, Completion& done) {
+        const bool shows = message.is_awaited() && message.end->is_ready();
+        if (shows) message.carry();
+        lane_.near_.add({message, chunk, &done, shows});
     }
 
     void submit_far(ChunkId chunk, const FarMessage& message, Completion& done) {
@@ -220,6 +254,7 @@ private:
     std::unordered_map<const std::byte*, std::int32_t> end_at_;  ///< in ends_, by the slot's bytes
     std::vector<FarMessage> far_;
     std::vector<BoxCopy> copies_;  ///< of near messages that are not consecutive bytes
+    std::vector<std::unique_ptr<const ReadMessage>> reads_;
     std::vector<std::unique_ptr<const BoxType>> types_;
 };
 
@@ -327,7 +362,8 @@ bool NetLane::progress_requests(bool asks) {
         give_up(std::make_exception_ptr(LinkError("MPI_Testsome failed: the connection to a rank is lost")));
         return true;
     }
-    if (count == 0) return false;
+    // A poll that takes so long has moved pieces of a message: MPI does not say so, and moves none while nobody polls.
+    if (count == 0) return static_cast<double>(ticks() - begin) > moving_poll_ns * ticks_per_ns();
     for (int i = 0; i < count; ++i) {
         completed_.push_back(messages_[from + static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
         completed_.back().failed = code != MPI_SUCCESS;
