@@ -304,17 +304,22 @@ private:
         const PlanRequest asked = asked_ = asked_request();
         const bool is_open = asked.strategy == "auto" && asked.from.empty() && world_.size() > 1;
         if (!is_open && !constraints().given()) return asked;
+        const std::vector<PlanRequest> all = plan_candidates(asked, world_.size());
         std::string chosen;
         together(world_, [&] {
             if (!world_.is_root()) return;
-            const PredictionRequest request{machine_, history_.history, lane_use_};
+            PredictionRequest request{machine_, history_.history, lane_use_};
+            request.keeps_choice = !options_.no_history;
+            const bool may_keep = is_open && !constraints().given() && !options_.no_history;
+            if (may_keep) chosen = choice_.emplace(cache_folder(), graph_, asked, request).kept_of(all);
+            if (!chosen.empty()) return;
             const PlanRequest choice = choose_plan(graph_, asked, request, constraints());
             if (constraints().given()) require_constraints(graph_, asked, choice, request, constraints());
             chosen = name_of(choice);
+            if (choice_) choice_->weighed(chosen);
         });
         if (!is_open) return asked;
         chosen = world_.broadcast(chosen);
-        const std::vector<PlanRequest> all = plan_candidates(asked, world_.size());
         return *std::find_if(all.begin(), all.end(), [&](const PlanRequest& one) { return name_of(one) == chosen; });
     }
 
@@ -615,14 +620,21 @@ private:
         // Beside what has to be done anyway: a processor has nothing to do.
         std::future<std::optional<double>> predicted;
         const bool tells = world_.is_root() && (!options_.quiet || !options_.no_report);
-        if (tells) predicted = std::async([this] { return predicted_seconds(); });
+        if (tells) predicted = std::async([this] { return predicted_steps(); });
         outputs_->finish(rows);
         summary_.written_bytes = outputs_->bytes_written();
         summary_.wall_seconds = static_cast<double>(now_ns() - begin_ns_) / 1e9;
         if (!options_.no_history) keep_history();
         Summary summary = summary_of_all();
         if (!world_.is_root()) return;
-        if (tells) summary.predicted_seconds = predicted.get();
+        const std::optional<double> steps = tells ? predicted.get() : std::nullopt;
+        if (steps) summary.predicted_seconds = *steps + overhead().seconds(history_.history);
+        if (steps && choice_) {
+            const auto keep = [choice = *choice_, predicted = *steps, took = steps_seconds_] {
+                choice.keep(predicted, took);
+            };
+            closing_.push_back(std::async(keep));
+        }
         summary.previous_wall_seconds = read_previous_wall_seconds(summary, report_folder(options_, job_));
         if (!options_.quiet) std::fputs(summary_table(summary).c_str(), stderr);
         if (options_.no_report) return;
@@ -652,23 +664,23 @@ private:
         return summary;
     }
 
-    /// By what was asked for: `auto` looks at several plans.
-    Overhead overhead() const { return {job_.name, asked_.strategy, world_.size()}; }
+    /// By what was asked for, and whether several plans were weighed.
+    Overhead overhead() const {
+        const bool weighed = choice_ && choice_->is_weighed();
+        return {job_.name, asked_.strategy + (weighed ? " weighed" : ""), world_.size()};
+    }
 
     void keep_history() {
-        overhead().add(summary_.wall_seconds - steps_seconds_, measured_);
+        if (world_.is_root()) overhead().add(summary_.wall_seconds - steps_seconds_, measured_);
         measure_links_once(world_, machine_, history_.history, measured_);
         closing_.push_back(add_to_history(world_, cache_folder(), measured_));
     }
 
-    /// From what was known before the run. Nothing where that fails: the results are complete by now.
-    std::optional<double> predicted_seconds() const {
+    /// Of the steps, from what was known before the run. Nothing where that fails: the results are complete by now.
+    std::optional<double> predicted_steps() const {
         try {
-            const PredictionRequest request{machine_, history_.history, lane_use_};
-            const std::optional<double> steps =
-                rehearsed_seconds_ ? rehearsed_seconds_ : predicted_step_seconds(graph_, plan_, request, totals_.steps);
-            if (!steps) return std::nullopt;
-            return *steps + overhead().seconds(history_.history);
+            if (rehearsed_seconds_) return rehearsed_seconds_;
+            return predicted_step_seconds(graph_, plan_, {machine_, history_.history, lane_use_}, totals_.steps);
         } catch (const std::exception&) { return std::nullopt; }
     }
 
@@ -703,7 +715,8 @@ private:
     Catalogue catalogue_;
     Graph graph_;
     Machine machine_;
-    PlanRequest asked_;  ///< as the job says it
+    PlanRequest asked_;                ///< as the job says it
+    std::optional<OwnChoice> choice_;  ///< of `auto`, on rank 0
     Plan plan_;
     std::string plan_text_;
     GpuChoice gpus_;

@@ -9,12 +9,14 @@
 #include "lanes/net/link_rates.hpp"
 #include "lanes/net/mailboxes.hpp"
 #include "lanes/vulkan/cache_file.hpp"
+#include "program/choose_plan.hpp"
 
 namespace maniple {
 
 namespace {
 constexpr const char* beside_steps = "a run beside its steps";
-}
+constexpr const char* choices_file = "choices";
+}  // namespace
 
 Overhead::Overhead(const std::string& job, const std::string& strategy, int ranks)
     : own_{beside_steps, fmt::format("x{} {} {}", ranks, strategy, job), 0}, any_{beside_steps,
@@ -44,6 +46,32 @@ std::optional<double> predicted_step_seconds(const Graph& graph, const Plan& pla
     Graph performed = graph;
     performed.steps = std::max<std::int64_t>(1, steps);
     return predict(performed, plan, request).seconds;
+}
+
+OwnChoice::OwnChoice(std::string folder, const Graph& graph, const PlanRequest& asked, const PredictionRequest& request)
+    : folder_(std::move(folder)), key_(choice_key(graph, asked, request.machine, request.lanes)) {}
+
+KeptChoices OwnChoice::read() const {
+    const std::vector<std::uint8_t> bytes = CacheFile(folder_, choices_file).read();
+    return KeptChoices::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+std::string OwnChoice::kept_of(const std::vector<PlanRequest>& candidates) const {
+    const std::string kept = read().of(key_).value_or("");
+    const bool is_there =
+        std::any_of(candidates.begin(), candidates.end(), [&](const PlanRequest& one) { return name_of(one) == kept; });
+    return is_there ? kept : "";
+}
+
+void OwnChoice::keep(double predicted_seconds, double seconds) const {
+    KeptChoices choices = read();
+    if (is_weighed()) {
+        choices.add_weighed(key_, weighed_, predicted_seconds, seconds);
+    } else {
+        choices.add_taken(key_, seconds);
+    }
+    const std::string text = choices.text();
+    CacheFile(folder_, choices_file).write({text.begin(), text.end()});
 }
 
 void measure_links_once(const World& world, const Machine& machine, const ThroughputHistory& known,

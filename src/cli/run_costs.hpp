@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lanes/net/world.hpp"
+#include "program/kept_choices.hpp"
 #include "program/predict.hpp"
 
 namespace maniple {
@@ -29,6 +31,26 @@ private:
 /// long, or too much memory. Pure.
 std::optional<double> predicted_step_seconds(const Graph& graph, const Plan& plan, const PredictionRequest& request,
                                              std::int64_t steps);
+
+/// What `auto` takes in one run: what it took in earlier ones, if that is kept in the cache folder, else what is weighed.
+class OwnChoice {
+public:
+    OwnChoice(std::string folder, const Graph& graph, const PlanRequest& asked, const PredictionRequest& request);
+
+    /// The name of one of `candidates`; empty: they have to be weighed.
+    std::string kept_of(const std::vector<PlanRequest>& candidates) const;
+    void weighed(std::string plan) { weighed_ = std::move(plan); }
+    bool is_weighed() const { return !weighed_.empty(); }
+    /// For later runs, how long the steps took. Never fails. Threads: any.
+    void keep(double predicted_seconds, double seconds) const;
+
+private:
+    KeptChoices read() const;
+
+    std::string folder_;
+    std::uint64_t key_;
+    std::string weighed_;  ///< empty: it was kept
+};
 
 /// Collective: how fast messages are, where neither `maniple devices --measure` nor an earlier run has found out and there is
 /// a folder to keep it in. Some hundredths of a second. `known` is the same on all ranks.

@@ -44,6 +44,11 @@ std::vector<std::vector<int>> readers_in(const Graph& graph, const Batch& batch,
     return readers;
 }
 
+int microbatches_of(const Batch& batch, const PlanRequest& request, int columns) {
+    const int wanted = request.microbatches > 0 ? request.microbatches : microbatches_per_column * columns;
+    return static_cast<int>(std::min<std::int64_t>(wanted, batch.rows));
+}
+
 }  // namespace
 
 int PipelinePhase::number_of(int stage) const {
@@ -67,11 +72,14 @@ PipelinePhase pipeline_phase(const Graph& graph, const Batch& batch, const Pipel
     return of;
 }
 
+int microbatches_for(const Graph& graph, const PlanRequest& request, int columns) {
+    return std::max(1, microbatches_of(find_batch(graph), request, columns));
+}
+
 PlanOutline pipeline_outline(const Graph& graph, StagedPlan staged, const GroupShape& shape,
                              const PlanRequest& request) {
     const Batch batch = find_batch(graph);
-    const int wanted = request.microbatches > 0 ? request.microbatches : microbatches_per_column * shape.columns;
-    const int microbatches = static_cast<int>(std::min<std::int64_t>(wanted, batch.rows));
+    const int microbatches = microbatches_of(batch, request, shape.columns);
     PlanOutline outline{std::move(staged.plan), std::nullopt};
     std::vector<std::string>& notes = outline.plan.notes;
     if (batch.rows == 0) {

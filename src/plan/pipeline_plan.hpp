@@ -11,4 +11,7 @@ namespace maniple {
 PlanOutline pipeline_outline(const Graph& graph, StagedPlan staged, const GroupShape& shape,
                              const PlanRequest& request);
 
+/// So many microbatches a pipeline over `columns` of ranks is cut into; 1: there is nothing to cut. Pure; O(operations).
+int microbatches_for(const Graph& graph, const PlanRequest& request, int columns);
+
 }  // namespace maniple

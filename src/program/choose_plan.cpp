@@ -6,6 +6,7 @@
 #include <span>
 
 #include "plan/block_cost.hpp"
+#include "plan/pipeline_plan.hpp"
 #include "program/fit_memory.hpp"
 
 namespace maniple {
@@ -19,11 +20,13 @@ constexpr double least_saved_seconds = 0.01;
 constexpr std::size_t most_weighed = 20'000;
 /// The same where somebody waits for the alternatives: a plan in microbatches has many more operations than its graph.
 constexpr std::size_t most_predicted = 400'000;
-/// What it takes to build and to simulate one chunk. Clocks would tell ranks and runs different things.
+/// What it takes to build and to simulate one chunk, and to plan one operation. Clocks would tell ranks and runs different
+/// things.
 constexpr double chunk_seconds = 4e-6;
+constexpr double operation_seconds = 1e-5;
 /// Of a run's time with the first, what looking at that one may take.
 constexpr double most_of_run = 0.03;
-/// Of the time that could be saved, what weighing may take.
+/// Of the time that could be saved, what weighing may take; all of it where later runs take the same choice.
 constexpr double most_of_saved = 0.25;
 
 bool meets(const PlanCandidate& candidate, const Constraints& constraints) {
@@ -40,6 +43,7 @@ PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const 
         made = made_to_fit(std::move(made), request, constraints);
         candidate.prediction = predict(made.graph, made.plan, request);
     }
+    candidate.build_seconds = operation_seconds * static_cast<double>(made.graph.operations.size());
     candidate.plan = std::move(made.plan);
     return candidate;
 }
@@ -51,17 +55,46 @@ double most_saved(const Prediction& first) {
     return all > 0 ? first.seconds * (1 - way.compute / all) : 0;
 }
 
-/// Whether weighing more than these would cost more than it is likely to save.
-bool is_enough(std::span<const PlanCandidate> weighed, const Constraints& constraints) {
-    const PlanCandidate& first = weighed.front();
-    if (std::none_of(weighed.begin(), weighed.end(), [&](const PlanCandidate& one) { return meets(one, constraints); }))
-        return false;
-    double spent = 0;
-    for (const PlanCandidate& one : weighed)
-        spent += chunk_seconds * static_cast<double>(one.prediction.simulated_chunks);
-    return spent > most_of_saved * most_saved(first.prediction) ||
-           (meets(first, constraints) && first.prediction.seconds < least_saved_seconds);
-}
+/// What weighing costs, and whether it is worth it to go on.
+class Weighing {
+public:
+    Weighing(const Graph& graph, const Machine& machine, const Constraints& constraints, bool keeps_choice)
+        : operations_(static_cast<double>(graph.operations.size())),
+          microbatches_(microbatches_for(graph, {}, machine.size())), constraints_(constraints),
+          most_of_saved_(keeps_choice ? 1.0 : most_of_saved) {}
+
+    /// Whether to weigh `next` could gain more than that takes.
+    bool is_worth_it(const PlanRequest& next) const {
+        if (weighed_ == 0 || !any_meets_) return true;
+        if (is_short_) return false;
+        const double times = next.strategy == "pipeline" ? microbatches_ : 1;
+        return spent_ + times * first_ <= most_of_saved_ * most_saved_;
+    }
+
+    void add(const PlanCandidate& one) {
+        const double took =
+            chunk_seconds * static_cast<double>(one.prediction.simulated_chunks) + operation_seconds * operations_;
+        if (weighed_++ == 0) {
+            first_ = took;
+            most_saved_ = most_saved(one.prediction);
+            is_short_ = meets(one, constraints_) && one.prediction.seconds < least_saved_seconds;
+        }
+        spent_ += took;
+        any_meets_ = any_meets_ || meets(one, constraints_);
+    }
+
+private:
+    double operations_;
+    double microbatches_;  ///< of a pipeline
+    const Constraints& constraints_;
+    double most_of_saved_;
+    int weighed_ = 0;
+    bool any_meets_ = false;
+    bool is_short_ = false;  ///< with the first there is nothing to be gained
+    double first_ = 0;       ///< seconds that weighing the first took
+    double spent_ = 0;       ///< likewise all
+    double most_saved_ = 0;
+};
 
 /// Whether looking at a single plan would cost more than that already, by the tiles of its operations: if the run takes no
 /// longer than one core and a message for each operation. Not where memory could be what decides.
@@ -85,13 +118,14 @@ bool is_not_worth_a_look(const Graph& graph, const Machine& machine, const Const
            chunks * chunk_seconds > most_of_run * seconds;
 }
 
-/// The fastest of those that meet the constraints; none: the number of them.
+double seconds_of(const PlanCandidate& one) { return one.prediction.seconds + one.build_seconds; }
+
+/// The fastest of those that are weighed and meet the constraints; none: the number of all.
 std::size_t fastest_of(std::span<const PlanCandidate> all, const Constraints& constraints) {
     std::size_t best = all.size();
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if (!meets(all[i], constraints)) continue;
-        const bool faster = best == all.size() || all[i].prediction.seconds < all[best].prediction.seconds;
-        if (faster) best = i;
+        if (!all[i].weighed || !meets(all[i], constraints)) continue;
+        if (best == all.size() || seconds_of(all[i]) < seconds_of(all[best])) best = i;
     }
     return best;
 }
@@ -105,7 +139,7 @@ std::size_t best_of(std::span<const PlanCandidate> all, const Constraints& const
         return fitting == all.size() ? 0 : fitting;
     }
     if (!meets(all[0], constraints)) return best;
-    const double first = all[0].prediction.seconds, other = all[best].prediction.seconds;
+    const double first = seconds_of(all[0]), other = seconds_of(all[best]);
     return other <= worth_it * first && first - other >= least_saved_seconds ? best : 0;
 }
 
@@ -191,13 +225,14 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
     const std::vector<PlanRequest> wanted = plan_candidates(asked, ranks);
     const bool chooses = is_chosen(graph, asked, request.machine, constraints);
     std::vector<PlanCandidate> all;
-    std::size_t weighed = 0;  // so many of them by a run, too
+    Weighing weighing(graph, request.machine, constraints, request.keeps_choice);
     for (const PlanRequest& one : wanted) {
+        const bool weighed = all.empty() || (chooses && weighing.is_worth_it(one));
         all.push_back(candidate_of(graph, one, request, constraints));
-        if (chooses && weighed == 0 && is_enough(all, constraints)) weighed = all.size();
+        all.back().weighed = weighed;
+        if (weighed) weighing.add(all.back());
     }
-    if (weighed == 0) weighed = chooses ? all.size() : 1;
-    const std::size_t taken = best_of(std::span(all).first(weighed), constraints);
+    const std::size_t taken = best_of(all, constraints);
     if (ranks_for(asked, ranks) < ranks) {
         PlanRequest unbounded;
         unbounded.strategy = "data";
@@ -208,9 +243,9 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
         if (i == taken) continue;
         all[i].why_not = all[i].allowed ? why_not(all[i], all[taken], constraints)
                                         : fmt::format("takes {} ranks, max_ranks: {}", ranks, asked.max_ranks);
-        const bool is_weighed =
-            !all[i].predicted || i < weighed || asked.strategy != "auto" || !meets(all[i], constraints);
-        if (!is_weighed) all[i].why_not += ", not weighed in a run";
+        const bool says_enough =
+            !all[i].predicted || all[i].weighed || asked.strategy != "auto" || !meets(all[i], constraints);
+        if (!says_enough) all[i].why_not += ", not weighed in a run";
     }
     return all;
 }
@@ -221,9 +256,11 @@ PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const Pred
     const std::vector<PlanRequest> wanted = plan_candidates(asked, ranks);
     if (!is_chosen(graph, asked, request.machine, constraints)) return asked;
     std::vector<PlanCandidate> weighed;
+    Weighing weighing(graph, request.machine, constraints, request.keeps_choice);
     for (const PlanRequest& one : wanted) {
+        if (!weighing.is_worth_it(one)) continue;
         weighed.push_back(candidate_of(graph, one, request, constraints));
-        if (is_enough(weighed, constraints)) break;
+        weighing.add(weighed.back());
     }
     return weighed[best_of(weighed, constraints)].request;
 }

@@ -14,9 +14,11 @@ struct PlanCandidate {
     PlanRequest request;
     Plan plan;
     Prediction prediction;
-    std::string why_not;    ///< empty: it is the one that is taken
-    bool allowed = true;    ///< false: a constraint of the request itself rules it out, it is there to be compared
-    bool predicted = true;  ///< false: so many operations on so many ranks that the prediction would take gigabytes
+    std::string why_not;       ///< empty: it is the one that is taken
+    bool allowed = true;       ///< false: a constraint of the request itself rules it out, it is there to be compared
+    double build_seconds = 0;  ///< what each rank takes to plan so many operations
+    bool weighed = true;       ///< by a run, too, that may choose
+    bool predicted = true;     ///< false: so many operations on so many ranks that the prediction would take gigabytes
 
     bool taken() const { return why_not.empty(); }
     int ranks() const { return request.max_ranks > 0 ? request.max_ranks : plan.ranks; }  ///< that it may use

@@ -16,7 +16,8 @@ struct PredictionRequest {
     const Machine& machine;  ///< with its rates
     const ThroughputHistory& history;
     LaneUse lanes = LaneUse::automatic;
-    bool cpus_alone = false;  ///< the machine's gpus are not known: as if there were none, whatever asks for one
+    bool cpus_alone = false;   ///< the machine's gpus are not known: as if there were none, whatever asks for one
+    bool keeps_choice = true;  ///< what is chosen is kept for later runs, so that it may take longer to choose
     /// Of a plan for one rank: what has been built of it already, with the lanes that the rank would have. Borrowed;
     /// null: it is built.
     const Layout* layout = nullptr;
