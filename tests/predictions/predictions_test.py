@@ -143,6 +143,47 @@ def machines_are_measured():
     expect(planned["machine"] == "an ordinary node", "a damaged file is not used")
 
 
+def history_lines():
+    with open(os.path.join(folder, "cache", "throughput"), errors="replace") as text:
+        return text.read()
+
+
+def runs_measure_what_is_no_kernel():
+    job = file("numbers.yaml", """maniple: 1
+name: numbers
+inputs: {u: {shape: [1500, 1024], fill: "normal(seed=1)"}}
+graph: {v: "u + u", w: "u * u"}
+outputs: {v: numbers.h5:/v, w: numbers.h5:/w}
+""")
+    shutil.rmtree(os.path.join(folder, "cache"), ignore_errors=True)
+    result = run("run", job, "--lanes", "cpu", "--plan", "model", ranks=2)
+    expect(result.returncode == 0, "a run of numbers: " + result.stderr)
+    known = history_lines()
+    for what in ("bytes of normal numbers\tcpu", "bytes written\tfile x2", "latency of a message\twithin a node",
+                 "byte of a message\twithin a node"):
+        expect(what in known, "after a run '%s' is known: %s" % (what, known))
+    run("run", job, "--lanes", "cpu", "--plan", "model", ranks=2)
+    links = [line for line in history_lines().split("\n") if "of a message" in line]
+    expect(len(links) == 2 and all(len(line.split("\t")[3].split()) == 1 for line in links), "links are measured once: %s" % links)
+
+
+def auto_keeps_its_choice():
+    job = shutil.copy(os.path.join(source, "jobs", "unet-like.yaml"), folder)
+    kept = []
+    for _ in range(5):
+        result = run("run", job, "--lanes", "cpu", ranks=2)
+        expect(result.returncode == 0, "a run that chooses: " + result.stderr)
+        with open(os.path.join(folder, "unet-like.report", "summary.json")) as text:
+            strategy = json.load(text)["strategy"]
+        with open(os.path.join(folder, "cache", "choices"), "rb") as text:
+            lines = text.read()[16:].decode().splitlines()  # behind what tells whether the file is whole
+        expect(len(lines) <= 1, "one graph, one choice: %s" % lines)
+        if lines:  # else the run took much longer than the one before
+            kept.append(lines[0].split(" ", 4))
+            expect(kept[-1][4].split(" ")[0] == strategy, "what was taken is kept: %s, %s" % (kept[-1], strategy))
+    expect(kept and all(1 <= int(entry[1]) <= 2 for entry in kept), "and is not weighed again and again: %s" % kept)
+
+
 def runs_are_predicted():
     job = heat(512, 50, "again")
     summaries = []
@@ -156,7 +197,7 @@ def runs_are_predicted():
     expect(last["predicted_seconds"] > 0 and last["previous_wall_seconds"] == summaries[-2]["wall_seconds"], "in summary.json")
     expect(summaries[0]["previous_wall_seconds"] is None, "the first run has none before it")
     ratio = last["predicted_seconds"] / last["wall_seconds"]
-    expect(0.1 < ratio < 10, "with a history the prediction is of the right size: %g" % ratio)
+    expect(0.1 < ratio < 10, "with a history the prediction is of the right size: %g of %s" % (ratio, last["wall_seconds"]))
     shown = run("kernels", "show", "heat_step").stdout
     expect("measured, medians of runs" in shown and "cpu x" in shown, "what was measured is shown: " + shown)
     expect("nothing yet" in run("kernels", "show", "blur").stdout, "and of others that nothing was")
@@ -164,7 +205,8 @@ def runs_are_predicted():
 
 try:
     for test in (rows_scale_with_the_work, rates_of_the_cluster_count, wrong_clusters_are_refused, plans_are_compared,
-                 machines_are_measured, runs_are_predicted):
+                 machines_are_measured, runs_measure_what_is_no_kernel,
+                 auto_keeps_its_choice, runs_are_predicted):
         test()
 finally:
     shutil.rmtree(folder)
