@@ -14,8 +14,8 @@ namespace maniple {
 namespace {
 
 /// Another way than the first is taken if it takes at most this part of its time, and saves so much of it.
-constexpr double worth_it = 0.8;
-constexpr double least_saved_seconds = 0.01;
+constexpr double worth_it = 0.9;
+constexpr double least_saved_seconds = 0.003;
 /// Operations on all ranks beyond which a plan is not weighed: it would take gigabytes.
 constexpr std::size_t most_weighed = 20'000;
 /// The same where somebody waits for the alternatives: a plan in microbatches has many more operations than its graph.
