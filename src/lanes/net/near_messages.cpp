@@ -75,6 +75,7 @@ bool NearMessages::progress() {
         const std::int64_t begin = message.copy == nullptr && message.count < least_timed ? 0 : ticks();
         message.carry();
         if (begin != 0) busy_ticks_.fetch_add(ticks() - begin, std::memory_order_relaxed);
+        if (flights_ != nullptr) flights_->end(now_ns());
         ready[i].done->finished(ready[i].chunk, nullptr);
     }
     return true;
@@ -87,6 +88,7 @@ void NearMessages::give_up(const std::exception_ptr& error) {
         given_up.swap(waiting_);
         size_.store(0, std::memory_order_relaxed);
     }
+    if (flights_ != nullptr && !given_up.empty()) flights_->end(now_ns(), given_up.size());
     for (const Waiting& one : given_up) one.done->finished(one.chunk, error);
 }
 
