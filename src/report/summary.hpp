@@ -20,8 +20,9 @@ struct LaneSummary {
     std::int64_t chunks = 0;
     std::int64_t operations = 0;
     std::optional<double> share = {};  ///< of the points that lanes of its rank share, at the end; none: it shares none
-    /// Of a net lane: while at least one message was in flight, from when it was handed to the lane until it had arrived or
-    /// left; and for how much of that the cpu lane computed, on average over its threads. None: others compute, too.
+    /// Of a net lane: while at least one message was in flight, from when it was handed to the lane until it had
+    /// arrived or left; and for how much of that the cpu lane computed, on average over its threads. None: others
+    /// compute, too.
     std::optional<double> in_flight_seconds = {}, hidden_seconds = {};
 };
 

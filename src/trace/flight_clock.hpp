@@ -9,8 +9,8 @@ namespace maniple {
 /// For how long at least one thing has been in flight so far. What a thread does meanwhile is the difference of two
 /// readings. Its resolution is 256 ns; what is shorter counts on average, not one by one.
 ///
-/// Threads: any. Never locks. All times are now_ns(); two threads that read theirs at the same moment may come in either
-/// order, which moves the clock by as much.
+/// Threads: any. Never locks. All times are now_ns(); two threads that read theirs at the same moment may come in
+/// either order, which moves the clock by as much.
 class FlightClock {
 public:
     /// `count` more, or less, are in flight. Requires: at most 2^20 - 1 at once, none ends before it has begun.
@@ -50,9 +50,9 @@ private:
     static constexpr int count_bits = 20, unit_bits = 8;
     static constexpr std::uint64_t count_mask = (std::uint64_t{1} << count_bits) - 1;
 
-    /// The value of a state, once the clock goes on or stops at `now_ns`; none in flight. While it stands the value is what
-    /// it shows, while it runs that moment less what it shows: so one word says both, and either is the other one taken
-    /// from now.
+    /// The value of a state, once the clock goes on or stops at `now_ns`; none in flight. While it stands the value is
+    /// what it shows, while it runs that moment less what it shows: so one word says both, and either is the other one
+    /// taken from now.
     static std::uint64_t turned(std::uint64_t state, std::int64_t now_ns) {
         const std::uint64_t now = static_cast<std::uint64_t>(now_ns) >> unit_bits;
         return (now - (state >> count_bits)) << count_bits;

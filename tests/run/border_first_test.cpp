@@ -1,4 +1,4 @@
-// In which order a rank computes its tiles, beside ranks whose messages come sooner or later: what others wait for goes first.
+// The order in which a rank computes its tiles, whenever messages come: what others wait for goes first.
 #include <gtest/gtest.h>
 
 #include "../program/example.hpp"
@@ -181,7 +181,8 @@ TEST(BorderFirst, ATileAtTheBorderIsNextOnceItsMessageIsThere) {
     }
 }
 
-/// A block of many steps: what the other rank needs of each step leaves when hardly anything of that step has been computed.
+/// A block of many steps: what the other rank needs of each step leaves when hardly anything of that step has been
+/// computed.
 TEST(BorderFirst, MessagesOfLaterStepsLeaveBeforeTheInteriorIsDone) {
     constexpr int steps = 16;
     for (int rank = 0; rank < 2; ++rank) {

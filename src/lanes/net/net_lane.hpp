@@ -49,8 +49,8 @@ public:
     bool progress() override;
     int in_flight() const override { return requests_in_flight_.load(std::memory_order_relaxed) + near_.size(); }
     void cancel() override;
-    /// A clock that runs while a message is in flight: from when it is handed to this lane until it has arrived or left. Only
-    /// from the first call on are messages timed. While none is in flight. Lives as long as the lane.
+    /// A clock that runs while a message is in flight: from when it is handed to this lane until it has arrived or
+    /// left. Messages are timed from the first call on. Requires: none is in flight. Lives as long as the lane.
     const FlightClock& time_messages();
 
     /// Busy is the time inside MPI that completed something, and that of copies: waiting for a peer is not work.
