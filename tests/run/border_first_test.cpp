@@ -181,23 +181,25 @@ TEST(BorderFirst, ATileAtTheBorderIsNextOnceItsMessageIsThere) {
     }
 }
 
-/// A block of many steps: what the other rank needs of each step leaves when hardly anything of that step has been
-/// computed.
+/// A block of many steps: what others need of each step leaves when little of that step has been computed, also where
+/// there are others on both sides.
 TEST(BorderFirst, MessagesOfLaterStepsLeaveBeforeTheInteriorIsDone) {
     constexpr int steps = 16;
-    for (int rank = 0; rank < 2; ++rank) {
-        for (const int patience : {0, 5}) {
-            const Order order(2, rank, steps, patience);
-            std::vector<int> tiles(steps, 0), before_send(steps, -1);
-            for (const InstructionId id : order.started()) {
-                const int step = order.program.instructions[id.index()].step;
-                if (order.is_tile(id)) ++tiles[static_cast<std::size_t>(step)];
-                if (order.is_message(id, InstructionKind::send) && step > 0)
-                    before_send[static_cast<std::size_t>(step)] = tiles[static_cast<std::size_t>(step) - 1];
-            }
-            for (std::size_t step = 1; step < steps; ++step) {
-                EXPECT_GE(before_send[step], 1);
-                EXPECT_LE(before_send[step], tiles[step] / 8) << "rank " << rank << ", step " << step;
+    for (const int ranks : {2, 3}) {
+        for (int rank = 0; rank < ranks; ++rank) {
+            for (const int patience : {0, 5}) {
+                const Order order(ranks, rank, steps, patience);
+                std::vector<int> tiles(steps, 0), before_send(steps, -1);
+                for (const InstructionId id : order.started()) {
+                    const int step = order.program.instructions[id.index()].step;
+                    if (order.is_tile(id)) ++tiles[static_cast<std::size_t>(step)];
+                    if (order.is_message(id, InstructionKind::send) && step > 0)
+                        before_send[static_cast<std::size_t>(step)] = tiles[static_cast<std::size_t>(step) - 1];
+                }
+                for (std::size_t step = 1; step < steps; ++step) {
+                    EXPECT_GE(before_send[step], 1);
+                    EXPECT_LE(before_send[step], tiles[step] / 4) << "rank " << rank << " of " << ranks << ", " << step;
+                }
             }
         }
     }
