@@ -591,8 +591,11 @@ private:
                                       totals_.gpu_operations[i], share_of(1 + i)});
         }
         if (world_.size() > 1) {
-            summary_.lanes.push_back(
-                {rank, "net", -1, "", static_cast<double>(net_activity.busy_ns) / 1e9, net_activity.chunks, 0});
+            LaneSummary lane{rank, "net", -1, "", static_cast<double>(net_activity.busy_ns) / 1e9, net_activity.chunks};
+            lane.in_flight_seconds = static_cast<double>(totals_.in_flight_ns) / 1e9;
+            const bool cpu_computes_all = gpu_lanes_.empty() && stealing == nullptr;
+            if (cpu_computes_all) lane.hidden_seconds = static_cast<double>(totals_.hidden_ns) / 1e9;
+            summary_.lanes.push_back(lane);
         }
         summary_.lanes.push_back(
             {rank, "file", -1, "", static_cast<double>(file_activity.busy_ns) / 1e9, file_activity.chunks, 0});

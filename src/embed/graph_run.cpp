@@ -127,7 +127,7 @@ struct GraphRun::State {
 
     /// The leading axis of a series: its rows so far.
     std::int64_t rows_of(std::size_t output) const {
-        return graph.outputs[output].every == 0 ? 0 : steps / graph.outputs[output].every;
+        return graph.outputs[output].every == 0 ? 0 : totals.steps / graph.outputs[output].every;
     }
 
     Box box_of(std::size_t output, Rank rank) const {
@@ -149,7 +149,7 @@ struct GraphRun::State {
             if (broken) throw UsageError("an execution of this graph has failed before");
             require_inputs();
             started = true;
-            steps = executor->run([](std::int64_t) {}).steps;
+            totals = executor->run([](std::int64_t) {});
             executed = true;
         } catch (...) {
             error = std::current_exception();
@@ -157,7 +157,7 @@ struct GraphRun::State {
             broken = broken || started;
         }
         world.agree(error);
-        return steps;
+        return totals.steps;
     }
 
     World world;
@@ -178,7 +178,7 @@ struct GraphRun::State {
     std::optional<SpanLane> spans;
     std::optional<Stealing> stealing;
     std::optional<Executor> executor;
-    std::int64_t steps = 0;  ///< of the last execution
+    RunTotals totals;  ///< of the last execution
     bool executed = false;
     bool broken = false;
 };
@@ -190,6 +190,11 @@ GraphRun::GraphRun(const GraphSpec& spec, MPI_Comm communicator, const KernelReg
 GraphRun::~GraphRun() = default;
 
 std::int64_t GraphRun::execute() { return state_->execute(); }
+
+GraphRun::MessageTime GraphRun::message_time() const {
+    return {static_cast<double>(state_->totals.in_flight_ns) / 1e9,
+            static_cast<double>(state_->totals.hidden_ns) / 1e9};
+}
 
 int GraphRun::threads() const { return state_->threads; }
 

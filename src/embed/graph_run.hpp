@@ -97,6 +97,13 @@ public:
     }
     Shape output_shape(const std::string& name) const;
 
+    /// What messages took of the last execution on this rank, in seconds.
+    struct MessageTime {
+        double in_flight = 0;  ///< while at least one was: from when it could be sent or received until it had been
+        double hidden = 0;     ///< of that, while the threads computed, on average over them
+    };
+    MessageTime message_time() const;
+
     int threads() const;
     /// Programs built so far: by the first execution, and by later ones only where `until` stops at a step that asks for
     /// another one.

@@ -31,12 +31,28 @@ ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes, bool back)
                   "a program without a chunk that could start");
     sort_topologically();
     rank(nodes);
-    sort_roots(back);
+    sort_roots(leads_to_message(nodes), back);
 }
 
-/// By the first chunk that waits for each: those that make one tile ready stand together, whatever order they were made in.
-/// Ways that differ by less than half are taken as equal, so that neighbours stay together.
-void ChunkGraph::sort_roots(bool back) {
+/// By chunk: whether a message waits for it, directly or through others.
+std::vector<bool> ChunkGraph::leads_to_message(std::span<const ChunkNode> nodes) const {
+    std::vector<bool> leads(size(), false);
+    const auto is_message = [](const ChunkNode& node) { return node.lane == LaneKind::net; };
+    if (std::none_of(nodes.begin(), nodes.end(), is_message)) return leads;
+    for (std::size_t i = size(); i-- > 0;) {
+        const ChunkId chunk = order_[i];
+        const auto after = dependents(chunk);
+        leads[chunk.index()] =
+            is_message(nodes[chunk.index()]) ||
+            std::any_of(after.begin(), after.end(), [&](ChunkId dependent) { return leads[dependent.index()]; });
+    }
+    return leads;
+}
+
+/// By the first chunk that waits for each: those that make one tile ready stand together, whatever order they were made
+/// in. Ways that differ by less than half are taken as equal, so that neighbours stay together; of these what other
+/// ranks wait for goes first, at both ends of a rank's part, so that all the rest is there to hide their messages.
+void ChunkGraph::sort_roots(const std::vector<bool>& leads_to_message, bool back) {
     std::int64_t longest = 1;
     for (const ChunkId root : cpu_roots_) longest = std::max(longest, urgency_ns(root));
     const auto part_of = [&](ChunkId root) {
@@ -44,16 +60,18 @@ void ChunkGraph::sort_roots(bool back) {
     };
     struct RootPlace {
         int part;
+        bool inner;
         ChunkId first, root;
     };
     std::vector<RootPlace> places;
     for (const ChunkId root : cpu_roots_) {
         const auto after = dependents(root);
         const ChunkId first = after.empty() ? root : *std::min_element(after.begin(), after.end());
-        places.push_back({part_of(root), first, root});
+        places.push_back({part_of(root), !leads_to_message[root.index()], first, root});
     }
     std::sort(places.begin(), places.end(), [&](const RootPlace& a, const RootPlace& b) {
         if (a.part != b.part) return a.part < b.part;
+        if (a.inner != b.inner) return b.inner;
         const bool before = a.first != b.first ? a.first < b.first : a.root < b.root;
         return back ? !before && a.root != b.root : before;
     });

@@ -45,7 +45,8 @@ public:
 
     const std::vector<std::int32_t>& all_predecessors() const { return predecessors_; }
     /// The urgent ones first, of which the longest way is more than half of the program's, then those of more than a
-    /// quarter, and so on; of one such part those that the same chunks wait for stand together.
+    /// quarter, and so on; of one such part those that lead to a message, and then those that the same chunks wait for
+    /// stand together.
     const std::vector<ChunkId>& cpu_roots() const { return cpu_roots_; }
     const std::vector<ChunkId>& other_roots() const { return other_roots_; }
     std::size_t levels() const { return levels_; }                ///< chunks on the longest way through
@@ -53,7 +54,8 @@ public:
     const std::vector<ChunkId>& order() const { return order_; }  ///< each after its predecessors
 
 private:
-    void sort_roots(bool back);
+    std::vector<bool> leads_to_message(std::span<const ChunkNode> nodes) const;
+    void sort_roots(const std::vector<bool>& leads_to_message, bool back);
     void sort_topologically();
     void rank(std::span<const ChunkNode> nodes);
 

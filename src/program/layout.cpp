@@ -12,6 +12,7 @@
 #include "program/lane_claims.hpp"
 #include "program/pool.hpp"
 #include "program/recut.hpp"
+#include "program/row_alignment.hpp"
 #include "program/sharing.hpp"
 #include "program/tails.hpp"
 #include "program/tile_cost.hpp"
@@ -68,6 +69,7 @@ public:
         share_tiles();
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             add_family(static_cast<int>(family));
+        if (layout_.lanes.gpus.empty() && !plan_.tight) align_rows();
         const DeviceBoxes boxes =
             layout_.lanes.gpus.empty() ? DeviceBoxes{} : find_device_boxes(graph_, plan_, layout_);
         if (layout_.lanes.gpus.empty()) {
@@ -181,6 +183,18 @@ private:
         for (const CarryCopy& copy : layout_.versions.copies) {
             if (layout_.versions[copy.value].family == number)
                 grow(instances[0], owned_box(graph_, plan_, copy.input, layout_.rank));
+        }
+    }
+
+    /// Not where memory is scarce, nor where a gpu takes what its tiles touch.
+    void align_rows() {
+        for (std::size_t family = 0; family < layout_.versions.families.size(); ++family) {
+            const TensorId head = layout_.versions.families[family].head;
+            const Box owned = owned_box(graph_, plan_, head, layout_.rank);
+            const auto element_bytes = static_cast<std::int64_t>(size_of(graph_[head].dtype));
+            for (Instance& instance : layout_.instances[family]) {
+                if (instance.box.contains(owned)) instance.box = with_aligned_rows(instance.box, owned, element_bytes);
+            }
         }
     }
 

@@ -19,6 +19,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json number_or_null(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
+
+std::optional<double> optional_number(const Json& json) {
+    return json.is_null() ? std::nullopt : std::optional(json.get<double>());
+}
+
 Json lane_json(const LaneSummary& lane) {
     return {{"rank", lane.rank},
             {"lane", lane.lane},
@@ -27,7 +33,9 @@ Json lane_json(const LaneSummary& lane) {
             {"busy_seconds", lane.busy_seconds},
             {"chunks", lane.chunks},
             {"operations", lane.operations},
-            {"share", lane.share ? Json(*lane.share) : Json(nullptr)}};
+            {"share", number_or_null(lane.share)},
+            {"in_flight_seconds", number_or_null(lane.in_flight_seconds)},
+            {"hidden_seconds", number_or_null(lane.hidden_seconds)}};
 }
 
 /// {"p2p": {count, bytes}, …}: of each kind there is.
@@ -104,7 +112,9 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
         entry.busy_seconds = lane["busy_seconds"];
         entry.chunks = lane["chunks"];
         entry.operations = lane["operations"];
-        if (!lane["share"].is_null()) entry.share = lane["share"].get<double>();
+        entry.share = optional_number(lane["share"]);
+        entry.in_flight_seconds = optional_number(lane["in_flight_seconds"]);
+        entry.hidden_seconds = optional_number(lane["hidden_seconds"]);
         summary.lanes.push_back(entry);
     }
     for (const Json& claim : json["claims"]) summary.claims.push_back({claim[0], claim[1]});
@@ -147,6 +157,18 @@ double Summary::efficiency() const {
     double best = 0;
     for (const auto& [kind, busy] : by_kind) best = std::max(best, busy.first / (busy.second * wall_seconds()));
     return best;
+}
+
+std::optional<double> Summary::hidden_share() const {
+    double in_flight = 0, hidden = 0;
+    for (const RankSummary& rank : ranks) {
+        for (const LaneSummary& lane : rank.lanes) {
+            if (lane.in_flight_seconds && !lane.hidden_seconds) return std::nullopt;
+            in_flight += lane.in_flight_seconds.value_or(0);
+            hidden += lane.hidden_seconds.value_or(0);
+        }
+    }
+    return in_flight > 0 ? std::optional(hidden / in_flight) : std::nullopt;
 }
 
 double Summary::pool_hit_rate() const {
@@ -276,6 +298,8 @@ std::string summary_table(const Summary& summary) {
                     sum_of(summary, &RankSummary::messages), format_bytes(sum_of(summary, &RankSummary::message_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::read_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)));
+    if (const std::optional<double> share = summary.hidden_share())
+        text += fmt::format("  {:.0f} % of the time of messages hidden behind computing\n", 100 * *share);
     text += kinds_text(sum_of(summary, &RankSummary::messages_by_kind));
     if (const std::int64_t changes = sum_of(summary, &RankSummary::share_changes); changes > 0)
         text += fmt::format("  lanes got other shares {} {}\n", changes, changes == 1 ? "time" : "times");

@@ -20,6 +20,10 @@ struct LaneSummary {
     std::int64_t chunks = 0;
     std::int64_t operations = 0;
     std::optional<double> share = {};  ///< of the points that lanes of its rank share, at the end; none: it shares none
+    /// Of a net lane: while at least one message was in flight, from when it was handed to the lane until it had
+    /// arrived or left; and for how much of that the cpu lane computed, on average over its threads. None: others
+    /// compute, too.
+    std::optional<double> in_flight_seconds = {}, hidden_seconds = {};
 };
 
 /// Boxes of another rank's that one has computed.
@@ -68,6 +72,8 @@ struct Summary {
 
     double wall_seconds() const;  ///< of the slowest rank
     double flops() const;
+    /// Of the time in which messages were in flight, the share that was hidden behind computing; none: not known.
+    std::optional<double> hidden_share() const;
     /// For each kind of lane the busy share of wall time; the largest.
     double efficiency() const;
     /// Of the buffers that programs used when they were executed again, the share that was there already; 0 where none was

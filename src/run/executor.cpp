@@ -64,11 +64,25 @@ void look_for_missed(Replay&) {}  // its order has been looked at as a whole
 Executor::Executor(const Graph& graph, const Plan& plan, Arena& arena, CpuLane& cpu, NetLane& net, Lane& file,
                    std::vector<Lane*> gpus, int threads, std::function<void(int)> begin_worker)
     : graph_(graph), plan_(&plan), arena_(arena), layout_(&arena.layout()), cpu_(cpu), net_(net), file_(file),
-      gpus_(std::move(gpus)), threads_(threads), begin_worker_(std::move(begin_worker)), scheduler_(threads, &net) {}
+      gpus_(std::move(gpus)), threads_(threads), begin_worker_(std::move(begin_worker)), scheduler_(threads, &net) {
+    if (plan.ranks == 1) return;
+    flights_ = &net.time_messages();
+    cpu.hides(*flights_);
+}
 
 RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
     RunTotals totals;
     totals.gpu_operations.resize(gpus_.size(), 0);
+    const std::int64_t flown = flights_ != nullptr ? flights_->reading_ns(now_ns()) : 0;
+    const std::int64_t hidden = cpu_.activity().hiding_ns;
+    carry_out_all(on_block, totals);
+    if (flights_ != nullptr) totals.in_flight_ns = FlightClock::between(flown, flights_->reading_ns(now_ns()));
+    totals.hidden_ns = (cpu_.activity().hiding_ns - hidden) / threads_;
+    return totals;
+}
+
+/// Of run(): everything on the team, all but what is measured around it.
+void Executor::carry_out_all(const std::function<void(std::int64_t)>& on_block, RunTotals& totals) {
     std::exception_ptr error;
     if (claims()) {
         stealing_->attach(scheduler_);
@@ -100,7 +114,6 @@ RunTotals Executor::run(const std::function<void(std::int64_t)>& on_block) {
     } catch (...) { announce(); }
     if (error) std::rethrow_exception(error);
     if (pool_) add_claimed(totals);
-    return totals;
 }
 
 /// Where a schedule is kept or followed, or other ranks may claim, the cpu computes what lanes would.

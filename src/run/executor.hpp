@@ -35,6 +35,9 @@ struct RunTotals {
     std::int64_t messages = 0;
     std::int64_t message_bytes = 0;
     MessageCounts messages_by_kind;
+    /// How long at least one message of this rank was in flight, from when it was handed to the net lane until it had
+    /// arrived or left, and for how much of that the cpu computed, on average over its threads.
+    std::int64_t in_flight_ns = 0, hidden_ns = 0;
     double flops = 0;
     /// Of programs executed again, on the host and on gpus: the buffers that each used, and those that were there already.
     std::int64_t reused_buffers = 0, buffers_found = 0;
@@ -145,6 +148,7 @@ private:
     double rebuild_ns() const;
     void retire_programs();
     void make_pool();
+    void carry_out_all(const std::function<void(std::int64_t)>& on_block, RunTotals& totals);
     void run_prepared(Prepared& prepared, const StepBlock& block, RunTotals& totals);
     void work(Worker& worker);
     bool work_once(Worker& worker);
@@ -171,6 +175,7 @@ private:
     const Layout* layout_;
     CpuLane& cpu_;
     NetLane& net_;
+    const FlightClock* flights_ = nullptr;  ///< of the net lane's messages; null: one rank alone
     Lane& file_;
     std::vector<Lane*> gpus_;
     int threads_;

@@ -4,6 +4,7 @@ namespace maniple {
 
 Activity& Activity::operator+=(const Activity& other) {
     busy_ns += other.busy_ns;
+    hiding_ns += other.hiding_ns;
     chunks += other.chunks;
     operations += other.operations;
     return *this;

@@ -17,6 +17,7 @@ inline std::int64_t now_ns() {
 /// What one thread of a lane did. Written by that thread alone; read when it has stopped. One cache line each.
 struct alignas(128) Activity {
     std::int64_t busy_ns = 0;
+    std::int64_t hiding_ns = 0;  ///< of that, on a cpu lane, while messages were in flight (FlightClock)
     std::int64_t chunks = 0;
     std::int64_t operations = 0;  ///< compute operations, one lane's share of one in one step counted once
 

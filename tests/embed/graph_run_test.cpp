@@ -9,6 +9,7 @@
 #include <new>
 
 #include "base/error.hpp"
+#include "trace/activity.hpp"
 
 namespace {
 
@@ -202,6 +203,36 @@ TEST(GraphRun, SeriesAndAnEarlyEnd) {
         if (!is_root()) continue;
         EXPECT_EQ(m, std::vector<std::int64_t>{12});
         EXPECT_EQ(n, (std::vector<std::int64_t>{4, 9}));
+    }
+}
+
+TEST(GraphRun, SaysHowMuchOfTheTimeOfMessagesWasHidden) {
+    int ranks = 0;
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    GraphSpec spec("large");
+    spec.input<float>("u", {600, 500});
+    spec.call("v", "heat_step", {"u"}, {{"alpha", 0.2}});
+    spec.steps(40);
+    spec.carry("u", "v");
+    spec.output("v");
+    for (const int threads : {1, 3}) {
+        GraphRun run(spec, MPI_COMM_WORLD, registry(), {threads});
+        fill(run.input<float>("u"), 0);
+        EXPECT_EQ(run.message_time().in_flight, 0) << "before the first execution";
+        for (int execution = 0; execution < 2; ++execution) {
+            const std::int64_t begin = now_ns();
+            run.execute();
+            const double seconds = static_cast<double>(now_ns() - begin) / 1e9;
+            const GraphRun::MessageTime time = run.message_time();
+            if (ranks == 1) {
+                EXPECT_EQ(time.in_flight, 0);
+                EXPECT_EQ(time.hidden, 0);
+            } else {
+                EXPECT_GT(time.hidden, 0);
+                EXPECT_LT(time.hidden, time.in_flight);
+                EXPECT_LT(time.in_flight, seconds);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 run_test.py MANIPLE MPIEXEC SOURCE_DIR FAULT_LIBRARY
 """
+import json
 import os
 import shutil
 import signal
@@ -42,13 +43,26 @@ def make_folder(steps):
     return folder
 
 
+def expect_message_times(folder, ranks, said):
+    summary = json.load(open(os.path.join(folder, "terrain.report", "summary.json")))
+    net = [lane for lane in summary["lanes"] if lane["lane"] == "net"]
+    others = [lane for lane in summary["lanes"] if lane["lane"] != "net"]
+    expect(len(net) == (ranks if ranks > 1 else 0), "each of %d ranks that has others has a net lane" % ranks)
+    for lane in net:
+        hidden, in_flight = lane["hidden_seconds"], lane["in_flight_seconds"]
+        expect(0 < hidden < in_flight < summary["wall_seconds"], "messages of rank %d of %d: %g of %g s hidden" % (lane["rank"], ranks, hidden, in_flight))
+    expect(not any(lane["in_flight_seconds"] or lane["hidden_seconds"] for lane in others), "other lanes have no messages")
+    expect(("hidden behind computing" in said) == (ranks > 1), "the table of %d ranks says how much is hidden" % ranks)
+
+
 def test_ranks():
     folder = make_folder(200)
     job = os.path.join(folder, "terrain.yaml")
     first = None
     for ranks in (1, 2, 3, 4):
-        result = run(ranks, job)
+        result = run(ranks, job, "--lanes", "cpu")
         expect(result.returncode == 0, "terrain on %d ranks exits 0: %s" % (ranks, result.stderr[-300:] if result.returncode else ""))
+        expect_message_times(folder, ranks, result.stdout + result.stderr)
         check = subprocess.run([sys.executable, os.path.join(source, "tests", "terrain_reference.py"), os.path.join(folder, "terrain.h5")])
         expect(check.returncode == 0, "terrain on %d ranks agrees with NumPy" % ranks)
         with h5py.File(os.path.join(folder, "terrain.h5")) as file:

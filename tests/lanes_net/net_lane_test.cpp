@@ -58,9 +58,16 @@ protected:
     int next() const { return (me() + 1) % world_.size(); }
     int previous() const { return (me() + world_.size() - 1) % world_.size(); }
 
+    /// None is in flight: the clock stands.
+    bool clock_stands() const {
+        const std::int64_t now = now_ns();
+        return clock_.reading_ns(now) == clock_.reading_ns(now + 1'000'000'000);
+    }
+
     World world_{MPI_COMM_WORLD};
     Mailboxes mailboxes_{world_, GetParam() == Way::near || (GetParam() == Way::mixed && world_.rank().value != 1)};
     NetLane lane_{world_, &mailboxes_};
+    const FlightClock& clock_ = lane_.time_messages();
 };
 
 /// Of one message: who sent it, its place among all, and the place in it.
@@ -106,6 +113,7 @@ TEST_P(MessagesOnSeveralRanks, OfAnyLengthArrive) {
     }
     EXPECT_EQ(lane_.activity().chunks, static_cast<std::int64_t>(5 * 2 * count));
     EXPECT_EQ(lane_.in_flight(), 0);
+    EXPECT_TRUE(clock_stands());
 }
 
 /// One message at a time, as the contract wants it; the sender runs ahead as far as it can.
@@ -159,6 +167,7 @@ TEST_P(MessagesOnSeveralRanks, ThousandsMayWaitAtOnce) {
     for (std::size_t i = 0; i < count; ++i) program->submit(ChunkId(i), {}, done);
     MPI_Barrier(MPI_COMM_WORLD);  // nobody has sent anything yet
     EXPECT_EQ(lane_.in_flight(), static_cast<int>(count));
+    EXPECT_FALSE(clock_stands());
     MPI_Barrier(MPI_COMM_WORLD);
     for (std::size_t i = count; i-- > 0;) program->submit(ChunkId(count + i), {}, done);
     ASSERT_TRUE(wait_for(lane_, [&] { return done.ended() == static_cast<int>(2 * count); }));
@@ -198,8 +207,33 @@ TEST_P(MessagesOnSeveralRanks, MayBeLookedAfterByManyThreads) {
         for (std::thread& thread : team) thread.join();
         ASSERT_TRUE(all_well);
         EXPECT_TRUE(done.each_once());
+        EXPECT_TRUE(clock_stands());
         for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(received[i], text(previous(), i, received[i].size())) << i;
     }
+}
+
+/// From when a receive could begin until its message is there, however late that was sent; not before, nor after.
+TEST_P(MessagesOnSeveralRanks, AreTimedFromHandOverToArrival) {
+    constexpr std::chrono::milliseconds late(30), later(10);
+    std::uint64_t sent = 1, received = 0;
+    const std::vector<ByteMessage> messages = {{ChunkId(std::int32_t{0}), &received, 8, previous(), 3, true},
+                                               {ChunkId(std::int32_t{1}), &sent, 8, next(), 3, false}};
+    const auto program = lane_.prepare_messages(messages, 2);
+    Count done(2);
+    std::this_thread::sleep_for(later);
+    const std::int64_t before = clock_.reading_ns(now_ns());
+    EXPECT_EQ(before, 0);
+    const std::int64_t begin = now_ns();
+    program->submit(ChunkId(std::int32_t{0}), {}, done);
+    std::this_thread::sleep_for(late);
+    MPI_Barrier(MPI_COMM_WORLD);
+    program->submit(ChunkId(std::int32_t{1}), {}, done);
+    ASSERT_TRUE(wait_for(lane_, [&] { return done.ended() == 2; }));
+    const std::int64_t end = now_ns();
+    std::this_thread::sleep_for(later);
+    const std::int64_t flown = FlightClock::between(before, clock_.reading_ns(now_ns()));
+    EXPECT_GE(flown, std::chrono::nanoseconds(late).count());
+    EXPECT_LE(flown, end - begin + 1000);
 }
 
 /// The other rank never answers: neither a receive nor a send that finds its slot full waits for ever.
@@ -225,6 +259,7 @@ TEST_P(MessagesOnSeveralRanks, AreGivenUpWhenTheOtherRankHasFailed) {
         lane_.cancel();
         EXPECT_TRUE(wait_for(lane_, [&] { return done.each_once(); }));
         EXPECT_EQ(lane_.in_flight(), 0);
+        EXPECT_TRUE(clock_stands());
         EXPECT_GE(done.failures(), 1);
         if (GetParam() == Way::near) { EXPECT_EQ(again.failures(), 1); }
     }

@@ -101,5 +101,28 @@ TEST(ChunkGraph, RootsOfLongWaysComeFirstAndNeighboursStayTogether) {
     EXPECT_EQ(order(true), (std::vector<int>{7, 6, 5, 4, 3, 2, 1, 0}));
 }
 
+TEST(ChunkGraph, OfRootsWithEqualWaysThoseThatLeadToAMessageComeFirst) {
+    // Chunk i makes 10 + i ready; what 10, 11 and 19 make is sent.
+    std::vector<std::vector<ChunkId>> after(23);
+    std::vector<ChunkNode> nodes(23);
+    for (std::size_t i = 0; i < 10; ++i) after[i] = {ChunkId(10 + i)};
+    after[10] = {ChunkId(std::size_t{20})};
+    after[11] = {ChunkId(std::size_t{21})};
+    after[19] = {ChunkId(std::size_t{22})};
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        nodes[i].dependents = after[i];
+        nodes[i].cost_ns = i < 20 ? 100 : 10;
+        nodes[i].lane = i < 20 ? LaneKind::cpu : LaneKind::net;
+    }
+    const auto order = [&](bool back) {
+        std::vector<int> roots;
+        const ChunkGraph graph(nodes, back);
+        for (const ChunkId root : graph.cpu_roots()) roots.push_back(root.value);
+        return roots;
+    };
+    EXPECT_EQ(order(false), (std::vector<int>{0, 1, 9, 2, 3, 4, 5, 6, 7, 8}));
+    EXPECT_EQ(order(true), (std::vector<int>{9, 1, 0, 8, 7, 6, 5, 4, 3, 2}));
+}
+
 }  // namespace
 }  // namespace maniple

@@ -125,6 +125,7 @@ public:
 
     void run(ChunkId chunk, const Execution& execution) override {
         const std::int64_t begin = now_ns();
+        const std::int64_t flown = lane_.flights_ != nullptr ? lane_.flights_->reading_ns(begin) : 0;
         const std::int64_t worked = lane_.is_slowed() ? thread_ns() : 0;
         for (const Section& section : sections_[chunk.index()]) {
             try {
@@ -139,8 +140,11 @@ public:
         }
         if (lane_.is_slowed()) linger(thread_ns() - worked, slowness_of(chunk, execution));
         Activity& activity = lane_.activity_[static_cast<std::size_t>(this_worker)];
-        const std::int64_t duration = now_ns() - begin;
+        const std::int64_t end = now_ns();
+        const std::int64_t duration = end - begin;
         activity.busy_ns += duration;
+        if (lane_.flights_ != nullptr)
+            activity.hiding_ns += FlightClock::between(flown, lane_.flights_->reading_ns(end));
         ++activity.chunks;
         add_work_time(chunk_work_[chunk.index()], duration, lane_.times_[static_cast<std::size_t>(this_worker)]);
         const ChunkBytes& made = chunk_bytes_[chunk.index()];

@@ -6,6 +6,7 @@
 
 #include "lanes/arena.hpp"
 #include "lanes/lane.hpp"
+#include "trace/flight_clock.hpp"
 
 namespace maniple {
 
@@ -29,6 +30,9 @@ public:
     /// Mean over the threads, which is what a cpu lane's busy time is in the summary.
     double busy_seconds() const;
 
+    /// Chunks count how long they ran while that clock did (Activity::hiding_ns). Borrows it. Before prepare().
+    void hides(const FlightClock& flights) { flights_ = &flights; }
+
     /// Every chunk takes so many times as long as it would: for tests of what a slow rank does to the others. Before prepare().
     void slow_down(double times) { slowness_ = times; }
 
@@ -47,6 +51,7 @@ private:
     std::string instruction_set_;
     int imitated_gpu_;
     bool uses_fast_code_;
+    const FlightClock* flights_ = nullptr;  ///< null: nobody asks
     bool is_slowed() const { return slowness_ > 1 || !slow_kernel_.name.empty(); }
 
     double slowness_ = 1;

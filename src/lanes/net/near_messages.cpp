@@ -120,6 +120,7 @@ void NearMessages::finish(Waiting& ready) {
         }
     }
     carried_.fetch_add(1, std::memory_order_relaxed);
+    if (flights_ != nullptr) flights_->end(now_ns());
     ready.done->finished(ready.chunk, error);
 }
 
@@ -130,6 +131,7 @@ void NearMessages::give_up(const std::exception_ptr& error) {
         given_up.swap(waiting_);
         size_.store(0, std::memory_order_relaxed);
     }
+    if (flights_ != nullptr && !given_up.empty()) flights_->end(now_ns(), given_up.size());
     for (const Waiting& one : given_up) one.done->finished(one.chunk, error);
 }
 

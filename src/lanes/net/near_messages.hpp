@@ -15,6 +15,7 @@
 #include "lanes/net/box_runs.hpp"
 #include "lanes/net/mailboxes.hpp"
 #include "lanes/net/other_memory.hpp"
+#include "trace/flight_clock.hpp"
 
 namespace maniple {
 
@@ -68,6 +69,9 @@ struct NearMessage {
 /// Those that wait for the other rank. Threads: any.
 class NearMessages {
 public:
+    /// Ends of messages are told to `flights`, which is borrowed; null: to nobody. While none waits.
+    void time_with(FlightClock* flights) { flights_ = flights; }
+
     struct Waiting {
         NearMessage message;
         ChunkId chunk;
@@ -93,6 +97,7 @@ private:
     std::size_t take_ready(std::span<Waiting> ready);
     void finish(Waiting& ready);
 
+    FlightClock* flights_ = nullptr;
     std::mutex mutex_;              ///< guards the two below; never held for a copy or a callback
     std::vector<Waiting> waiting_;  ///< in no order: one tag has one message at a time
     std::size_t next_ = 0;          ///< the first that the next look looks at

@@ -109,6 +109,7 @@ public:
 
     void submit(ChunkId chunk, const Execution&, Completion& done) override {
         const std::int32_t number = number_[chunk.index()];
+        lane_.begin_flight();
         if (number >= 0) {
             submit_near(chunk, near_message(near_[static_cast<std::size_t>(number)]), done);
         } else {
@@ -191,6 +192,7 @@ private:
         } else if (immediate_depth < most_immediate && message.end->is_ready()) {
             count_at_once();  // before: it would wait until the other core has given the slot's line away
             message.carry();
+            lane_.end_flights(1);
             tell_at_once(chunk, done);
         } else {
             lane_.near_.add({message, chunk, &done});
@@ -209,11 +211,13 @@ private:
         try {
             start(message, request);
         } catch (...) {
+            lane_.end_flights(1);
             done.finished(chunk, std::current_exception());
             return;
         }
         if (!message.receives && has_left(request)) {
             count_at_once();
+            lane_.end_flights(1);
             tell_at_once(chunk, done);
         } else {
             lane_.look_after(request, {chunk, &done, message.receives});
@@ -275,6 +279,12 @@ Activity NetLane::activity() const {
     sum.busy_ns = static_cast<std::int64_t>(static_cast<double>(busy_ticks_ + near_.busy_ticks()) / ticks_per_ns());
     sum.chunks = completed_count_ + near_.carried() + immediate_.load(std::memory_order_relaxed);
     return sum;
+}
+
+const FlightClock& NetLane::time_messages() {
+    flights_ = &clock_;
+    near_.time_with(flights_);
+    return clock_;
 }
 
 NetLane::~NetLane() {
@@ -380,6 +390,7 @@ bool NetLane::progress_requests(bool asks) {
     requests_in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
     busy_ticks_ += ticks() - begin;
     completed_count_ += count;
+    end_flights(static_cast<std::size_t>(count));
     tell_completed(lock);
     return true;
 }
@@ -420,6 +431,7 @@ void NetLane::give_up(const std::exception_ptr& error) {
         requests_in_flight_.store(0, std::memory_order_relaxed);
     }
     near_.give_up(error);
+    end_flights(given_up.size());
     for (const InFlight& message : given_up) message.done->finished(message.chunk, error);
 }
 

@@ -15,6 +15,7 @@
 #include "lanes/net/mailboxes.hpp"
 #include "lanes/net/near_messages.hpp"
 #include "lanes/net/world.hpp"
+#include "trace/flight_clock.hpp"
 
 namespace maniple {
 
@@ -48,6 +49,10 @@ public:
     bool progress() override;
     int in_flight() const override { return requests_in_flight_.load(std::memory_order_relaxed) + near_.size(); }
     void cancel() override;
+    /// A clock that runs while a message is in flight: from when it is handed to this lane until it has arrived or
+    /// left. Messages are timed from the first call on. Requires: none is in flight. Lives as long as the lane.
+    const FlightClock& time_messages();
+
     /// Busy is the time inside MPI that completed something, and that of copies: waiting for a peer is not work.
     Activity activity() const override;
 
@@ -68,6 +73,12 @@ private:
         bool failed = false;  ///< of one that has ended
     };
     void reserve(std::size_t messages);
+    void begin_flight() {
+        if (flights_ != nullptr) flights_->begin(now_ns());
+    }
+    void end_flights(std::size_t count) {
+        if (flights_ != nullptr && count > 0) flights_->end(now_ns(), count);
+    }
     void look_after(MPI_Request request, const InFlight& message);
     bool progress_requests(bool asks);
     void tell_completed(std::unique_lock<std::mutex>& lock);
@@ -77,6 +88,8 @@ private:
     const World& world_;
     Arena* arena_;                ///< null: it carries bytes alone
     const Mailboxes* mailboxes_;  ///< null: none
+    FlightClock clock_;
+    FlightClock* flights_ = nullptr;  ///< the clock, or null: nobody asks
     NearMessages near_;
     std::atomic<std::int64_t> immediate_{0};  ///< messages, near or not, that were over when they were started
 
