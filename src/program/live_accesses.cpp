@@ -7,6 +7,8 @@ namespace maniple {
 namespace {
 /// So many are looked through faster than they are found.
 constexpr std::size_t few = 16;
+/// An index takes as long to make as looking through all so many times: most buffers are written over before.
+constexpr std::size_t looks_an_index = 4;
 }  // namespace
 
 std::size_t LiveAccesses::Index::stretch_of(std::int64_t coordinate) const {
@@ -16,7 +18,8 @@ std::size_t LiveAccesses::Index::stretch_of(std::int64_t coordinate) const {
 
 template <class Visit>
 void LiveAccesses::for_each_in(const Box& box, Visit&& visit) {
-    if (pieces_.size() <= few) {
+    if (!is_indexed()) {
+        looked_at_ += pieces_.size();
         for (std::size_t i = 0; i < pieces_.size(); ++i) {
             if (pieces_[i].by.valid() && overlap(pieces_[i].box, box)) visit(i);
         }
@@ -36,6 +39,10 @@ void LiveAccesses::for_each_in(const Box& box, Visit&& visit) {
             if (!met && overlap(piece.box, box)) visit(number);
         }
     }
+}
+
+bool LiveAccesses::is_indexed() {
+    return pieces_.size() > few && (index_ != nullptr || looked_at_ > looks_an_index * pieces_.size());
 }
 
 void LiveAccesses::find(const Box& box, Followed& by) {
@@ -84,7 +91,8 @@ void LiveAccesses::forget_dead() {
         pieces_.clear();
         index_.reset();
         dead_ = 0;
-    } else if (pieces_.size() <= few) {
+        looked_at_ = 0;
+    } else if (pieces_.size() <= few || (index_ == nullptr && 2 * dead_ > pieces_.size())) {
         erase_if(pieces_, [](const Piece& piece) { return !piece.by.valid(); });
         index_.reset();
         dead_ = 0;
