@@ -54,6 +54,9 @@ private:
     void for_each_in(const Box& box, Visit&& visit);
     template <class Visit>
     void cut(const Box& box, Visit&& visit);
+    using Pieces = ShortVector<Piece, 4>;
+    static void add_rest(const Piece& piece, const Box& box, Pieces& left);
+    void keep(std::size_t count);
     bool is_indexed();
     void forget_dead();
     void update_index();

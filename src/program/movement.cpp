@@ -211,10 +211,7 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
         if (is_stationary(tensor) ? !gathers : stationary_only) continue;
         const BoundaryRule rule = rule_of(operation, static_cast<int>(argument));
         if (is_gathered(id, argument, rule)) continue;
-        if (plan_.ranks > 1 && !relay_argument(id, argument, rule)) {
-            const auto needs = [&](Rank rank) { return needs_of(graph_, plan_, id, tensor, rule, rank); };
-            exchange(tensor, rule, {needs, readers(id, tensor, rule)});
-        }
+        if (plan_.ranks > 1 && !relay_argument(id, argument, rule)) exchange_argument(id, argument, rule);
         // What does not change is gathered once, also for shares that are yet to come.
         const bool all = is_stationary(tensor) && layout_.recuttable[id.index()];
         for (const Tile& share : shares_of(id)) {
@@ -305,11 +302,11 @@ void Movement::gather_everywhere(TensorId tensor) {
 }
 
 /// Messages: what this rank needs and others own comes into its host's memory, and the other way round.
-void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand) {
-    if (plan_.ranks == 1) return;
+std::vector<Movement::Message> Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand) {
+    std::vector<Message> messages;
+    if (plan_.ranks == 1) return messages;
     const std::size_t instance = layout_.instance_for(tensor, rule);
     const BufferId buffer = emitter_.buffer_of(tensor, instance);
-    const BufferId own = emitter_.buffer_of(tensor, 0);
     std::vector<Rank> askers = demand.askers;
     if (!std::binary_search(askers.begin(), askers.end(), me_))
         askers.insert(std::lower_bound(askers.begin(), askers.end(), me_), me_);
@@ -321,14 +318,28 @@ void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand&
         for (const Transfer& transfer : transfers_to(request, available(buffer, instance, tensor, rank))) {
             if (transfer.kind != HaloPiece::Kind::move) continue;
             if (rank == me_ && transfer.source_rank != me_) {
-                emitter_.emit_receive(transfer.source_rank, tensor, buffer, transfer.target);
-                wrote(buffer, 0, transfer.target);
+                messages.push_back({transfer.source_rank, false, transfer.target});
             } else if (rank != me_ && transfer.source_rank == me_) {
-                place(0, own, transfer.source);
-                emitter_.emit_send(rank, tensor, own, transfer.source);
+                messages.push_back({rank, true, transfer.source});
+            } else {
+                continue;
             }
+            pass_on(messages.back(), tensor, instance);
         }
     }
+    return messages;
+}
+
+void Movement::pass_on(const Message& message, TensorId tensor, std::size_t instance) {
+    if (message.sends) {
+        const BufferId own = emitter_.buffer_of(tensor, 0);
+        place(0, own, message.box);
+        emitter_.emit_send(message.peer, tensor, own, message.box);
+        return;
+    }
+    const BufferId buffer = emitter_.buffer_of(tensor, instance);
+    emitter_.emit_receive(message.peer, tensor, buffer, message.box);
+    wrote(buffer, 0, message.box);
 }
 
 /// Whether another rank's needs touch anything that this rank owns: most do not, and are not looked at further.
@@ -380,25 +391,18 @@ void Movement::bring_again(const Found& found, TensorId tensor, std::size_t inst
 /// call.
 Movement::Found& Movement::transfers_within(const Wanted& wanted, const Region& there) {
     constexpr std::size_t most_found = 4;
-    const Shape& shape = graph_[wanted.tensor].shape;
     const Box owned = points_.owned(wanted.tensor);
-    const std::vector<Tile>* const tiles = tiles_of_producer(wanted.tensor);
-    const TensorId tensor = plan_.ranks == 1 ? TensorId() : wanted.tensor;
     for (Found& one : found_) {
-        if (one.tensor == tensor && one.instance == wanted.instance && one.tiles == tiles && one.shape == shape &&
-            one.rule == wanted.rule && one.owned == owned && std::ranges::equal(one.needs, wanted.needs) &&
-            std::ranges::equal(one.there, there.boxes()))
-            return one;
+        if (is_found_for(one, wanted, owned, there)) return one;
     }
     Found fresh;
-    fresh.tensor = tensor;
+    fresh.tensor = wanted.tensor;
     fresh.instance = wanted.instance;
-    fresh.shape = shape;
+    fresh.shape = graph_[wanted.tensor].shape;
     fresh.rule = wanted.rule;
     fresh.needs.assign(wanted.needs.begin(), wanted.needs.end());
     fresh.owned = owned;
     fresh.there.assign(there.boxes().begin(), there.boxes().end());
-    fresh.tiles = tiles;
     const TransferRequest request{&graph_, &plan_, wanted.tensor, wanted.rule, wanted.instance, fresh.needs, me_};
     Region have = there;
     for (const Transfer& transfer : transfers_to(request, have))

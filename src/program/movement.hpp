@@ -76,7 +76,17 @@ private:
     bool relay_argument(OperationId operation, std::size_t argument, const BoundaryRule& rule);
     void carry_out(const Relay& relay, TensorId tensor, std::size_t instance);
     bool is_untouched(BufferId buffer);
-    void exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand);
+    /// Between this rank's host memory and another's.
+    struct Message {
+        Rank peer;
+        bool sends = false;
+        Box box;
+    };
+    std::vector<Message> exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand);
+    void exchange_argument(OperationId operation, std::size_t argument, const BoundaryRule& rule);
+    void pass_on(const Message& message, TensorId tensor, std::size_t instance);
+    bool is_exchanged_alike(const Gathered& a, const Gathered& b) const;
+    bool is_made_alike(TensorId a, TensorId b) const;
     std::vector<Rank> readers(OperationId operation, TensorId tensor, const BoundaryRule& rule) const;
     void bring(TensorId tensor, const BoundaryRule& rule, int lane, std::span<const Box> needs);
     void arrive(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane);
@@ -86,6 +96,7 @@ private:
     void emit_copy(const Transfer& transfer, TensorId tensor, BufferId from, BufferId to, int lane);
     struct Found;
     Found& transfers_within(const Wanted& wanted, const Region& there);
+    bool is_found_for(const Found& one, const Wanted& wanted, const Box& owned, const Region& there) const;
     void bring_again(const Found& found, TensorId tensor, std::size_t instance, int lane);
     const std::vector<Tile>* tiles_of_producer(TensorId tensor) const;
     bool concerns_me(const TransferRequest& request) const;
@@ -103,17 +114,24 @@ private:
 
     /// What a lane lacks, and all that it follows from. Operations of one kind most often lack the same.
     struct Found {
-        TensorId tensor;  ///< where there are several ranks; of one it makes no difference
+        TensorId tensor;
         std::size_t instance = 0;
         Shape shape;
         BoundaryRule rule;
         std::vector<Box> needs;
-        Box owned;                                 ///< by this rank
-        std::vector<Box> there;                    ///< valid for the lane before
-        const std::vector<Tile>* tiles = nullptr;  ///< of who makes it, along which it is cut; null: it is not
+        Box owned;               ///< by this rank
+        std::vector<Box> there;  ///< valid for the lane before
         std::vector<Transfer> transfers;
         bool stays_in_host = false;  ///< nothing else is copied for these, and after them is valid:
         Region after;
+    };
+
+    /// The messages of an argument whose tensor's version had not been moved before.
+    struct Exchanged {
+        Gathered by;
+        std::size_t instance = 0;
+        std::vector<Message> messages;
+        std::map<Rank, Region> available;  ///< after them
     };
 
     /// What has been moved between ranks of the version in a buffer, as far as every rank knows it.
@@ -140,6 +158,8 @@ private:
     std::vector<std::int64_t> staging_at_;  ///< by gpu lane: the next byte of its staging buffer
     std::vector<Found> found_;              ///< the last few
     std::size_t next_found_ = 0;            ///< of these the one to be forgotten next
+    std::vector<Exchanged> exchanged_;      ///< the last few
+    std::size_t next_exchanged_ = 0;        ///< of these the one to be forgotten next
 };
 
 }  // namespace maniple
