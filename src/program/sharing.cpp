@@ -22,10 +22,13 @@ public:
         }
         for (const Carry& carry : graph.carries) exclude(carry.value);
         exclude(graph.until);
+        first_producer_.reserve(graph.operations.size() + 1);
         for (const Operation& operation : graph.operations) {
             if (operation.twin_of.valid()) exclude_compared(operation);
             if (operation.joins) exclude(operation.outputs[0]);  // there from its first piece on
+            list_producers(operation);
         }
+        first_producer_.push_back(producers_.size());
         last_read_.resize(graph.tensors.size(), 0);
         for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
             if (may_share_[i] && !stands_alone(TensorId(i))) may_share_[i] = false;
@@ -33,7 +36,6 @@ public:
             for (const OperationId reader : graph.tensors[i].readers)
                 last_read_[i] = std::max(last_read_[i], position_[reader.index()]);
         }
-        list_producers();
     }
 
     std::vector<TensorId> find() {
@@ -52,15 +54,11 @@ public:
 
 private:
     /// The search for a way back asks for them again and again.
-    void list_producers() {
-        first_producer_.reserve(graph_.operations.size() + 1);
-        for (const Operation& operation : graph_.operations) {
-            first_producer_.push_back(producers_.size());
-            for (const TensorId input : operation.inputs) {
-                if (graph_[input].kind == Tensor::Kind::computed) producers_.push_back(graph_[input].producer);
-            }
-        }
+    void list_producers(const Operation& operation) {
         first_producer_.push_back(producers_.size());
+        for (const TensorId input : operation.inputs) {
+            if (graph_[input].kind == Tensor::Kind::computed) producers_.push_back(graph_[input].producer);
+        }
     }
 
     void exclude(TensorId id) {
@@ -80,7 +78,12 @@ private:
         const Family& family = layout_.versions.families[number];
         const bool one = family.head == id && family.slots == 1 && layout_.instances[number].size() == 1;
         return one && !layout_.instances[number][0].box.empty() && !layout_.chained[tensor.producer.index()] &&
-               std::all_of(tensor.readers.begin(), tensor.readers.end(),
+               (graph_.carries.empty() || is_read_where_made(tensor));
+    }
+
+    /// Before the loop or within it, and not both. Without a carry nothing is in the loop.
+    bool is_read_where_made(const Tensor& tensor) const {
+        return std::all_of(tensor.readers.begin(), tensor.readers.end(),
                            [&](OperationId reader) { return graph_[reader].in_loop == tensor.in_loop; });
     }
 
