@@ -1,6 +1,7 @@
 #include "cli/preparation.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "cli/job_loading.hpp"
 #include "cli/rates_file.hpp"
@@ -19,10 +20,15 @@ bool reads_files(const Job& job) {
 /// Of more ranks rank 0 alone reads the job, and hands it round: so many at once are a burden on a file system.
 constexpr int most_readers = 16;
 
+/// What comes through a pipe is for rank 0.
+bool may_read_too(const PreparationRequest& request) {
+    return request.ranks <= most_readers && std::filesystem::is_regular_file(request.options.job);
+}
+
 void prepare(const PreparationRequest& request, Prepared& made) {
     const RunOptions& options = request.options;
     made.registry = std::make_unique<KernelRegistry>(standard_kernels());
-    if (request.rank != Rank(0) && request.ranks > most_readers) return;
+    if (request.rank != Rank(0) && !may_read_too(request)) return;
     if (!options.no_history) made.history = read_history(request.cache_folder);
     made.text = read_job_text(options.job);
     made.reading = read_job(*made.text, options.job, options.overrides);

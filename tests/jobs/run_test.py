@@ -235,6 +235,15 @@ def test_other_files():
         expect(result.returncode == 0, "rank 1 finds %s: %s" % (other, result.stderr[-300:] if result.returncode else "exits 0"))
         with h5py.File(os.path.join(folder, "one.h5")) as file:
             expect(bool((file["v"][()] == 3).all()) and file["v"].shape == (40, 8), "the job is rank 0's")
+    pipe = os.path.join(folder, "pipe.yaml")
+    os.mkfifo(pipe)
+    for turn in range(5):  # another rank that reads it, too, does not always come first
+        result = subprocess.Popen(command(3, pipe), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        with open(pipe, "w") as job:
+            job.write(text % "u * 4")
+        said = result.communicate(timeout=100)[1]
+        with h5py.File(os.path.join(folder, "one.h5")) as file:
+            expect(result.returncode == 0 and bool((file["v"][()] == 4).all()), "rank 0 alone reads from a pipe: %s" % said[-300:])
     shutil.rmtree(folder)
 
 
