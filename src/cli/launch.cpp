@@ -25,6 +25,12 @@ std::optional<int> launched(std::initializer_list<const char*> variables) {
 }  // namespace
 
 int launched_ranks() { return launched({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}).value_or(1); }
+
+int launched_ranks_here() {
+    if (!was_launched()) return 1;
+    return launched({"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PALS_LOCAL_SIZE"}).value_or(0);
+}
+
 bool was_launched() {
     // Of Open MPI, PMIx, MPICH and what follows it (PMI), Slurm, Cray, MVAPICH, Intel, Flux, Spectrum. Slurm's is there
     // in a batch script, too.

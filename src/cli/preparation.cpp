@@ -1,6 +1,7 @@
 #include "cli/preparation.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "cli/job_loading.hpp"
 #include "cli/rates_file.hpp"
@@ -16,10 +17,18 @@ bool reads_files(const Job& job) {
                        [](const ParameterSpec& parameter) { return parameter.input.from; });
 }
 
+/// Of more ranks rank 0 alone reads the job, and hands it round: so many at once are a burden on a file system.
+constexpr int most_readers = 16;
+
+/// What comes through a pipe is for rank 0.
+bool may_read_too(const PreparationRequest& request) {
+    return request.ranks <= most_readers && std::filesystem::is_regular_file(request.options.job);
+}
+
 void prepare(const PreparationRequest& request, Prepared& made) {
     const RunOptions& options = request.options;
     made.registry = std::make_unique<KernelRegistry>(standard_kernels());
-    if (!request.is_root) return;
+    if (request.rank != Rank(0) && !may_read_too(request)) return;
     if (!options.no_history) made.history = read_history(request.cache_folder);
     made.text = read_job_text(options.job);
     made.reading = read_job(*made.text, options.job, options.overrides);
@@ -27,12 +36,13 @@ void prepare(const PreparationRequest& request, Prepared& made) {
     PlanSpec& plan = made.reading->job.plan;
     if (options.lanes) plan.lanes = *options.lanes;
     made.graph = build_graph(made.reading->job, {}, *made.registry);
-    const std::optional<RankFacts>& alone = request.alone.get();
-    if (!alone || options.validate) return;
-    const Machine machine{{*alone}, read_rates(request.cache_folder).value_or(Rates{})};
+    const std::optional<RankFacts>& facts = request.facts.get();
+    if (!facts || options.validate || request.ranks > most_readers || request.rank.value >= request.ranks) return;
+    Machine machine = Machine::uniform(request.ranks, *facts);
+    machine.rates = read_rates(request.cache_folder).value_or(Rates{});
     const ThroughputHistory history = made.history ? made.history->history : ThroughputHistory{};
     const LaneUse lanes = parse_lane_use(plan.lanes.empty() ? "auto" : plan.lanes);
-    made.rehearsal = rehearse(*made.graph, plan, {machine, history, lanes});
+    made.rehearsal = rehearse(*made.graph, plan, {machine, history, lanes}, request.rank);
 }
 
 }  // namespace
@@ -49,10 +59,15 @@ Preparation::Preparation(PreparationRequest request, Thread thread)
 
 Prepared Preparation::take(const World& world) {
     Prepared made = prepared_.get();
-    if (world.is_root()) return made;
-    Prepared of_any_rank;
-    of_any_rank.registry = std::move(made.registry);
-    return of_any_rank;
+    if (!world.is_root()) made.history.reset();
+    return made;
+}
+
+void Prepared::keep_if_of(const std::string& wanted) {
+    if (text == wanted) return;
+    reading.reset();
+    graph.reset();
+    rehearsal.reset();
 }
 
 }  // namespace maniple

@@ -17,20 +17,24 @@ namespace maniple {
 /// What could be made; whatever is missing, the run makes itself, and meets there what is wrong with it.
 struct Prepared {
     std::unique_ptr<const KernelRegistry> registry;
-    std::optional<std::string> text;    ///< of the job; rank 0 alone, like all below
-    std::optional<JobReading> reading;  ///< of that text
-    std::optional<Graph> graph;         ///< of that job, if it reads no files; borrows `registry`
-    std::optional<HistoryReading> history;
-    std::optional<Rehearsal> rehearsal;  ///< of a run on one rank
+    std::optional<std::string> text;        ///< of the job, as this rank finds it
+    std::optional<JobReading> reading;      ///< of that text
+    std::optional<Graph> graph;             ///< of that job, if it reads no files; borrows `registry`
+    std::optional<HistoryReading> history;  ///< rank 0 alone
+    std::optional<Rehearsal> rehearsal;     ///< of a run on ranks of one node
+
+    /// Forgets what follows from another text than `text`.
+    void keep_if_of(const std::string& text);
 };
 
 /// What a run is prepared from.
 struct PreparationRequest {
     RunOptions options;
     std::string cache_folder;
-    bool is_root = true;  ///< as the launcher says; where it says nothing, true
-    /// This process, where it is the only rank; without gpus. Found out meanwhile.
-    std::shared_future<std::optional<RankFacts>> alone;
+    Rank rank = Rank(0);  ///< as the launcher says; where it says nothing, 0 of 1
+    int ranks = 1;
+    /// facts_of_all(), found out meanwhile.
+    std::shared_future<std::optional<RankFacts>> facts;
 };
 
 /// On a thread beside MPI_Init, which waits for other processes most of its time. As MPI_Init alters the environment,

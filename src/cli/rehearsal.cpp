@@ -1,5 +1,7 @@
 #include "cli/rehearsal.hpp"
 
+#include <algorithm>
+
 #include "plan/plan.hpp"
 #include "program/blocks.hpp"
 #include "program/layout.hpp"
@@ -16,31 +18,41 @@ constexpr std::size_t most_simulated_chunks = 10'000;
 
 }  // namespace
 
-std::optional<Rehearsal> rehearse(const Graph& graph, const PlanSpec& spec, const PredictionRequest& request) {
+std::optional<Rehearsal> rehearse(const Graph& graph, const PlanSpec& spec, const PredictionRequest& request,
+                                  Rank rank) {
     const PlanRequest asked = plan_request(spec);
-    const RankFacts& facts = request.machine.ranks.front();
+    const RankFacts& facts = request.machine.ranks[rank.index()];
     if (!asked.from.empty() || graph.operations.size() > most_operations) return std::nullopt;
     const PlannedGraph planned = plan_graph(graph, request.machine, asked);
     Rehearsal rehearsal;
     rehearsal.identity = plan_identity(planned.graph, planned.plan);
-    rehearsal.threads = facts.threads;
-    const Rank rank(0);
+    rehearsal.machine = request.machine;
     rehearsal.layout =
         build_layout(planned.graph, planned.plan, rank,
                      informed_lanes(planned.graph, planned.plan, rank, facts, request.lanes, request.history));
     StepBlock block;
     set_first_block(planned.graph, rehearsal.layout.versions, block);
     rehearsal.first_program = build_program(planned.graph, planned.plan, rehearsal.layout, block.shape);
-    if (!planned.graph.until.valid() && rehearsal.first_program.chunks.size() <= most_simulated_chunks) {
+    const std::size_t ranks = request.machine.ranks.size();
+    const bool is_small = rehearsal.first_program.chunks.size() * ranks <= most_simulated_chunks;
+    if (rank == Rank(0) && !planned.graph.until.valid() && is_small) {
         PredictionRequest known = request;
         // A prediction of dynamic sharing is made with other lanes (predict.hpp).
-        if (planned.plan.sharing != LaneSharing::dynamic) {
+        if (ranks == 1 && planned.plan.sharing != LaneSharing::dynamic) {
             known.layout = &rehearsal.layout;
             known.program = &rehearsal.first_program;
         }
         rehearsal.predicted_seconds = predict(planned.graph, planned.plan, known).seconds;
     }
     return rehearsal;
+}
+
+bool is_alike(const Machine& a, const Machine& b) {
+    return std::equal(a.ranks.begin(), a.ranks.end(), b.ranks.begin(), b.ranks.end(),
+                      [](const RankFacts& x, const RankFacts& y) {
+                          return x.host == y.host && x.threads == y.threads && x.memory_bytes == y.memory_bytes &&
+                                 x.gpus.empty() && y.gpus.empty();
+                      });
 }
 
 }  // namespace maniple

@@ -91,9 +91,10 @@ private:
     void load_job() {
         std::string text;
         together(world_, [&] {
-            if (world_.is_root()) text = prepared_.text ? std::move(*prepared_.text) : read_job_text(options_.job);
+            if (world_.is_root()) text = prepared_.text ? *prepared_.text : read_job_text(options_.job);
         });
         text = world_.broadcast(text);
+        prepared_.keep_if_of(text);
         world_.require_equal(version_number() + text, "the version of maniple or the job file");
         // Every rank reads the same text, so all of them find the same errors; rank 0 adds those of the graph.
         JobReading reading =
@@ -133,9 +134,10 @@ private:
         settle_sharing();
         plan_text_ = print_plan(graph_, plan_);
         if (hooks_.tampers) tamper();
-        if (world_.size() > 1) world_.require_equal(plan_identity(graph_, plan_), "the plan");
+        const std::string identity = plan_identity(graph_, plan_);
+        world_.require_equal(identity, "the plan");
         first_core_ = machine_.first_core(world_.rank());
-        together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
+        together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()], identity); });
         if (!has_room()) {
             make_room();
             require_room();
@@ -177,11 +179,12 @@ private:
     }
 
     /// Whether what has been rehearsed is what will be run.
-    bool rehearsal_holds(const LaneChoice& lanes) const {
-        const std::optional<Rehearsal>& rehearsal = prepared_.rehearsal;
-        return rehearsal && lanes.lanes.empty() && lanes.gpus.empty() && lanes.threads == rehearsal->threads &&
-               lanes.point_ns == rehearsal->layout.lanes.point_ns &&
-               rehearsal->identity == plan_identity(graph_, plan_);
+    bool rehearsal_holds(const LaneChoice& lanes, const std::string& identity) const {
+        if (!prepared_.rehearsal) return false;
+        const Layout& layout = prepared_.rehearsal->layout;
+        return layout.rank == world_.rank() && lanes.lanes.empty() && lanes.gpus.empty() &&
+               lanes.threads == layout.lanes.threads && lanes.point_ns == layout.lanes.point_ns &&
+               prepared_.rehearsal->identity == identity;
     }
 
     /// What has been rehearsed, if that holds; else the first program is built while memory and files are being made.
@@ -190,7 +193,8 @@ private:
             std::promise<Program> built;
             built.set_value(std::move(prepared_.rehearsal->first_program));
             first_program_ = built.get_future();
-            rehearsed_seconds_ = prepared_.rehearsal->predicted_seconds;
+            if (is_alike(prepared_.rehearsal->machine, machine_))
+                rehearsed_seconds_ = prepared_.rehearsal->predicted_seconds;
             prepared_.rehearsal.reset();
             return;
         }
@@ -271,8 +275,9 @@ private:
         plan_ = std::move(fitted.plan);
         plan_.notes.push_back(note);
         plan_text_ = print_plan(graph_, plan_);
-        if (world_.size() > 1) world_.require_equal(plan_identity(graph_, plan_), "the plan");
-        together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()]); });
+        const std::string identity = plan_identity(graph_, plan_);
+        world_.require_equal(identity, "the plan");
+        together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()], identity); });
     }
 
     /// All ranks, or none, go on. What would be enough is found out by rank 0 alone.
@@ -354,10 +359,10 @@ private:
     }
 
     /// The lanes of each operation, and the storage that they need.
-    void make_layout(const RankFacts& facts) {
+    void make_layout(const RankFacts& facts, const std::string& identity) {
         RankFacts mine = facts;
         LaneChoice lanes = shared_lanes(world_.rank(), mine);
-        takes_rehearsal_ = !takes_rehearsal_ && rehearsal_holds(lanes);  // once: its layout is gone after
+        takes_rehearsal_ = !takes_rehearsal_ && rehearsal_holds(lanes, identity);  // once: its layout is gone after
         if (takes_rehearsal_) {
             layout_ = std::move(prepared_.rehearsal->layout);
             layout_.lanes = std::move(lanes);
@@ -758,15 +763,19 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
     std::unique_ptr<const Topology> topology;
     std::shared_future<std::optional<RankFacts>> facts;
     std::optional<Preparation> preparation;
+    std::optional<WithoutHwlocPlugins> without_plugins;
     try {
         options = parse_run_options(arguments);
-        if (alone) keep_hwloc_plugins_out();
+        without_plugins.emplace();
         facts = std::async([&] {
             topology = look_around();
-            return facts_alone(options, topology.get());
+            return facts_of_all(options, topology.get());
         });
-        if (!alone) facts.wait();  // hwloc asks for variables, which MPI_Init alters
-        preparation.emplace(PreparationRequest{options, cache_folder(), launched_rank() == 0, facts},
+        if (!alone) {
+            facts.wait();  // hwloc asks for variables, which MPI_Init alters
+            without_plugins.reset();
+        }
+        preparation.emplace(PreparationRequest{options, cache_folder(), Rank(launched_rank()), launched_ranks(), facts},
                             alone ? Preparation::Thread::of_caller : Preparation::Thread::its_own);
     } catch (...) { wrong_options = std::current_exception(); }
     std::optional<MpiSession> session;
@@ -777,6 +786,7 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
         if (wrong_options) std::rethrow_exception(wrong_options);
         Prepared prepared = preparation->take(world);
         facts.wait();
+        without_plugins.reset();
         if (world.is_root() && !options.quiet) print_messages(unknown_variables());
         Watch watch(world, options.stall_seconds);
         JobRun(world, watch, std::move(options), std::move(topology), std::move(prepared), begin_ns, closing).run();

@@ -32,8 +32,9 @@ std::unique_ptr<const Topology> look_around() {
     } catch (const std::exception&) { return nullptr; }
 }
 
-std::optional<RankFacts> facts_alone(const RunOptions& options, const Topology* topology) {
-    if (topology == nullptr || launched_ranks() > 1) return std::nullopt;
+std::optional<RankFacts> facts_of_all(const RunOptions& options, const Topology* topology) {
+    const int ranks = launched_ranks();
+    if (topology == nullptr || (ranks > 1 && launched_ranks_here() != ranks)) return std::nullopt;
     try {
         return facts_without_gpus(choose_threads(options, *topology).threads, *topology);
     } catch (const std::exception&) { return std::nullopt; }

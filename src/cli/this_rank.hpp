@@ -20,7 +20,8 @@ RankFacts facts_without_gpus(int threads, const Topology& topology);
 /// Before MPI is there; null where it fails, which is met again where all ranks can be told.
 std::unique_ptr<const Topology> look_around();
 
-/// Of a process that is the only rank, as far as that can be known; likewise.
-std::optional<RankFacts> facts_alone(const RunOptions& options, const Topology* topology);
+/// What all ranks will say of themselves, if each is as this one but for its cores; nothing where that is not likely: on
+/// several nodes, or where it fails. Likewise before MPI is there.
+std::optional<RankFacts> facts_of_all(const RunOptions& options, const Topology* topology);
 
 }  // namespace maniple

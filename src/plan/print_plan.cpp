@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "plan/plan_file.hpp"
 
@@ -73,23 +74,39 @@ std::string plan_identity(const Graph& graph, const Plan& plan) {
     bytes += fmt::format(" comm {} {} {} {} {} {} {}", name_of(plan.comm.mode), plan.comm.within.latency_ns,
                          plan.comm.within.bytes, plan.comm.between.latency_ns, plan.comm.between.bytes,
                          plan.comm.message_ns, fmt::join(plan.comm.nodes, ","));
+    const auto add = [&](const char* before, std::int64_t number) {
+        bytes += before;
+        fmt::format_to(std::back_inserter(bytes), "{}", number);
+    };
     const auto add_grid = [&](const BlockGrid& grid) {
-        bytes += fmt::format(";{}", grid.first.value);
-        for (const Cut& cut : grid.cuts) bytes += fmt::format(" {}x{}", cut.index, cut.parts);
+        add(";", grid.first.value);
+        for (const Cut& cut : grid.cuts) {
+            add(" ", cut.index);
+            add("x", cut.parts);
+        }
     };
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const Operation& operation = graph.operations[i];
         const OperationPlacement& placement = plan.operations[i];
-        bytes += '\n' + operation.name + ' ' + operation.kernel->name;
-        for (const BoundSignature::Index& index : operation.bound->indices)
-            bytes += fmt::format(" {}:{}", index.from, index.end());
-        for (const TensorId input : operation.inputs) bytes += fmt::format(" i{}", input.value);
-        for (const TensorId output : operation.outputs)
-            bytes += fmt::format(" o{} {} {}", output.value, graph[output].alive, graph[output].follows.value);
-        for (const OperationId before : operation.after) bytes += fmt::format(" a{}", before.value);
+        bytes += '\n';
+        bytes += operation.name;
+        bytes += ' ';
+        bytes += operation.kernel->name;
+        for (const BoundSignature::Index& index : operation.bound->indices) {
+            add(" ", index.from);
+            add(":", index.end());
+        }
+        for (const TensorId input : operation.inputs) add(" i", input.value);
+        for (const TensorId output : operation.outputs) {
+            add(" o", output.value);
+            add(" ", graph[output].alive);
+            add(" ", graph[output].follows.value);
+        }
+        for (const OperationId before : operation.after) add(" a", before.value);
         add_grid(placement.points);
-        bytes += fmt::format(" {} {} {} {} {}", placement.combines, placement.finishers, placement.claimable,
-                             static_cast<int>(operation.keeping), operation.again);
+        for (const int number : {int{placement.combines}, placement.finishers, int{placement.claimable},
+                                 static_cast<int>(operation.keeping), int{operation.again}})
+            add(" ", number);
     }
     for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
         if (is_placed_output(graph, graph.outputs[i]))

@@ -92,7 +92,7 @@ private:
     /// In a tight plan of a graph without a loop inputs are there from their first reader on.
     void load() {
         const bool late = plan_.tight && !graph_.loop;
-        std::vector<std::vector<TensorId>> first_read(graph_.operations.size());
+        std::vector<std::vector<TensorId>> first_read(late ? graph_.operations.size() : 0);
         for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
             const std::vector<OperationId>& readers = graph_.tensors[i].readers;
             if (late && !readers.empty()) {
@@ -104,7 +104,9 @@ private:
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (graph_.operations[i].in_loop) continue;
             emitter_.set_position(static_cast<int>(i));
-            for (const TensorId id : first_read[i]) load_tensor(id);
+            if (late) {
+                for (const TensorId id : first_read[i]) load_tensor(id);
+            }
             run_operation(OperationId(i));
             if (late) write_outputs_of(OperationId(i));
         }

@@ -15,7 +15,8 @@ public:
     ChainFinder(const Graph& graph, const Plan& plan, const LaneChoice& lanes)
         : graph_(graph), plan_(plan), lanes_(lanes), next_(graph.operations.size()),
           has_previous_(graph.operations.size(), false), ordered_(graph.operations.size(), false),
-          has_twin_(graph.operations.size(), false), seen_(graph.tensors.size(), false) {
+          has_twin_(graph.operations.size(), false), may_join_(graph.operations.size()),
+          seen_(graph.tensors.size(), false) {
         for (std::size_t i = 0; i < graph.operations.size(); ++i) {
             if (graph.operations[i].after.empty()) continue;
             ordered_[i] = true;
@@ -30,6 +31,7 @@ public:
         }
         for (const Carry& carry : graph.carries) see(carry.value);
         see(graph.until);
+        for (std::size_t i = 0; i < graph.operations.size(); ++i) may_join_[i] = may_join(OperationId(i));
     }
 
     std::vector<Chain> find() {
@@ -51,7 +53,7 @@ private:
 
     /// The operation whose result `reader` goes on with: the last of those that allow it.
     void link(OperationId reader) {
-        if (!may_join(reader)) return;
+        if (!may_join_[reader.index()]) return;
         OperationId before;
         for (const TensorId input : graph_[reader].inputs) {
             if (goes_to(input, reader)) before = std::max(before, graph_[input].producer);
@@ -72,7 +74,7 @@ private:
         const Tensor& tensor = graph_[id];
         if (tensor.kind != Tensor::Kind::computed || tensor.readers.size() != 1 || tensor.readers[0] != reader)
             return false;
-        if (seen_[id.index()] || !may_join(tensor.producer)) return false;
+        if (seen_[id.index()] || !may_join_[tensor.producer.index()]) return false;
         // On every rank: no message carries a part of the tensor.
         const bool same_points = tensor.shape == graph_[graph_[reader].outputs[0]].shape &&
                                  plan_[tensor.producer].points == plan_[reader].points;
@@ -87,6 +89,7 @@ private:
     std::vector<bool> has_previous_;  ///< likewise
     std::vector<bool> ordered_;       ///< likewise: named by an `after:` or has one
     std::vector<bool> has_twin_;      ///< likewise
+    std::vector<bool> may_join_;      ///< likewise
     std::vector<bool> seen_;          ///< by TensorId: by others than its readers
 };
 

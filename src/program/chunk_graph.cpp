@@ -137,12 +137,52 @@ std::int64_t cost_ns_of(const Program& program, const Layout& layout, const Chun
     return static_cast<std::int64_t>(ns);
 }
 
+/// The buffers that each instruction of a program reads and writes, in flat lists: boxes are packed, and asked about again
+/// and again.
+class TouchedBuffers {
+public:
+    TouchedBuffers(const Program& program, const Layout& layout) {
+        first_.reserve(program.instructions.size() + 1);
+        for (const Instruction& instruction : program.instructions) {
+            first_.push_back({read_.size(), written_.size()});
+            for (const Use& use : instruction.reads) read_.push_back(use.buffer);
+            std::int64_t bytes = 0;
+            for (const Use& use : instruction.writes) {
+                written_.push_back(use.buffer);
+                bytes += use.box.volume() * layout[use.buffer].element_bytes;
+            }
+            written_bytes_.push_back(bytes);
+        }
+        first_.push_back({read_.size(), written_.size()});
+    }
+
+    std::int64_t written_bytes(InstructionId id) const { return written_bytes_[id.index()]; }
+    /// Whether `reader` reads a buffer that `maker` writes.
+    bool reads_from(InstructionId reader, InstructionId maker) const {
+        for (std::size_t i = first_[reader.index()].read; i < first_[reader.index() + 1].read; ++i) {
+            for (std::size_t j = first_[maker.index()].written; j < first_[maker.index() + 1].written; ++j) {
+                if (read_[i] == written_[j]) return true;
+            }
+        }
+        return false;
+    }
+
+private:
+    struct Place {
+        std::size_t read = 0, written = 0;
+    };
+    std::vector<Place> first_;  ///< by instruction: where its own begin; one more than there are instructions
+    std::vector<BufferId> read_;
+    std::vector<BufferId> written_;
+    std::vector<std::int64_t> written_bytes_;  ///< by instruction
+};
+
 /// Who reads what others have made in a program, and by how many bytes less is needed after each chunk. What several
 /// chunks read each of them frees in part: which is the last is not known.
 class FreedBytes {
 public:
     FreedBytes(const Program& program, const Layout& layout)
-        : program_(program), layout_(layout), chunk_of_(program.instructions.size()),
+        : program_(program), touched_(program, layout), chunk_of_(program.instructions.size()),
           readers_(program.instructions.size(), 0) {
         for (std::size_t i = 0; i < program.chunks.size(); ++i) {
             for (const InstructionId id : program.chunks[i].instructions) chunk_of_[id.index()] = ChunkId(i);
@@ -153,9 +193,9 @@ public:
     std::vector<std::int64_t> find() const {
         std::vector<std::int64_t> freed(program_.chunks.size(), 0);
         for (const Reading& reading : readings_)
-            freed[reading.by.index()] += made_by(reading.of) / readers_[reading.of.index()];
+            freed[reading.by.index()] += touched_.written_bytes(reading.of) / readers_[reading.of.index()];
         for (std::size_t i = 0; i < readers_.size(); ++i) {
-            if (readers_[i] > 0) freed[chunk_of_[i].index()] -= made_by(InstructionId(i));
+            if (readers_[i] > 0) freed[chunk_of_[i].index()] -= touched_.written_bytes(InstructionId(i));
         }
         return freed;
     }
@@ -166,13 +206,12 @@ private:
         ChunkId by;
     };
 
+    /// Others that it waits for have read what it writes.
     void add_readings(ChunkId chunk) {
         before_.clear();
         for (const InstructionId id : program_.chunks[chunk.index()].instructions) {
-            const Instruction& reader = program_.instructions[id.index()];
-            for (const InstructionId maker : reader.after) {
-                if (chunk_of_[maker.index()] != chunk && reads_from(reader, program_.instructions[maker.index()]))
-                    before_.push_back(maker);
+            for (const InstructionId maker : program_.instructions[id.index()].after) {
+                if (chunk_of_[maker.index()] != chunk && touched_.reads_from(id, maker)) before_.push_back(maker);
             }
         }
         std::sort(before_.begin(), before_.end());
@@ -183,18 +222,8 @@ private:
         }
     }
 
-    /// Others that it waits for have read what it writes.
-    static bool reads_from(const Instruction& reader, const Instruction& maker) {
-        return std::any_of(reader.reads.begin(), reader.reads.end(), [&](const Use& read) {
-            return std::any_of(maker.writes.begin(), maker.writes.end(),
-                               [&](const Use& written) { return written.buffer == read.buffer; });
-        });
-    }
-
-    std::int64_t made_by(InstructionId id) const { return bytes_of(layout_, program_.instructions[id.index()].writes); }
-
     const Program& program_;
-    const Layout& layout_;
+    TouchedBuffers touched_;
     std::vector<ChunkId> chunk_of_;      ///< by instruction
     std::vector<std::int64_t> readers_;  ///< by instruction: chunks that read what it makes
     std::vector<Reading> readings_;

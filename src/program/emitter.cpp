@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/huge_pages.hpp"
+
 namespace maniple {
 
 namespace {
@@ -24,48 +26,67 @@ std::size_t expected_instructions(const Graph& graph, const Layout& layout) {
 }  // namespace
 
 Emitter::Emitter(const Graph& graph, const Layout& layout, const BlockShape& shape)
-    : graph_(graph), layout_(layout), hazards_(buffers_apart(layout)), pool_(layout),
-      computed_by_(graph.operations.size()), checked_by_(graph.operations.size()) {
-    for (const BufferSpec& buffer : layout.buffers) shared_.push_back(buffer.storage.valid());
-    program_.instructions.reserve(expected_instructions(graph, layout));
+    : graph_(graph), layout_(layout), hazards_(buffers_apart(layout)), pool_(layout) {
+    facts_.reserve(layout.buffers.size());
+    for (const BufferSpec& buffer : layout.buffers) facts_.push_back({buffer.element_bytes, buffer.storage.valid()});
+    find_only();
+    for (const Operation& operation : graph.operations) {
+        if (!operation.after.empty()) computed_by_.resize(graph.operations.size());
+        if (!operation.domains.empty()) checked_by_.resize(graph.operations.size());
+    }
+    reserve(expected_instructions(graph, layout));
     program_.rank = layout.rank;
     program_.shape = shape;
+}
+
+void Emitter::find_only() {
+    if (layout_.instances.empty()) return;
+    only_.reserve(layout_.versions.members.size());
+    for (const Versions::Member& member : layout_.versions.members) {
+        const auto family = static_cast<std::size_t>(member.family);
+        const bool changes = !layout_.versions.families[family].stationary;
+        only_.push_back(changes ? BufferId{} : layout_.instances[family][0].first);
+    }
+}
+
+void Emitter::reserve(std::size_t instructions) {
+    if (instructions <= program_.instructions.capacity()) return;
+    program_.instructions.reserve(instructions);
+    prefer_huge_pages(program_.instructions.data(), instructions * sizeof(Instruction));
 }
 
 void Emitter::begin_step(int step) {
     // Steps are about equally long: instructions are not moved again and again while they grow in number.
     const std::size_t emitted = program_.instructions.size();
     const auto left = static_cast<std::size_t>(program_.shape.steps - step);
-    if (step > 0) program_.instructions.reserve(emitted + (emitted - step_begin_ + 8) * (left + 1));
+    if (step > 0) reserve(emitted + (emitted - step_begin_ + 8) * (left + 1));
     step_begin_ = emitted;
     step_ = step;
-    for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-        if (graph_.operations[i].in_loop) {
-            computed_by_[i].clear();
-            checked_by_[i].clear();
+    for (std::vector<std::vector<InstructionId>>* const of_step : {&computed_by_, &checked_by_}) {
+        for (std::size_t i = 0; i < of_step->size(); ++i) {
+            if (graph_.operations[i].in_loop) (*of_step)[i].clear();
         }
     }
 }
 
-BufferId Emitter::buffer_of(TensorId tensor, std::size_t instance, std::int64_t step) const {
+BufferId Emitter::buffer_in_slot(TensorId tensor, std::size_t instance, std::int64_t step) const {
     const int slot = layout_.versions.slot(tensor, program_.shape, step);
     return BufferId(layout_.instances_of(tensor)[instance].first.index() + static_cast<std::size_t>(slot));
 }
 
 /// `after:` orders what a rank computes; what it waits for from others follows from data alone.
-void Emitter::follow_controls(Instruction& instruction) {
-    if (!instruction.operation.valid()) return;
+void Emitter::follow_controls(Instruction& instruction, InstructionId id) {
+    if (computed_by_.empty() || !instruction.operation.valid()) return;
     for (const OperationId other : graph_[instruction.operation].after) {
         const std::vector<InstructionId>& earlier = computed_by_[other.index()];
         instruction.after.append(earlier.begin(), earlier.end());
     }
-    computed_by_[instruction.operation.index()].emplace_back(program_.instructions.size());
+    computed_by_[instruction.operation.index()].push_back(id);
 }
 
 /// What an operation computes waits until its inputs are known to be good, on whatever lane.
-void Emitter::follow_checks(Instruction& instruction) {
-    if (!instruction.operation.valid()) return;
-    const InstructionId id(program_.instructions.size());
+void Emitter::follow_checks(Instruction& instruction, InstructionId id) {
+    if (checked_by_.empty() || !instruction.operation.valid()) return;
     std::vector<InstructionId>& checks = checked_by_[instruction.operation.index()];
     if (instruction.kind == InstructionKind::check) {
         checks.push_back(id);
@@ -76,7 +97,7 @@ void Emitter::follow_checks(Instruction& instruction) {
 
 /// Buffers that have the bytes of one are that one, by the coordinates of its box.
 void Emitter::order(Touched& touched, InstructionId id) {
-    const auto is_shared = [&](const Use& use) { return shared_[use.buffer.index()]; };
+    const auto is_shared = [&](const Use& use) { return facts_[use.buffer.index()].shared; };
     if (std::any_of(touched.reads.begin(), touched.reads.end(), is_shared) ||
         std::any_of(touched.writes.begin(), touched.writes.end(), is_shared)) {
         for (Use& use : touched.reads) use = in_storage(layout_, use);
@@ -86,28 +107,54 @@ void Emitter::order(Touched& touched, InstructionId id) {
     hazards_.order(touched, id);
 }
 
-void Emitter::emit(Instruction&& instruction) {
+std::int64_t Emitter::bytes_in(const Touched& touched) const {
+    std::int64_t bytes = 0;
+    for (const Use& use : touched.reads) bytes += use.box.volume() * facts_[use.buffer.index()].element_bytes;
+    for (const Use& use : touched.writes) bytes += use.box.volume() * facts_[use.buffer.index()].element_bytes;
+    return bytes;
+}
+
+void Emitter::add(Instruction&& given, Touched& touched) {
+    const InstructionId id(program_.instructions.size());
+    Instruction& instruction = program_.instructions.emplace_back(std::move(given));
     instruction.step = step_;
     instruction.position = position_;
-    follow_controls(instruction);
-    follow_checks(instruction);
-    Touched touched;
-    for (const Use& use : instruction.reads) touched.reads.push_back(use);
-    for (const Use& use : instruction.writes) touched.writes.push_back(use);
-    instruction.bytes += bytes_of(layout_, touched.reads) + bytes_of(layout_, touched.writes);
-    const InstructionId id(program_.instructions.size());
+    follow_controls(instruction, id);
+    follow_checks(instruction, id);
+    instruction.bytes += bytes_in(touched);
     if (instruction.chained) instruction.after.emplace_back(id.value - 1);
     touched.after.append(instruction.after.begin(), instruction.after.end());
     order(touched, id);
     instruction.after.clear();
     instruction.after.append(touched.after.begin(), touched.after.end());
-    program_.instructions.push_back(std::move(instruction));
 }
 
-void Emitter::emit_on(int lane, Instruction&& instruction) {
+void Emitter::emit(Instruction&& instruction) {
+    Touched touched;
+    for (const Use& use : instruction.reads) touched.reads.push_back(use);
+    for (const Use& use : instruction.writes) touched.writes.push_back(use);
+    add(std::move(instruction), touched);
+}
+
+namespace {
+
+void put_on(int lane, Instruction& instruction) {
     instruction.lane = lane == LaneChoice::cpu_lane ? LaneKind::cpu : LaneKind::gpu;
     instruction.gpu = lane == LaneChoice::cpu_lane ? -1 : lane;
+}
+
+}  // namespace
+
+void Emitter::emit_on(int lane, Instruction&& instruction) {
+    put_on(lane, instruction);
     emit(std::move(instruction));
+}
+
+void Emitter::emit_on(int lane, Instruction&& instruction, Touched& touched) {
+    put_on(lane, instruction);
+    for (const Use& use : touched.reads) instruction.reads.push_back(use);
+    for (const Use& use : touched.writes) instruction.writes.push_back(use);
+    add(std::move(instruction), touched);
 }
 
 void Emitter::emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box, MessageKind kind) {

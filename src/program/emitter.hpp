@@ -26,12 +26,17 @@ public:
     void set_position(int position) { position_ = position; }
 
     /// The host buffer of `tensor`'s version in `step` of the block.
-    BufferId buffer_of(TensorId tensor, std::size_t instance, std::int64_t step) const;
+    BufferId buffer_of(TensorId tensor, std::size_t instance, std::int64_t step) const {
+        const BufferId only = instance == 0 && !only_.empty() ? only_[tensor.index()] : BufferId{};
+        return only.valid() ? only : buffer_in_slot(tensor, instance, step);
+    }
     BufferId buffer_of(TensorId tensor, std::size_t instance) const { return buffer_of(tensor, instance, step_); }
 
     /// Adds an instruction with the lane that it names, or on the cpu or a gpu lane (LaneChoice).
     void emit(Instruction&& instruction);
     void emit_on(int lane, Instruction&& instruction);
+    /// The same where what it reads and writes is at hand in boxes, of which this makes its lists. Requires: these are empty.
+    void emit_on(int lane, Instruction&& instruction, Touched& touched);
     void emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box, MessageKind kind = MessageKind::p2p);
     void emit_receive(Rank from, TensorId tensor, BufferId buffer, const Box& box);
     void add_flops(double flops) { program_.flops += flops; }
@@ -41,21 +46,35 @@ public:
     Program finish();
 
 private:
+    /// What hazards and costs ask of a buffer.
+    struct BufferFacts {
+        std::int64_t element_bytes = 0;
+        bool shared = false;  ///< it has the bytes of another
+    };
+    BufferId buffer_in_slot(TensorId tensor, std::size_t instance, std::int64_t step) const;
+    std::int64_t bytes_in(const Touched& touched) const;
+    void add(Instruction&& instruction, Touched& touched);
     void order(Touched& touched, InstructionId id);
-    void follow_controls(Instruction& instruction);
-    void follow_checks(Instruction& instruction);
+    void follow_controls(Instruction& instruction, InstructionId id);
+    void follow_checks(Instruction& instruction, InstructionId id);
+    void find_only();
+    void reserve(std::size_t instructions);
 
     const Graph& graph_;
     const Layout& layout_;
     Program program_;
     Hazards hazards_;
     PoolHazards pool_;
-    std::vector<bool> shared_;  ///< by buffer: it has the bytes of another
+    std::vector<BufferFacts> facts_;  ///< by buffer
+    /// By TensorId: instance 0 of one that does not change; of others none. Empty where the layout is of buffers alone.
+    std::vector<BufferId> only_;
     int step_ = 0;
     int position_ = -1;
-    std::size_t step_begin_ = 0;                           ///< instructions before the newest step
-    std::vector<std::vector<InstructionId>> computed_by_;  ///< by OperationId: in this step, or before the first
-    std::vector<std::vector<InstructionId>> checked_by_;   ///< by OperationId: its newest run of checks
+    std::size_t step_begin_ = 0;  ///< instructions before the newest step
+    /// By OperationId: in this step, or before the first. Empty: no operation has to follow another (`after:`).
+    std::vector<std::vector<InstructionId>> computed_by_;
+    /// By OperationId: its newest run of checks. Empty: nothing is checked.
+    std::vector<std::vector<InstructionId>> checked_by_;
     std::map<Rank, int> sent_;
     std::map<Rank, int> received_;
 };

@@ -86,7 +86,7 @@ void KernelInstructions::add_keeping(OperationId id) {
 }
 
 void KernelInstructions::count_flops(OperationId id) {
-    const Box points = points_of(graph_, plan_, id, me_);
+    const Box& points = points_.of(id);
     const bool redundant = graph_[id].twin_of.valid() || graph_[id].again;
     if (!points.empty() && !redundant)
         emitter_.add_flops(graph_[id].kernel->flops_per_point * static_cast<double>(points.volume()));
@@ -112,25 +112,27 @@ Instruction KernelInstructions::instruction(InstructionKind kind, OperationId id
     return result;
 }
 
-void KernelInstructions::add_inputs(OperationId id, const Box& points, int memory, Instruction& to) const {
+void KernelInstructions::add_inputs(OperationId id, const Box& points, int memory, Instruction& to,
+                                    Touched& touched) const {
     const Operation& operation = graph_[id];
     const std::size_t first = to.arguments.size();
     for (std::size_t i = 0; i < operation.inputs.size(); ++i)
         to.arguments.push_back(argument_for(operation, i, memory));
     for (const BoundAccess& access : operation.bound->reads) {
         const auto argument = static_cast<std::size_t>(access.argument);
-        const Box box = touched_box(access, points, graph_[operation.inputs[argument]].shape);
-        to.reads.push_back({to.arguments[first + argument].buffer, box});
+        touched.reads.push_back({to.arguments[first + argument].buffer,
+                                 touched_box(access, points, graph_[operation.inputs[argument]].shape)});
     }
 }
 
-void KernelInstructions::add_outputs(OperationId id, const Box& points, int memory, Instruction& to) const {
+void KernelInstructions::add_outputs(OperationId id, const Box& points, int memory, Instruction& to,
+                                     Touched& touched) const {
     const Operation& operation = graph_[id];
     to.arguments.reserve(operation.outputs.size() + operation.inputs.size());
     for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
         const TensorId output = operation.outputs[i];
         const BufferId buffer = layout_.in_memory(emitter_.buffer_of(output, 0), memory);
-        to.writes.push_back({buffer, touched_box(operation.bound->writes[i], points, graph_[output].shape)});
+        touched.writes.push_back({buffer, touched_box(operation.bound->writes[i], points, graph_[output].shape)});
         to.arguments.push_back({buffer});
     }
 }
@@ -141,9 +143,10 @@ void KernelInstructions::add_compute(OperationId id, const Tile& tile, bool chai
     compute.tail = layout_.tails[id.index()];
     compute.chained = chained;
     compute.claimable = may_be_claimed(id, tile);
-    add_outputs(id, tile.box, memory, compute);
-    add_inputs(id, tile.box, memory, compute);
-    emitter_.emit_on(tile.lane, std::move(compute));
+    Touched touched;
+    add_outputs(id, tile.box, memory, compute, touched);
+    add_inputs(id, tile.box, memory, compute, touched);
+    emitter_.emit_on(tile.lane, std::move(compute), touched);
 }
 
 // --- Folds -----------------------------------------------------------------------------------------------------------
@@ -176,9 +179,10 @@ void KernelInstructions::add_accumulate(OperationId id, const Tile& tile) {
     Instruction accumulate = instruction(InstructionKind::accumulate, id, tile.box);
     accumulate.claimable = may_be_claimed(id, tile);
     accumulate.arguments.push_back(state);
-    accumulate.writes.push_back({state.buffer, box});
-    add_inputs(id, tile.box, memory, accumulate);
-    emitter_.emit_on(tile.lane, std::move(accumulate));
+    Touched touched;
+    touched.writes.push_back({state.buffer, box});
+    add_inputs(id, tile.box, memory, accumulate, touched);
+    emitter_.emit_on(tile.lane, std::move(accumulate), touched);
     movement_.wrote(host, memory, box);
 }
 
@@ -329,10 +333,11 @@ void KernelInstructions::merge_ranks(OperationId id, const Combining& combining,
 void KernelInstructions::add_finish(OperationId id, const FinishShare& share, const Argument& state) {
     const Box points = points_over_kept(graph_[id], share.kept);
     Instruction finish = instruction(InstructionKind::finish, id, points);
-    add_outputs(id, points, layout_.lanes.memory_of(share.lane), finish);
+    Touched touched;
+    add_outputs(id, points, layout_.lanes.memory_of(share.lane), finish, touched);
     finish.arguments.push_back(state);
-    finish.reads.push_back({state.buffer, with_part(share.kept, state.part)});
-    emitter_.emit_on(share.lane, std::move(finish));
+    touched.reads.push_back({state.buffer, with_part(share.kept, state.part)});
+    emitter_.emit_on(share.lane, std::move(finish), touched);
 }
 
 }  // namespace maniple

@@ -4,6 +4,7 @@
 #include "program/combining.hpp"
 #include "program/emitter.hpp"
 #include "program/movement.hpp"
+#include "program/rank_points.hpp"
 
 namespace maniple {
 
@@ -11,7 +12,8 @@ namespace maniple {
 class KernelInstructions {
 public:
     KernelInstructions(const Graph& graph, const Plan& plan, const Layout& layout, Emitter& emitter, Movement& movement)
-        : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), movement_(movement), me_(layout.rank) {}
+        : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), movement_(movement), me_(layout.rank),
+          points_(graph, plan, layout.rank) {}
 
     /// Emits this rank's part of an operation. Requires: what it reads has been gathered.
     void add(OperationId operation);
@@ -22,8 +24,8 @@ private:
     Argument argument_for(const Operation& operation, std::size_t input, int memory) const;
     bool may_be_claimed(OperationId id, const Tile& tile) const;
     Instruction instruction(InstructionKind kind, OperationId id, const Box& points) const;
-    void add_inputs(OperationId id, const Box& points, int memory, Instruction& to) const;
-    void add_outputs(OperationId id, const Box& points, int memory, Instruction& to) const;
+    void add_inputs(OperationId id, const Box& points, int memory, Instruction& to, Touched& touched) const;
+    void add_outputs(OperationId id, const Box& points, int memory, Instruction& to, Touched& touched) const;
     void add_compute(OperationId id, const Tile& tile, bool chained = false);
     void add_join(OperationId id);
     void add_keeping(OperationId id);
@@ -47,6 +49,7 @@ private:
     Emitter& emitter_;
     Movement& movement_;
     Rank me_;
+    RankPoints points_;
 };
 
 }  // namespace maniple

@@ -11,6 +11,7 @@
 #include "program/finishes.hpp"
 #include "program/lane_claims.hpp"
 #include "program/pool.hpp"
+#include "program/rank_points.hpp"
 #include "program/recut.hpp"
 #include "program/row_alignment.hpp"
 #include "program/sharing.hpp"
@@ -41,7 +42,7 @@ constexpr std::int64_t least_staging_bytes = std::int64_t{64} << 10;
 class LayoutBuilder {
 public:
     LayoutBuilder(const Graph& graph, const Plan& plan, Rank rank, const LaneChoice& lanes)
-        : graph_(graph), plan_(plan) {
+        : graph_(graph), plan_(plan), points_(graph, plan, rank) {
         layout_.rank = rank;
         layout_.lanes = lanes;
         in_place_ = first_in_place();
@@ -176,7 +177,7 @@ private:
         const int rank = graph_[family.head].shape.rank();
         instances.push_back({{}, Box::nothing(rank), {}});
         for (const TensorId tensor : layout_.versions.members_of(number)) {
-            grow(instances[0], owned_box(graph_, plan_, tensor, layout_.rank));
+            grow(instances[0], points_.owned(tensor));
             if (tensor == graph_.until) grow(instances[0], Box::whole(graph_[tensor].shape));
             for (const OperationId reader : graph_[tensor].readers) add_reader(reader, tensor, instances);
         }
@@ -202,7 +203,7 @@ private:
 
     void add_reader(OperationId reader, TensorId tensor, std::vector<Instance>& instances) {
         const Operation& operation = graph_[reader];
-        const Box points = points_of(graph_, plan_, reader, layout_.rank);
+        const Box& points = points_.of(reader);
         for (const BoundAccess& access : operation.bound->reads) {
             if (operation.inputs[static_cast<std::size_t>(access.argument)] != tensor) continue;
             Instance& instance = instance_under(rule_of(operation, access.argument), instances);
@@ -312,11 +313,11 @@ private:
     void add_fold(OperationId id) {
         const Operation& operation = graph_[id];
         const std::int64_t bytes = operation.kernel->types[operation.types].state_bytes;
-        const Box points = points_of(graph_, plan_, id, layout_.rank);
-        const Box results = results_of(graph_, plan_, id, layout_.rank);
+        const Box points = points_.of(id);
         FoldBuffers& fold = layout_.folds[id.index()];
         fold.by_tile = folds_by_tile(id, points);
         if (fold.by_tile) return;
+        const Box results = results_of(graph_, plan_, id, layout_.rank);
         if (!points.empty()) {
             const Box kept = kept_of_points(operation, points);
             int parts = 1;
@@ -380,6 +381,7 @@ private:
 
     const Graph& graph_;
     const Plan& plan_;
+    RankPoints points_;
     Layout layout_;
     static constexpr std::size_t longest_shared_name = 60;
     static constexpr std::size_t most_compared = 4;
@@ -408,9 +410,10 @@ BufferId Layout::in_memory(BufferId host, int memory) const {
 }
 
 std::size_t Layout::instance_for(TensorId id, const BoundaryRule& rule) const {
+    if (rule.empty()) return 0;
     const std::vector<Instance>& all = instances_of(id);
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if (!rule.empty() && all[i].rule == rule) return i;
+        if (all[i].rule == rule) return i;
     }
     return 0;
 }

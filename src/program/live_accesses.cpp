@@ -7,6 +7,8 @@ namespace maniple {
 namespace {
 /// So many are looked through faster than they are found.
 constexpr std::size_t few = 16;
+/// An index takes as long to make as looking through all so many times: most buffers are written over before.
+constexpr std::size_t looks_an_index = 4;
 }  // namespace
 
 std::size_t LiveAccesses::Index::stretch_of(std::int64_t coordinate) const {
@@ -16,7 +18,8 @@ std::size_t LiveAccesses::Index::stretch_of(std::int64_t coordinate) const {
 
 template <class Visit>
 void LiveAccesses::for_each_in(const Box& box, Visit&& visit) {
-    if (pieces_.size() <= few) {
+    if (!is_indexed()) {
+        looked_at_ += pieces_.size();
         for (std::size_t i = 0; i < pieces_.size(); ++i) {
             if (pieces_[i].by.valid() && overlap(pieces_[i].box, box)) visit(i);
         }
@@ -36,6 +39,10 @@ void LiveAccesses::for_each_in(const Box& box, Visit&& visit) {
             if (!met && overlap(piece.box, box)) visit(number);
         }
     }
+}
+
+bool LiveAccesses::is_indexed() {
+    return pieces_.size() > few && (index_ != nullptr || looked_at_ > looks_an_index * pieces_.size());
 }
 
 void LiveAccesses::find(const Box& box, Followed& by) {
@@ -58,23 +65,62 @@ void LiveAccesses::cut(const Box& box) {
     cut(box, [](InstructionId) {});
 }
 
+/// Adds what is left of `piece` without `box`, with which it overlaps: up to two boxes an axis.
+void LiveAccesses::add_rest(const Piece& piece, const Box& box, Pieces& left) {
+    Box rest = piece.box;
+    for (int axis = 0; axis < rest.rank(); ++axis) {
+        const std::int64_t lo = rest.lo[axis], hi = rest.hi[axis];
+        if (lo < box.lo[axis]) {
+            rest.hi[axis] = box.lo[axis];
+            left.push_back({rest, piece.by, 0});
+        }
+        if (box.hi[axis] < hi) {
+            rest.lo[axis] = box.hi[axis];
+            rest.hi[axis] = hi;
+            left.push_back({rest, piece.by, 0});
+        }
+        rest.lo[axis] = std::max(lo, box.lo[axis]);
+        rest.hi[axis] = std::min(hi, box.hi[axis]);
+    }
+}
+
 template <class Visit>
 void LiveAccesses::cut(const Box& box, Visit&& visit) {
     if (pieces_.empty() || box.empty()) return;
-    ShortVector<Piece, 1> left;
-    for_each_in(box, [&](std::size_t number) {
-        Piece& piece = pieces_[number];
-        visit(piece.by);
-        if (!box.contains(piece.box)) {
-            Region rest(piece.box);
-            rest.subtract(box);
-            for (const Box& part : rest.boxes()) left.push_back({part, piece.by, 0});
+    Pieces left;
+    if (is_indexed()) {
+        for_each_in(box, [&](std::size_t number) {
+            Piece& piece = pieces_[number];
+            visit(piece.by);
+            add_rest(piece, box, left);
+            piece.by = {};
+            ++dead_;
+        });
+        forget_dead();
+    } else {
+        looked_at_ += pieces_.size();
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < pieces_.size(); ++i) {
+            const Piece& piece = pieces_[i];
+            if (!piece.by.valid()) continue;
+            if (overlap(piece.box, box)) {
+                visit(piece.by);
+                add_rest(piece, box, left);
+            } else if (kept++ != i) {
+                pieces_[kept - 1] = piece;
+            }
         }
-        piece.by = {};
-        ++dead_;
-    });
-    forget_dead();
+        keep(kept);
+    }
     pieces_.append(left.begin(), left.end());
+}
+
+/// Of the pieces, none of which is dead, the first ones.
+void LiveAccesses::keep(std::size_t count) {
+    pieces_.erase(pieces_.begin() + static_cast<std::ptrdiff_t>(count), pieces_.end());
+    index_.reset();
+    dead_ = 0;
+    if (count == 0) looked_at_ = 0;
 }
 
 /// Where that costs little.
@@ -84,6 +130,7 @@ void LiveAccesses::forget_dead() {
         pieces_.clear();
         index_.reset();
         dead_ = 0;
+        looked_at_ = 0;
     } else if (pieces_.size() <= few) {
         erase_if(pieces_, [](const Piece& piece) { return !piece.by.valid(); });
         index_.reset();

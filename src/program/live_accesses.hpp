@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -15,11 +16,11 @@ namespace maniple {
 using Followed = ShortVector<InstructionId, 24>;
 
 /// Boxes of one buffer with who accessed them; of each box there is left what has not been cut away since. A few are
-/// looked through one by one, many by an index along the axis on which they differ most.
+/// looked through one by one, many that are looked for again and again by an index along the axis on which they differ most.
 class LiveAccesses {
 public:
     void add(const Box& box, InstructionId by) {
-        if (!box.empty()) pieces_.push_back({box, by, 0});
+        if (!box.empty()) new (pieces_.extend(1)) Piece{box, by, 0};
     }
     /// Appends those who accessed a part of `box` that is left; one more than once, if several parts are.
     void find(const Box& box, Followed& by);
@@ -53,6 +54,10 @@ private:
     void for_each_in(const Box& box, Visit&& visit);
     template <class Visit>
     void cut(const Box& box, Visit&& visit);
+    using Pieces = ShortVector<Piece, 4>;
+    static void add_rest(const Piece& piece, const Box& box, Pieces& left);
+    void keep(std::size_t count);
+    bool is_indexed();
     void forget_dead();
     void update_index();
     void rebuild_index();
@@ -61,6 +66,7 @@ private:
     ShortVector<Piece, 1> pieces_;
     std::unique_ptr<Index> index_;
     std::size_t dead_ = 0;
+    std::size_t looked_at_ = 0;  ///< pieces, one by one, since all of them were dead
 };
 
 }  // namespace maniple

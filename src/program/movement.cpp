@@ -101,22 +101,12 @@ bool covers(const std::vector<Transfer>& pieces, const Transfer& whole) {
 }  // namespace
 
 Movement::Movement(const Graph& graph, const Plan& plan, const Layout& layout, Emitter& emitter)
-    : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), me_(layout.rank), relays_(graph, plan, me_),
-      moved_(layout.buffers.size()), available_(layout.buffers.size()), gathered_(layout.buffers.size()),
-      memories_(static_cast<std::size_t>(layout.lanes.memory_count())), valid_(layout.buffers.size() * memories_),
-      shares_(graph.operations.size()), staging_at_(layout.lanes.gpus.size(), 0) {
-    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
-        for (const Tile& tile : layout.tiles[i]) {
-            if (shares_[i].empty() || shares_[i].back().lane != tile.lane) {
-                shares_[i].push_back({tile.lane, tile.box});
-            } else {
-                shares_[i].back().points = bounding(shares_[i].back().points, tile.box);
-            }
-        }
-    }
+    : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), me_(layout.rank), points_(graph, plan, me_),
+      relays_(graph, plan, me_), moved_(layout.buffers.size()), available_(plan.ranks > 1 ? layout.buffers.size() : 0),
+      gathered_(layout.buffers.size()), memories_(static_cast<std::size_t>(layout.lanes.memory_count())),
+      valid_(layout.buffers.size() * memories_), staging_at_(layout.lanes.gpus.size(), 0) {
+    if (emitter.shape().loads) return;
     for (std::size_t family = 0; family < layout.versions.families.size(); ++family) {
-        homes_.push_back(homes_of(static_cast<int>(family)));
-        if (emitter.shape().loads) continue;
         const int slots = layout.versions.families[family].slots;
         const std::size_t first = layout.instances[family][0].first.index();
         for (int slot = 0; slot < slots; ++slot)
@@ -128,6 +118,19 @@ Movement::Movement(const Graph& graph, const Plan& plan, const Layout& layout, E
 
 bool Movement::is_stationary(TensorId tensor) const {
     return layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].stationary;
+}
+
+/// What each lane computes of an operation: the bounding box of its tiles, as one.
+ShortVector<Tile, 1> Movement::shares_of(OperationId id) const {
+    ShortVector<Tile, 1> shares;
+    for (const Tile& tile : layout_.tiles[id.index()]) {
+        if (shares.empty() || shares.back().lane != tile.lane) {
+            shares.push_back({tile.box, 0, tile.lane});
+        } else {
+            shares.back().box = bounding(shares.back().box, tile.box);
+        }
+    }
+    return shares;
 }
 
 ShortVector<Movement::Home, 1> Movement::homes_of(int number) const {
@@ -143,7 +146,7 @@ ShortVector<Movement::Home, 1> Movement::homes_of(int number) const {
             {layout_.lanes.memory_of(lane), touched_box(operation.bound->writes[output], points, tensor.shape)});
     };
     if (!operation.kernel->is_fold()) {
-        for (const LaneShare& share : shares_[tensor.producer.index()]) add(share.lane, share.points);
+        for (const Tile& share : shares_of(tensor.producer)) add(share.lane, share.box);
     } else if (plan_[tensor.producer].combines) {
         homes.push_back({0, owned_box(graph_, plan_, head, me_)});
     } else {
@@ -164,7 +167,7 @@ void Movement::forget(BufferId host) {
 /// The version in `host` is where its family is made, and nowhere else.
 void Movement::settle(BufferId host, int family) {
     forget(host);
-    for (const Home& home : homes_[static_cast<std::size_t>(family)]) valid(host, home.memory).add(home.box);
+    for (const Home& home : homes_of(family)) valid(host, home.memory).add(home.box);
 }
 
 /// What every rank has of the version in `buffer`. Kept for a rank when it is first asked about.
@@ -182,7 +185,7 @@ Region& Movement::available(BufferId buffer, std::size_t instance, TensorId tens
 void Movement::made(TensorId tensor, std::int64_t step) {
     for (std::size_t instance = 0; instance < layout_.instances_of(tensor).size(); ++instance) {
         const BufferId buffer = emitter_.buffer_of(tensor, instance, step);
-        available_[buffer.index()].clear();
+        if (!available_.empty()) available_[buffer.index()].clear();
         gathered_[buffer.index()].clear();
         moved_[buffer.index()] = {};
         forget(buffer);
@@ -195,8 +198,7 @@ void Movement::copied(TensorId input, std::int64_t step) { made(input, step); }
 void Movement::loaded(TensorId input) {
     const BufferId buffer = emitter_.buffer_of(input, 0);
     wrote(buffer, 0, owned_box(graph_, plan_, input, me_));
-    for (const Home& home : homes_[static_cast<std::size_t>(layout_.versions[input].family)])
-        place(home.memory, buffer, home.box);
+    for (const Home& home : homes(input)) place(home.memory, buffer, home.box);
 }
 
 // --- Between ranks ---------------------------------------------------------------------------------------------------
@@ -209,23 +211,20 @@ void Movement::gather_inputs(OperationId id, bool stationary_only) {
         if (is_stationary(tensor) ? !gathers : stationary_only) continue;
         const BoundaryRule rule = rule_of(operation, static_cast<int>(argument));
         if (is_gathered(id, argument, rule)) continue;
-        const bool is_everywhere = plan_.ranks == 1 || relay_argument(id, argument, rule);
-        std::vector<LaneNeeds> lanes;
+        if (plan_.ranks > 1 && !relay_argument(id, argument, rule)) exchange_argument(id, argument, rule);
         // What does not change is gathered once, also for shares that are yet to come.
         const bool all = is_stationary(tensor) && layout_.recuttable[id.index()];
-        for (const LaneShare& share : shares_[id.index()]) {
-            const Box points = all ? points_of(graph_, plan_, id, me_) : share.points;
-            lanes.push_back({share.lane, {}});
+        for (const Tile& share : shares_of(id)) {
+            const Box points = all ? points_of(graph_, plan_, id, me_) : share.box;
+            ShortVector<Box, 4> needs;
             for (const BoundAccess& access : operation.bound->reads) {
                 const bool same = access.argument == static_cast<int>(argument);
                 const bool matches = same || (operation.inputs[static_cast<std::size_t>(access.argument)] == tensor &&
                                               rule_of(operation, access.argument) == rule);
-                if (matches) lanes.back().boxes.push_back(touched_box(access, points, graph_[tensor].shape));
+                if (matches) needs.push_back(touched_box(access, points, graph_[tensor].shape));
             }
+            bring(tensor, rule, share.lane, needs);
         }
-        const auto needs = [&](Rank rank) { return needs_of(graph_, plan_, id, tensor, rule, rank); };
-        if (!is_everywhere) exchange(tensor, rule, {needs, readers(id, tensor, rule)});
-        for (const LaneNeeds& lane : lanes) bring(tensor, rule, lane);
     }
 }
 
@@ -247,15 +246,16 @@ bool Movement::is_gathered(OperationId id, std::size_t argument, const BoundaryR
 bool Movement::reads_alike(const Gathered& a, const Gathered& b) const {
     const Operation& first = graph_[a.operation];
     const Operation& second = graph_[b.operation];
-    const auto alike = [](const LaneShare& x, const LaneShare& y) { return x.lane == y.lane && x.points == y.points; };
-    const ShortVector<LaneShare, 1>& x = shares_[a.operation.index()];
-    const ShortVector<LaneShare, 1>& y = shares_[b.operation.index()];
-    return plan_[a.operation].points == plan_[b.operation].points &&
-           layout_.recuttable[a.operation.index()] == layout_.recuttable[b.operation.index()] &&
-           rule_of(first, static_cast<int>(a.argument)) == rule_of(second, static_cast<int>(b.argument)) &&
-           (first.bound.is(second.bound) || first.bound->index_space() == second.bound->index_space()) &&
-           std::equal(x.begin(), x.end(), y.begin(), y.end(), alike) &&
-           same_accesses(first, second, first.inputs[a.argument]);
+    const bool same_points =
+        plan_[a.operation].points == plan_[b.operation].points &&
+        layout_.recuttable[a.operation.index()] == layout_.recuttable[b.operation.index()] &&
+        (first.bound.is(second.bound) || first.bound->index_space() == second.bound->index_space());
+    if (!same_points || rule_of(first, static_cast<int>(a.argument)) != rule_of(second, static_cast<int>(b.argument)) ||
+        !same_accesses(first, second, first.inputs[a.argument]))
+        return false;
+    const ShortVector<Tile, 1> x = shares_of(a.operation), y = shares_of(b.operation);
+    return std::equal(x.begin(), x.end(), y.begin(), y.end(),
+                      [](const Tile& p, const Tile& q) { return p.lane == q.lane && p.box == q.box; });
 }
 
 /// The ranks that may need what this one owns of `tensor` for their part of an operation.
@@ -279,7 +279,8 @@ void Movement::gather_copy(const CarryCopy& copy) {
     const auto needs = [&](Rank rank) { return std::vector<Box>{owned_box(graph_, plan_, copy.input, rank)}; };
     const std::vector<Rank> askers = owners_of(graph_, plan_, copy.input, owned_box(graph_, plan_, copy.value, me_));
     moved_[emitter_.buffer_of(copy.value, 0).index()].exchanged = true;
-    gather(copy.value, {}, {needs, askers}, {{LaneChoice::cpu_lane, needs(me_)}});
+    exchange(copy.value, {}, {needs, askers});
+    bring(copy.value, {}, LaneChoice::cpu_lane, needs(me_));
 }
 
 void Movement::gather_everywhere(TensorId tensor) {
@@ -290,27 +291,22 @@ void Movement::gather_everywhere(TensorId tensor) {
     if (relays) carry_out(relay, tensor, 0);
     moved_[buffer.index()].exchanged = true;
     if (relays && relay.whole) {
-        bring(tensor, {}, {LaneChoice::cpu_lane, whole});
+        bring(tensor, {}, LaneChoice::cpu_lane, whole);
         return;
     }
     std::vector<Rank> all;  // nobody asks a rank that has nothing
     const bool owns = !owned_box(graph_, plan_, tensor, me_).empty();
     for (int rank = 0; owns && rank < plan_.ranks; ++rank) all.emplace_back(rank);
-    gather(tensor, {}, {[&](Rank) { return whole; }, all}, {{LaneChoice::cpu_lane, whole}});
-}
-
-void Movement::gather(TensorId tensor, const BoundaryRule& rule, const Demand& demand,
-                      const std::vector<LaneNeeds>& lanes) {
-    exchange(tensor, rule, demand);
-    for (const LaneNeeds& lane : lanes) bring(tensor, rule, lane);
+    exchange(tensor, {}, {[&](Rank) { return whole; }, all});
+    bring(tensor, {}, LaneChoice::cpu_lane, whole);
 }
 
 /// Messages: what this rank needs and others own comes into its host's memory, and the other way round.
-void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand) {
-    if (plan_.ranks == 1) return;
+std::vector<Movement::Message> Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand) {
+    std::vector<Message> messages;
+    if (plan_.ranks == 1) return messages;
     const std::size_t instance = layout_.instance_for(tensor, rule);
     const BufferId buffer = emitter_.buffer_of(tensor, instance);
-    const BufferId own = emitter_.buffer_of(tensor, 0);
     std::vector<Rank> askers = demand.askers;
     if (!std::binary_search(askers.begin(), askers.end(), me_))
         askers.insert(std::lower_bound(askers.begin(), askers.end(), me_), me_);
@@ -322,14 +318,28 @@ void Movement::exchange(TensorId tensor, const BoundaryRule& rule, const Demand&
         for (const Transfer& transfer : transfers_to(request, available(buffer, instance, tensor, rank))) {
             if (transfer.kind != HaloPiece::Kind::move) continue;
             if (rank == me_ && transfer.source_rank != me_) {
-                emitter_.emit_receive(transfer.source_rank, tensor, buffer, transfer.target);
-                wrote(buffer, 0, transfer.target);
+                messages.push_back({transfer.source_rank, false, transfer.target});
             } else if (rank != me_ && transfer.source_rank == me_) {
-                place(0, own, transfer.source);
-                emitter_.emit_send(rank, tensor, own, transfer.source);
+                messages.push_back({rank, true, transfer.source});
+            } else {
+                continue;
             }
+            pass_on(messages.back(), tensor, instance);
         }
     }
+    return messages;
+}
+
+void Movement::pass_on(const Message& message, TensorId tensor, std::size_t instance) {
+    if (message.sends) {
+        const BufferId own = emitter_.buffer_of(tensor, 0);
+        place(0, own, message.box);
+        emitter_.emit_send(message.peer, tensor, own, message.box);
+        return;
+    }
+    const BufferId buffer = emitter_.buffer_of(tensor, instance);
+    emitter_.emit_receive(message.peer, tensor, buffer, message.box);
+    wrote(buffer, 0, message.box);
 }
 
 /// Whether another rank's needs touch anything that this rank owns: most do not, and are not looked at further.
@@ -347,39 +357,60 @@ bool Movement::concerns_me(const TransferRequest& request) const {
 // --- Between the memories of this rank -------------------------------------------------------------------------------
 
 /// Makes what one lane needs valid in its memory, halos included.
-void Movement::bring(TensorId tensor, const BoundaryRule& rule, const LaneNeeds& needs) {
+void Movement::bring(TensorId tensor, const BoundaryRule& rule, int lane, std::span<const Box> needs) {
     const std::size_t instance = layout_.instance_for(tensor, rule);
     const BufferId buffer = emitter_.buffer_of(tensor, instance);
-    const int memory = layout_.lanes.memory_of(needs.lane);
-    const Region& there = valid(buffer, memory);
-    if (std::all_of(needs.boxes.begin(), needs.boxes.end(), [&](const Box& box) { return there.contains(box); }))
+    const int memory = layout_.lanes.memory_of(lane);
+    Region& there = valid(buffer, memory);
+    if (std::all_of(needs.begin(), needs.end(), [&](const Box& box) { return there.contains(box); })) return;
+    Found& found = transfers_within({tensor, rule, instance, needs}, there);
+    if (found.stays_in_host) {
+        bring_again(found, tensor, instance, lane);
+        there = found.after;
         return;
-    const TransferRequest request{&graph_, &plan_, tensor, rule, instance, needs.boxes, me_};
-    for (const Transfer& transfer : transfers_within(request, there)) arrive(transfer, tensor, instance, needs.lane);
+    }
+    for (const Transfer& transfer : found.transfers) arrive(transfer, tensor, instance, lane);
+    found.stays_in_host = memories_ == 1;
+    if (found.stays_in_host) found.after = there;
+}
+
+/// With one memory what is valid has nowhere else to come from: only the copies are left to be made.
+void Movement::bring_again(const Found& found, TensorId tensor, std::size_t instance, int lane) {
+    const BufferId own = emitter_.buffer_of(tensor, 0);
+    const BufferId buffer = emitter_.buffer_of(tensor, instance);
+    for (const Transfer& transfer : found.transfers) {
+        if (transfer.kind != HaloPiece::Kind::move) {
+            emit_boundary(transfer, tensor, buffer, lane);
+        } else if (!is_in_place(transfer, instance)) {
+            emit_copy(transfer, tensor, own, buffer, lane);
+        }
+    }
 }
 
 /// What is not there of what is needed, cut along tiles, in the order in which it can be brought. Valid until the next
 /// call.
-const std::vector<Transfer>& Movement::transfers_within(const TransferRequest& request, const Region& there) {
+Movement::Found& Movement::transfers_within(const Wanted& wanted, const Region& there) {
     constexpr std::size_t most_found = 4;
-    const Shape& shape = graph_[request.tensor].shape;
-    const Box owned = owned_box(graph_, plan_, request.tensor, me_);
-    const std::vector<Tile>* const tiles = tiles_of_producer(request.tensor);
-    const TensorId tensor = plan_.ranks == 1 ? TensorId() : request.tensor;
-    for (const Found& one : found_) {
-        if (one.tensor == tensor && one.tiles == tiles && one.shape == shape && one.rule == request.rule &&
-            one.owned == owned && one.needs == request.needs && std::ranges::equal(one.there, there.boxes()))
-            return one.transfers;
+    const Box owned = points_.owned(wanted.tensor);
+    for (Found& one : found_) {
+        if (is_found_for(one, wanted, owned, there)) return one;
     }
-    Found fresh{tensor, shape, request.rule, request.needs, owned, {there.boxes().begin(), there.boxes().end()},
-                tiles,  {}};
+    Found fresh;
+    fresh.tensor = wanted.tensor;
+    fresh.instance = wanted.instance;
+    fresh.shape = graph_[wanted.tensor].shape;
+    fresh.rule = wanted.rule;
+    fresh.needs.assign(wanted.needs.begin(), wanted.needs.end());
+    fresh.owned = owned;
+    fresh.there.assign(there.boxes().begin(), there.boxes().end());
+    const TransferRequest request{&graph_, &plan_, wanted.tensor, wanted.rule, wanted.instance, fresh.needs, me_};
     Region have = there;
     for (const Transfer& transfer : transfers_to(request, have))
-        add_along_tiles(transfer, request.tensor, fresh.transfers);
-    if (found_.size() < most_found) return found_.emplace_back(std::move(fresh)).transfers;
+        add_along_tiles(transfer, wanted.tensor, fresh.transfers);
+    if (found_.size() < most_found) return found_.emplace_back(std::move(fresh));
     Found& oldest = found_[next_found_++ % most_found];
     oldest = std::move(fresh);
-    return oldest.transfers;
+    return oldest;
 }
 
 /// Those of who makes `tensor` on this rank, if there are several; null: what is copied of it is not cut.
@@ -395,27 +426,43 @@ void Movement::arrive(const Transfer& transfer, TensorId tensor, std::size_t ins
     const int memory = layout_.lanes.memory_of(lane);
     const BufferId buffer = emitter_.buffer_of(tensor, instance);
     if (transfer.kind == HaloPiece::Kind::move) {
-        const bool received = transfer.source_rank != me_;
-        const bool in_place = instance == 0 && transfer.source == transfer.target;
-        if (received || in_place) {
+        if (is_in_place(transfer, instance)) {
             place(memory, buffer, transfer.target);
         } else {
             move_within(transfer, tensor, instance, lane);
         }
         return;
     }
-    const BufferId there = layout_.in_memory(buffer, memory);
+    if (transfer.kind == HaloPiece::Kind::clamp) place(memory, buffer, transfer.source);
+    emit_boundary(transfer, tensor, layout_.in_memory(buffer, memory), lane);
+    wrote(buffer, memory, transfer.target);
+}
+
+/// Whether it is in the host's memory where it is read: a message has brought it, or it has been made there.
+bool Movement::is_in_place(const Transfer& transfer, std::size_t instance) const {
+    return transfer.source_rank != me_ || (instance == 0 && transfer.source == transfer.target);
+}
+
+void Movement::emit_boundary(const Transfer& transfer, TensorId tensor, BufferId buffer, int lane) {
     Instruction move;
     move.kind = InstructionKind::boundary;
     move.tensor = tensor;
     move.box = transfer.target;
-    if (transfer.kind == HaloPiece::Kind::clamp) {
-        place(memory, buffer, transfer.source);
-        move.reads.push_back({there, transfer.source});
-    }
-    move.writes.push_back({there, transfer.target});
-    emitter_.emit_on(lane, std::move(move));
-    wrote(buffer, memory, transfer.target);
+    Touched touched;
+    if (transfer.kind == HaloPiece::Kind::clamp) touched.reads.push_back({buffer, transfer.source});
+    touched.writes.push_back({buffer, transfer.target});
+    emitter_.emit_on(lane, std::move(move), touched);
+}
+
+void Movement::emit_copy(const Transfer& transfer, TensorId tensor, BufferId from, BufferId to, int lane) {
+    Instruction move;
+    move.kind = InstructionKind::copy;
+    move.tensor = tensor;
+    move.box = transfer.target;
+    Touched touched;
+    touched.reads.push_back({from, transfer.source});
+    touched.writes.push_back({to, transfer.target});
+    emitter_.emit_on(lane, std::move(move), touched);
 }
 
 /// From where a version is made into an instance of it, or around a periodic edge.
@@ -430,13 +477,7 @@ void Movement::move_within(const Transfer& transfer, TensorId tensor, std::size_
         upload(memory, own, transfer.source, layout_.in_memory(buffer, memory), transfer.target);
     } else {
         place(memory, own, transfer.source);
-        Instruction move;
-        move.kind = InstructionKind::copy;
-        move.tensor = tensor;
-        move.box = transfer.target;
-        move.reads.push_back({own_there, transfer.source});
-        move.writes.push_back({layout_.in_memory(buffer, memory), transfer.target});
-        emitter_.emit_on(lane, std::move(move));
+        emit_copy(transfer, tensor, own_there, layout_.in_memory(buffer, memory), lane);
     }
     wrote(buffer, memory, transfer.target);
 }

@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "program/emitter.hpp"
+#include "program/rank_points.hpp"
 #include "program/relays.hpp"
 #include "program/transfers.hpp"
 
@@ -45,9 +47,7 @@ public:
         Box box;
     };
     /// Where the lanes of this rank make the versions of a tensor: there they are when a block begins.
-    const ShortVector<Home, 1>& homes(TensorId tensor) const {
-        return homes_[static_cast<std::size_t>(layout_.versions[tensor].family)];
-    }
+    ShortVector<Home, 1> homes(TensorId tensor) const { return homes_of(layout_.versions[tensor].family); }
 
 private:
     /// An argument of an operation whose tensor has been gathered for it.
@@ -57,35 +57,47 @@ private:
     };
     static constexpr std::size_t most_remembered = 4;
     using Needs = std::function<std::vector<Box>(Rank)>;
+    /// Boxes of a tensor under a rule that a lane needs in an instance of it.
+    struct Wanted {
+        TensorId tensor;
+        const BoundaryRule& rule;
+        std::size_t instance;
+        std::span<const Box> needs;
+    };
     /// Who asks for what of a tensor.
     struct Demand {
         Needs needs;
         std::vector<Rank> askers;  ///< all other ranks that may need what this one owns, ascending
     };
-    /// What a lane of this rank needs.
-    struct LaneNeeds {
-        int lane = LaneChoice::cpu_lane;
-        std::vector<Box> boxes;
-    };
 
     bool is_gathered(OperationId operation, std::size_t argument, const BoundaryRule& rule);
     bool reads_alike(const Gathered& a, const Gathered& b) const;
-    /// The points of an operation that a lane of this rank computes.
-    struct LaneShare {
-        int lane = LaneChoice::cpu_lane;
-        Box points;
-    };
-
-    void gather(TensorId tensor, const BoundaryRule& rule, const Demand& demand, const std::vector<LaneNeeds>& lanes);
+    ShortVector<Tile, 1> shares_of(OperationId operation) const;
     bool relay_argument(OperationId operation, std::size_t argument, const BoundaryRule& rule);
     void carry_out(const Relay& relay, TensorId tensor, std::size_t instance);
     bool is_untouched(BufferId buffer);
-    void exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand);
+    /// Between this rank's host memory and another's.
+    struct Message {
+        Rank peer;
+        bool sends = false;
+        Box box;
+    };
+    std::vector<Message> exchange(TensorId tensor, const BoundaryRule& rule, const Demand& demand);
+    void exchange_argument(OperationId operation, std::size_t argument, const BoundaryRule& rule);
+    void pass_on(const Message& message, TensorId tensor, std::size_t instance);
+    bool is_exchanged_alike(const Gathered& a, const Gathered& b) const;
+    bool is_made_alike(TensorId a, TensorId b) const;
     std::vector<Rank> readers(OperationId operation, TensorId tensor, const BoundaryRule& rule) const;
-    void bring(TensorId tensor, const BoundaryRule& rule, const LaneNeeds& needs);
+    void bring(TensorId tensor, const BoundaryRule& rule, int lane, std::span<const Box> needs);
     void arrive(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane);
+    bool is_in_place(const Transfer& transfer, std::size_t instance) const;
+    void emit_boundary(const Transfer& transfer, TensorId tensor, BufferId buffer, int lane);
     void move_within(const Transfer& transfer, TensorId tensor, std::size_t instance, int lane);
-    const std::vector<Transfer>& transfers_within(const TransferRequest& request, const Region& there);
+    void emit_copy(const Transfer& transfer, TensorId tensor, BufferId from, BufferId to, int lane);
+    struct Found;
+    Found& transfers_within(const Wanted& wanted, const Region& there);
+    bool is_found_for(const Found& one, const Wanted& wanted, const Box& owned, const Region& there) const;
+    void bring_again(const Found& found, TensorId tensor, std::size_t instance, int lane);
     const std::vector<Tile>* tiles_of_producer(TensorId tensor) const;
     bool concerns_me(const TransferRequest& request) const;
     void add_along_tiles(const Transfer& whole, TensorId tensor, std::vector<Transfer>& pieces) const;
@@ -102,14 +114,24 @@ private:
 
     /// What a lane lacks, and all that it follows from. Operations of one kind most often lack the same.
     struct Found {
-        TensorId tensor;  ///< where there are several ranks; of one it makes no difference
+        TensorId tensor;
+        std::size_t instance = 0;
         Shape shape;
         BoundaryRule rule;
         std::vector<Box> needs;
-        Box owned;                                 ///< by this rank
-        std::vector<Box> there;                    ///< valid for the lane before
-        const std::vector<Tile>* tiles = nullptr;  ///< of who makes it, along which it is cut; null: it is not
+        Box owned;               ///< by this rank
+        std::vector<Box> there;  ///< valid for the lane before
         std::vector<Transfer> transfers;
+        bool stays_in_host = false;  ///< nothing else is copied for these, and after them is valid:
+        Region after;
+    };
+
+    /// The messages of an argument whose tensor's version had not been moved before.
+    struct Exchanged {
+        Gathered by;
+        std::size_t instance = 0;
+        std::vector<Message> messages;
+        std::map<Rank, Region> available;  ///< after them
     };
 
     /// What has been moved between ranks of the version in a buffer, as far as every rank knows it.
@@ -124,18 +146,20 @@ private:
     const Layout& layout_;
     Emitter& emitter_;
     Rank me_;
+    RankPoints points_;
     Relays relays_;
-    std::vector<Moved> moved_;                       ///< by host buffer
-    std::vector<std::map<Rank, Region>> available_;  ///< by host buffer: on a rank, in some memory of it
+    std::vector<Moved> moved_;  ///< by host buffer
+    /// By host buffer: on a rank, in some memory of it. Empty where there is no other rank.
+    std::vector<std::map<Rank, Region>> available_;
     std::vector<ShortVector<Gathered, most_remembered>>
-        gathered_;                                   ///< by host buffer: for whom, since it was made; the last few
-    std::size_t memories_;                           ///< of this rank
-    std::vector<Region> valid_;                      ///< by host buffer, then by memory: on this rank
-    std::vector<ShortVector<Home, 1>> homes_;        ///< by family
-    std::vector<ShortVector<LaneShare, 1>> shares_;  ///< by OperationId
-    std::vector<std::int64_t> staging_at_;           ///< by gpu lane: the next byte of its staging buffer
-    std::vector<Found> found_;                       ///< the last few
-    std::size_t next_found_ = 0;                     ///< of these the one to be forgotten next
+        gathered_;                          ///< by host buffer: for whom, since it was made; the last few
+    std::size_t memories_;                  ///< of this rank
+    std::vector<Region> valid_;             ///< by host buffer, then by memory: on this rank
+    std::vector<std::int64_t> staging_at_;  ///< by gpu lane: the next byte of its staging buffer
+    std::vector<Found> found_;              ///< the last few
+    std::size_t next_found_ = 0;            ///< of these the one to be forgotten next
+    std::vector<Exchanged> exchanged_;      ///< the last few
+    std::size_t next_exchanged_ = 0;        ///< of these the one to be forgotten next
 };
 
 }  // namespace maniple

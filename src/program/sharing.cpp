@@ -22,14 +22,20 @@ public:
         }
         for (const Carry& carry : graph.carries) exclude(carry.value);
         exclude(graph.until);
+        first_producer_.reserve(graph.operations.size() + 1);
         for (const Operation& operation : graph.operations) {
             if (operation.twin_of.valid()) exclude_compared(operation);
             if (operation.joins) exclude(operation.outputs[0]);  // there from its first piece on
+            list_producers(operation);
         }
+        first_producer_.push_back(producers_.size());
+        last_read_.resize(graph.tensors.size(), 0);
         for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
-            if (!stands_alone(TensorId(i))) may_share_[i] = false;
+            if (may_share_[i] && !stands_alone(TensorId(i))) may_share_[i] = false;
+            if (!may_share_[i]) continue;
+            for (const OperationId reader : graph.tensors[i].readers)
+                last_read_[i] = std::max(last_read_[i], position_[reader.index()]);
         }
-        list_producers();
     }
 
     std::vector<TensorId> find() {
@@ -48,15 +54,11 @@ public:
 
 private:
     /// The search for a way back asks for them again and again.
-    void list_producers() {
-        first_producer_.reserve(graph_.operations.size() + 1);
-        for (const Operation& operation : graph_.operations) {
-            first_producer_.push_back(producers_.size());
-            for (const TensorId input : operation.inputs) {
-                if (graph_[input].kind == Tensor::Kind::computed) producers_.push_back(graph_[input].producer);
-            }
-        }
+    void list_producers(const Operation& operation) {
         first_producer_.push_back(producers_.size());
+        for (const TensorId input : operation.inputs) {
+            if (graph_[input].kind == Tensor::Kind::computed) producers_.push_back(graph_[input].producer);
+        }
     }
 
     void exclude(TensorId id) {
@@ -76,7 +78,12 @@ private:
         const Family& family = layout_.versions.families[number];
         const bool one = family.head == id && family.slots == 1 && layout_.instances[number].size() == 1;
         return one && !layout_.instances[number][0].box.empty() && !layout_.chained[tensor.producer.index()] &&
-               std::all_of(tensor.readers.begin(), tensor.readers.end(),
+               (graph_.carries.empty() || is_read_where_made(tensor));
+    }
+
+    /// Before the loop or within it, and not both. Without a carry nothing is in the loop.
+    bool is_read_where_made(const Tensor& tensor) const {
+        return std::all_of(tensor.readers.begin(), tensor.readers.end(),
                            [&](OperationId reader) { return graph_[reader].in_loop == tensor.in_loop; });
     }
 
@@ -96,7 +103,9 @@ private:
         std::vector<TensorId>& free = free_[tensor.microbatch >= 0 ? 1 : 0];
         for (std::size_t i = free.size(); i-- > 0 && free.size() - i <= most_looked_at;) {
             const TensorId other = free[i];
-            const bool before = graph_[other].microbatch != tensor.microbatch && has_been_read(other, producer);
+            if (last_read_[other.index()] >= producer.index()) continue;
+            // What has been read in the order of the graph, which is that of the ranks' tasks, is free for other pieces.
+            const bool before = graph_[other].microbatch != tensor.microbatch;
             if (!fits(other, id) || !(before || is_done_with(other, producer))) continue;
             free.erase(free.begin() + static_cast<std::ptrdiff_t>(i));
             return other;
@@ -118,16 +127,11 @@ private:
         return there.rank() == here.rank() && here.extent(0) <= there.extent(0);
     }
 
-    /// In the order of the graph, which is that of the ranks' tasks.
-    bool has_been_read(TensorId id, OperationId producer) const {
-        return std::all_of(graph_[id].readers.begin(), graph_[id].readers.end(),
-                           [&](OperationId reader) { return position_[reader.index()] < producer.index(); });
-    }
-
+    /// Requires: all that read it are computed before.
     bool is_done_with(TensorId id, OperationId producer) const {
         return std::all_of(graph_[id].readers.begin(), graph_[id].readers.end(), [&](OperationId reader) {
             int budget = most_steps_back;
-            return position_[reader.index()] < producer.index() && waits_for(producer, reader, budget);
+            return waits_for(producer, reader, budget);
         });
     }
 
@@ -146,8 +150,9 @@ private:
     static constexpr std::size_t most_looked_at = 16;
     const Graph& graph_;
     const Layout& layout_;
-    std::vector<bool> may_share_;                ///< by TensorId
-    std::vector<std::size_t> position_;          ///< by OperationId: where it is computed
+    std::vector<bool> may_share_;         ///< by TensorId
+    std::vector<std::size_t> position_;   ///< by OperationId: where it is computed
+    std::vector<std::size_t> last_read_;  ///< by TensorId, of those that may share: the last of its readers' places
     std::array<std::vector<TensorId>, 2> free_;  ///< made, and not taken over yet; pieces that stay in a stage apart
     std::vector<OperationId> producers_;         ///< of the inputs that are computed, operation by operation
     std::vector<std::size_t> first_producer_;    ///< by OperationId; one more than there are operations

@@ -233,6 +233,34 @@ def test_alone():
     shutil.rmtree(folder)
 
 
+def test_other_files():
+    """What ranks prepare before they know each other is forgotten where rank 0 has another job."""
+    folder = tempfile.mkdtemp(prefix="maniple-run-test-")
+    text = "maniple: 1\nname: one\ninputs: {u: {shape: [40, 8], fill: 1}}\ngraph: {v: %s}\noutputs: {v: one.h5:/v}\n"
+    names = {"one.yaml": "u * 2 + 1", "other.yaml": "u * 3", "longer.yaml": "u * 3 + u / 2"}
+    for name, formula in names.items():
+        with open(os.path.join(folder, name), "w") as job:
+            job.write(text % formula)
+    for other in list(names) + ["missing.yaml"]:
+        words = command(1, os.path.join(folder, "one.yaml"))
+        words += [":"] + words[words.index("-n"):]
+        words[-3] = os.path.join(folder, other)
+        result = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=100)
+        expect(result.returncode == 0, "rank 1 finds %s: %s" % (other, result.stderr[-300:] if result.returncode else "exits 0"))
+        with h5py.File(os.path.join(folder, "one.h5")) as file:
+            expect(bool((file["v"][()] == 3).all()) and file["v"].shape == (40, 8), "the job is rank 0's")
+    pipe = os.path.join(folder, "pipe.yaml")
+    os.mkfifo(pipe)
+    for turn in range(5):  # another rank that reads it, too, does not always come first
+        result = subprocess.Popen(command(3, pipe), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        with open(pipe, "w") as job:
+            job.write(text % "u * 4")
+        said = result.communicate(timeout=100)[1]
+        with h5py.File(os.path.join(folder, "one.h5")) as file:
+            expect(result.returncode == 0 and bool((file["v"][()] == 4).all()), "rank 0 alone reads from a pipe: %s" % said[-300:])
+    shutil.rmtree(folder)
+
+
 def test_dry_run():
     """One voice, whatever the number of ranks (wrong options: tests/wrong_jobs)."""
     folder = make_folder(20)
@@ -257,6 +285,7 @@ def test_dry_run():
 
 test_ranks()
 test_alone()
+test_other_files()
 test_dry_run()
 test_killed_rank()
 test_stopped_rank(1)

@@ -1,24 +1,16 @@
 #include "lanes/cpu/topology.hpp"
 
 #include <hwloc.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 
 #include "base/error.hpp"
 
 namespace maniple {
-
-struct Topology::State {
-    hwloc_topology_t topology = nullptr;
-    hwloc_bitmap_t mask = nullptr;
-
-    int cores() const { return hwloc_get_nbobjs_inside_cpuset_by_type(topology, mask, HWLOC_OBJ_CORE); }
-    hwloc_obj_t core(int number) const {
-        return hwloc_get_obj_inside_cpuset_by_type(topology, mask, HWLOC_OBJ_CORE, static_cast<unsigned>(number));
-    }
-};
 
 namespace {
 
@@ -34,40 +26,63 @@ bool load_cores(hwloc_topology_t topology) {
 
 }  // namespace
 
-Topology::Topology() : state_(std::make_unique<State>()) {
-    if (hwloc_topology_init(&state_->topology) != 0 || !load_cores(state_->topology)) {
-        throw UnavailableError("hwloc cannot find out this machine's topology");
+Topology::Topology() {
+    hwloc_topology_t topology = nullptr;
+    if (hwloc_topology_init(&topology) != 0) throw UnavailableError("hwloc cannot find out this machine's topology");
+    const std::unique_ptr<hwloc_topology, void (*)(hwloc_topology_t)> owner(topology, hwloc_topology_destroy);
+    if (!load_cores(topology)) throw UnavailableError("hwloc cannot find out this machine's topology");
+    const std::unique_ptr<hwloc_bitmap_s, void (*)(hwloc_bitmap_t)> mask(hwloc_bitmap_alloc(), hwloc_bitmap_free);
+    if (hwloc_get_cpubind(topology, mask.get(), HWLOC_CPUBIND_PROCESS) != 0)
+        hwloc_bitmap_copy(mask.get(), hwloc_topology_get_allowed_cpuset(topology));
+    const int cores = hwloc_get_nbobjs_inside_cpuset_by_type(topology, mask.get(), HWLOC_OBJ_CORE);
+    for (int i = 0; i < cores; ++i) {
+        const hwloc_obj_t core =
+            hwloc_get_obj_inside_cpuset_by_type(topology, mask.get(), HWLOC_OBJ_CORE, static_cast<unsigned>(i));
+        Units& units = cores_.emplace_back();
+        for (int unit = hwloc_bitmap_first(core->cpuset); unit >= 0; unit = hwloc_bitmap_next(core->cpuset, unit))
+            units.push_back(static_cast<unsigned>(unit));
     }
-    state_->mask = hwloc_bitmap_alloc();
-    if (hwloc_get_cpubind(state_->topology, state_->mask, HWLOC_CPUBIND_PROCESS) != 0) {
-        hwloc_bitmap_copy(state_->mask, hwloc_topology_get_allowed_cpuset(state_->topology));
-    }
+    memory_bytes_ = static_cast<std::int64_t>(hwloc_get_root_obj(topology)->total_memory);
 }
 
-Topology::~Topology() {
-    hwloc_bitmap_free(state_->mask);
-    hwloc_topology_destroy(state_->topology);
-}
+Topology::~Topology() = default;
 
-int Topology::cores() const { return std::max(1, state_->cores()); }
+int Topology::cores() const { return std::max(1, static_cast<int>(cores_.size())); }
 
-std::int64_t Topology::memory_bytes() const {
-    return static_cast<std::int64_t>(hwloc_get_root_obj(state_->topology)->total_memory);
-}
+std::int64_t Topology::memory_bytes() const { return memory_bytes_; }
 
 std::vector<int> Topology::core_numbers() const {
     std::vector<int> numbers;
-    for (int i = 0; i < state_->cores(); ++i) numbers.push_back(hwloc_bitmap_first(state_->core(i)->cpuset));
+    for (const Units& units : cores_) numbers.push_back(static_cast<int>(units.front()));
     std::sort(numbers.begin(), numbers.end());
     return numbers;
 }
 
 void Topology::pin_to(int core) const {
-    // A refusal (a container, a restricted mask) costs speed, not correctness.
-    (void)hwloc_set_cpubind(state_->topology, state_->core(core)->cpuset, HWLOC_CPUBIND_THREAD);
+    const Units& units = cores_[static_cast<std::size_t>(core)];
+    const std::size_t count = units.back() + 1;
+    cpu_set_t* const set = CPU_ALLOC(count);
+    if (set == nullptr) return;
+    CPU_ZERO_S(CPU_ALLOC_SIZE(count), set);
+    for (const unsigned unit : units) CPU_SET_S(unit, CPU_ALLOC_SIZE(count), set);
+    // Of this thread. A refusal (a container, a restricted mask) costs speed, not correctness.
+    (void)sched_setaffinity(0, CPU_ALLOC_SIZE(count), set);
+    CPU_FREE(set);
 }
 
-void keep_hwloc_plugins_out() { setenv("HWLOC_PLUGINS_PATH", "", 0); }
+namespace {
+
+constexpr const char* plugins_variable = "HWLOC_PLUGINS_PATH";
+
+}  // namespace
+
+WithoutHwlocPlugins::WithoutHwlocPlugins() : set_(std::getenv(plugins_variable) == nullptr) {
+    if (set_) setenv(plugins_variable, "", 0);
+}
+
+WithoutHwlocPlugins::~WithoutHwlocPlugins() {
+    if (set_) unsetenv(plugins_variable);
+}
 
 std::string host_name() {
     char name[256] = {};

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 namespace maniple {
 
-/// The processing units in this process's affinity mask when it was made.
+/// The processing units in this process's affinity mask when it was made. Keeps nothing of hwloc's, so that whoever else
+/// uses that in this process finds it as if nobody had.
 class Topology {
 public:
     Topology();
@@ -23,14 +23,25 @@ public:
     void pin_to(int core) const;
 
 private:
-    struct State;
-    std::unique_ptr<State> state_;
+    /// The processing units of one core.
+    using Units = std::vector<unsigned>;
+    std::vector<Units> cores_;
+    std::int64_t memory_bytes_ = 0;
 };
 
-/// From now on a topology is found without hwloc's plugins: the libraries that those load (graphics, X11) take longer
-/// than all that is asked for here. Sets a variable of the environment: before any thread starts, and not where MPI is
-/// used, which wants to know more of hwloc.
-void keep_hwloc_plugins_out();
+/// While this lives a topology is found without hwloc's plugins: the libraries that those load (graphics, X11) take longer
+/// than all that is asked for here. Sets a variable of the environment, and takes it back: no other thread may ask for
+/// variables meanwhile.
+class WithoutHwlocPlugins {
+public:
+    WithoutHwlocPlugins();
+    ~WithoutHwlocPlugins();
+    WithoutHwlocPlugins(const WithoutHwlocPlugins&) = delete;
+    WithoutHwlocPlugins& operator=(const WithoutHwlocPlugins&) = delete;
+
+private:
+    bool set_ = false;
+};
 
 /// This machine's name, without its domain.
 std::string host_name();
