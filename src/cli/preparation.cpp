@@ -5,7 +5,9 @@
 
 #include "cli/job_loading.hpp"
 #include "cli/rates_file.hpp"
+#include "cli/run_costs.hpp"
 #include "job/job.hpp"
+#include "program/choose_plan.hpp"
 
 namespace maniple {
 
@@ -25,6 +27,15 @@ bool may_read_too(const PreparationRequest& request) {
     return request.ranks <= most_readers && std::filesystem::is_regular_file(request.options.job);
 }
 
+/// Of `auto` what earlier runs have kept.
+PlanRequest likely_request(const Graph& graph, const PlanRequest& asked, const PredictionRequest& predicted,
+                           const PreparationRequest& request) {
+    if (asked.strategy != "auto" || !asked.from.empty() || request.ranks == 1 || request.options.no_history)
+        return asked;
+    const OwnChoice choice(request.cache_folder, graph, asked, predicted);
+    return choice.kept_of(plan_candidates(asked, request.ranks)).value_or(asked);
+}
+
 void prepare(const PreparationRequest& request, Prepared& made) {
     const RunOptions& options = request.options;
     made.registry = std::make_unique<KernelRegistry>(standard_kernels());
@@ -42,7 +53,9 @@ void prepare(const PreparationRequest& request, Prepared& made) {
     machine.rates = read_rates(request.cache_folder).value_or(Rates{});
     const ThroughputHistory history = made.history ? made.history->history : ThroughputHistory{};
     const LaneUse lanes = parse_lane_use(plan.lanes.empty() ? "auto" : plan.lanes);
-    made.rehearsal = rehearse(*made.graph, plan, {machine, history, lanes}, request.rank);
+    const PredictionRequest predicted{machine, history, lanes};
+    made.rehearsal = rehearse(*made.graph, likely_request(*made.graph, plan_request(plan), predicted, request),
+                              predicted, request.rank);
 }
 
 }  // namespace

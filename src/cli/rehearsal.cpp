@@ -18,9 +18,8 @@ constexpr std::size_t most_simulated_chunks = 10'000;
 
 }  // namespace
 
-std::optional<Rehearsal> rehearse(const Graph& graph, const PlanSpec& spec, const PredictionRequest& request,
+std::optional<Rehearsal> rehearse(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                   Rank rank) {
-    const PlanRequest asked = plan_request(spec);
     const RankFacts& facts = request.machine.ranks[rank.index()];
     if (!asked.from.empty() || graph.operations.size() > most_operations) return std::nullopt;
     const PlannedGraph planned = plan_graph(graph, request.machine, asked);

@@ -25,7 +25,7 @@ struct Rehearsal {
 };
 
 /// Pure. Nothing where the plan depends on more than `machine` knows. Only rank 0 predicts.
-std::optional<Rehearsal> rehearse(const Graph& graph, const PlanSpec& spec, const PredictionRequest& request,
+std::optional<Rehearsal> rehearse(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                   Rank rank);
 
 /// Whether both have ranks that differ in nothing but their cores.

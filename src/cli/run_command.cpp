@@ -316,7 +316,10 @@ private:
             PredictionRequest request{machine_, history_.history, lane_use_};
             request.keeps_choice = !options_.no_history;
             const bool may_keep = is_open && !constraints().given() && !options_.no_history;
-            if (may_keep) chosen = choice_.emplace(cache_folder(), graph_, asked, request).kept_of(all);
+            if (may_keep) {
+                const auto kept = choice_.emplace(cache_folder(), graph_, asked, request).kept_of(all);
+                if (kept) chosen = name_of(*kept);
+            }
             if (!chosen.empty()) return;
             const PlanRequest choice = choose_plan(graph_, asked, request, constraints());
             if (constraints().given()) require_constraints(graph_, asked, choice, request, constraints());

@@ -56,11 +56,11 @@ KeptChoices OwnChoice::read() const {
     return KeptChoices::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-std::string OwnChoice::kept_of(const std::vector<PlanRequest>& candidates) const {
-    const std::string kept = read().of(key_).value_or("");
-    const bool is_there =
-        std::any_of(candidates.begin(), candidates.end(), [&](const PlanRequest& one) { return name_of(one) == kept; });
-    return is_there ? kept : "";
+std::optional<PlanRequest> OwnChoice::kept_of(const std::vector<PlanRequest>& candidates) const {
+    const std::optional<std::string> name = read().of(key_);
+    const auto kept = std::find_if(candidates.begin(), candidates.end(),
+                                   [&](const PlanRequest& one) { return name_of(one) == name; });
+    return kept == candidates.end() ? std::nullopt : std::optional(*kept);
 }
 
 void OwnChoice::keep(double predicted_seconds, double seconds) const {

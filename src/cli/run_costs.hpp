@@ -37,8 +37,8 @@ class OwnChoice {
 public:
     OwnChoice(std::string folder, const Graph& graph, const PlanRequest& asked, const PredictionRequest& request);
 
-    /// The name of one of `candidates`; empty: they have to be weighed.
-    std::string kept_of(const std::vector<PlanRequest>& candidates) const;
+    /// One of `candidates`; none: they have to be weighed.
+    std::optional<PlanRequest> kept_of(const std::vector<PlanRequest>& candidates) const;
     void weighed(std::string plan) { weighed_ = std::move(plan); }
     bool is_weighed() const { return !weighed_.empty(); }
     /// For later runs, how long the steps took. Never fails. Threads: any.
