@@ -41,7 +41,9 @@ PlanningMachine::PlanningMachine(const std::string& cluster_file, bool use_histo
     facts_.threads = topology.cores();
     facts_.memory_bytes = topology.memory_bytes();
     rates_ = read_rates(cache_folder()).value_or(Rates{});
-    if (use_history) history_ = read_history(cache_folder()).history;
+    if (!use_history) return;
+    history_ = read_history(cache_folder()).history;
+    rates_ = with_links(rates_, history_);
 }
 
 Machine PlanningMachine::with(int ranks) const {

@@ -4,10 +4,9 @@
 #include <filesystem>
 
 #include "cli/job_loading.hpp"
+#include "cli/own_choice.hpp"
 #include "cli/rates_file.hpp"
-#include "cli/run_costs.hpp"
 #include "job/job.hpp"
-#include "program/choose_plan.hpp"
 
 namespace maniple {
 

@@ -18,6 +18,7 @@
 #include "cli/launch.hpp"
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
+#include "cli/own_choice.hpp"
 #include "cli/preparation.hpp"
 #include "cli/print_options.hpp"
 #include "cli/rates_file.hpp"
@@ -306,29 +307,10 @@ private:
 
     /// What the job asks for; instead of `auto`, what rank 0 finds best.
     PlanRequest chosen_request() {
-        const PlanRequest asked = asked_ = asked_request();
-        const bool is_open = asked.strategy == "auto" && asked.from.empty() && world_.size() > 1;
-        if (!is_open && !constraints().given()) return asked;
-        const std::vector<PlanRequest> all = plan_candidates(asked, world_.size());
-        std::string chosen;
-        together(world_, [&] {
-            if (!world_.is_root()) return;
-            PredictionRequest request{machine_, history_.history, lane_use_};
-            request.keeps_choice = !options_.no_history;
-            const bool may_keep = is_open && !constraints().given() && !options_.no_history;
-            if (may_keep) {
-                const auto kept = choice_.emplace(cache_folder(), graph_, asked, request).kept_of(all);
-                if (kept) chosen = name_of(*kept);
-            }
-            if (!chosen.empty()) return;
-            const PlanRequest choice = choose_plan(graph_, asked, request, constraints());
-            if (constraints().given()) require_constraints(graph_, asked, choice, request, constraints());
-            chosen = name_of(choice);
-            if (choice_) choice_->weighed(chosen);
-        });
-        if (!is_open) return asked;
-        chosen = world_.broadcast(chosen);
-        return *std::find_if(all.begin(), all.end(), [&](const PlanRequest& one) { return name_of(one) == chosen; });
+        asked_ = asked_request();
+        const std::string folder = options_.no_history ? "" : cache_folder();
+        const PredictionRequest request{machine_, history_.history, lane_use_};
+        return chosen_together(world_, graph_, asked_, request, constraints(), folder, choice_);
     }
 
     /// The devices that this rank's gpu lanes will be on.
@@ -519,6 +501,7 @@ private:
 
     /// What is not as the user may expect, one line each.
     void say_lanes(Progress& progress) const {
+        if (choice_ && !choice_->note().empty()) progress.say(choice_->note());
         for (const std::string& note : plan_.notes) progress.say(note);
         for (const std::string& note : layout_.lanes.notes) progress.say(note);
         if (is_scheduled() && !history_.history.empty())
@@ -630,7 +613,7 @@ private:
             rows.push_back(output.every > 0 ? totals_.steps / output.every : 0);
         // Beside what has to be done anyway: a processor has nothing to do.
         std::future<std::optional<double>> predicted;
-        const bool tells = world_.is_root() && (!options_.quiet || !options_.no_report);
+        const bool tells = world_.is_root() && (!options_.quiet || !options_.no_report || choice_);
         if (tells) predicted = std::async([this] { return predicted_steps(); });
         outputs_->finish(rows);
         summary_.written_bytes = outputs_->bytes_written();
@@ -683,7 +666,7 @@ private:
 
     void keep_history() {
         if (world_.is_root()) overhead().add(summary_.wall_seconds - steps_seconds_, measured_);
-        measure_links_once(world_, machine_, history_.history, measured_);
+        measure_links(world_, machine_, history_.history, measured_);
         closing_.push_back(add_to_history(world_, cache_folder(), measured_));
     }
 

@@ -4,18 +4,17 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include "lanes/cpu/topology.hpp"
 #include "lanes/net/link_rates.hpp"
 #include "lanes/net/mailboxes.hpp"
 #include "lanes/vulkan/cache_file.hpp"
-#include "program/choose_plan.hpp"
 
 namespace maniple {
 
 namespace {
 constexpr const char* beside_steps = "a run beside its steps";
-constexpr const char* choices_file = "choices";
 }  // namespace
 
 Overhead::Overhead(const std::string& job, const std::string& strategy, int ranks)
@@ -48,44 +47,36 @@ std::optional<double> predicted_step_seconds(const Graph& graph, const Plan& pla
     return predict(performed, plan, request).seconds;
 }
 
-OwnChoice::OwnChoice(std::string folder, const Graph& graph, const PlanRequest& asked, const PredictionRequest& request)
-    : folder_(std::move(folder)), key_(choice_key(graph, asked, request.machine, request.lanes)) {}
+namespace {
 
-KeptChoices OwnChoice::read() const {
-    const std::vector<std::uint8_t> bytes = CacheFile(folder_, choices_file).read();
-    return KeptChoices::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
-
-std::optional<PlanRequest> OwnChoice::kept_of(const std::vector<PlanRequest>& candidates) const {
-    const std::optional<std::string> name = read().of(key_);
-    const auto kept = std::find_if(candidates.begin(), candidates.end(),
-                                   [&](const PlanRequest& one) { return name_of(one) == name; });
-    return kept == candidates.end() ? std::nullopt : std::optional(*kept);
-}
-
-void OwnChoice::keep(double predicted_seconds, double seconds) const {
-    KeptChoices choices = read();
-    if (is_weighed()) {
-        choices.add_weighed(key_, weighed_, predicted_seconds, seconds);
-    } else {
-        choices.add_taken(key_, seconds);
+/// On whose cores two ranks that look for messages would keep each other from sending them.
+bool has_core_for_each(const Machine& machine) {
+    std::set<int> cores;
+    int ranks = 0;
+    for (const RankFacts& rank : machine.ranks) {
+        if (rank.host != machine.ranks.front().host) continue;
+        ++ranks;
+        cores.insert(rank.cores.begin(), rank.cores.end());
     }
-    const std::string text = choices.text();
-    CacheFile(folder_, choices_file).write({text.begin(), text.end()});
+    return static_cast<int>(cores.size()) >= ranks;
 }
 
-void measure_links_once(const World& world, const Machine& machine, const ThroughputHistory& known,
-                        ThroughputHistory& measured) {
-    if (world.size() == 1) return;
-    const Rates rates = with_links(machine.rates, known);
+}  // namespace
+
+void measure_links(const World& world, const Machine& machine, const ThroughputHistory& known,
+                   ThroughputHistory& measured) {
+    constexpr std::size_t enough_runs = 3;
+    if (world.size() == 1 || !has_core_for_each(machine)) return;
     const Rates ordinary;
     const int on_first_node = machine.ranks_on_node_of(Rank(0));
-    const bool lacks_within = on_first_node > 1 && rates.within == ordinary.within;
-    const bool lacks_between = on_first_node < world.size() && rates.between == ordinary.between;
+    const bool lacks_within =
+        on_first_node > 1 && machine.rates.within == ordinary.within && runs_of_link(known, true) < enough_runs;
+    const bool lacks_between = on_first_node < world.size() && machine.rates.between == ordinary.between &&
+                               runs_of_link(known, false) < enough_runs;
     if (!lacks_within && !lacks_between) return;
-    if (world.sum(world.is_root() && !cache_folder().empty() ? 1 : 0) == 0) return;
-    const bool shares_memory = has_shared_memory(std::getenv(mpi_ways_variable));
-    const MeasuredLinks links = measure_links(world, host_name(), shares_memory, brief_effort);
+    const bool may = world.is_root() && !cache_folder().empty() && std::getenv(mpi_ways_variable) == nullptr;
+    if (world.sum(may ? 1 : 0) == 0) return;
+    const MeasuredLinks links = measure_links(world, host_name(), true, brief_effort);
     if (!world.is_root()) return;
     if (links.within) add_measured(*links.within, true, measured);
     if (links.between) add_measured(*links.between, false, measured);

@@ -4,10 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "lanes/net/world.hpp"
-#include "program/kept_choices.hpp"
 #include "program/predict.hpp"
 
 namespace maniple {
@@ -32,29 +30,10 @@ private:
 std::optional<double> predicted_step_seconds(const Graph& graph, const Plan& plan, const PredictionRequest& request,
                                              std::int64_t steps);
 
-/// What `auto` takes in one run: what it took in earlier ones, if that is kept in the cache folder, else what is weighed.
-class OwnChoice {
-public:
-    OwnChoice(std::string folder, const Graph& graph, const PlanRequest& asked, const PredictionRequest& request);
-
-    /// One of `candidates`; none: they have to be weighed.
-    std::optional<PlanRequest> kept_of(const std::vector<PlanRequest>& candidates) const;
-    void weighed(std::string plan) { weighed_ = std::move(plan); }
-    bool is_weighed() const { return !weighed_.empty(); }
-    /// For later runs, how long the steps took. Never fails. Threads: any.
-    void keep(double predicted_seconds, double seconds) const;
-
-private:
-    KeptChoices read() const;
-
-    std::string folder_;
-    std::uint64_t key_;
-    std::string weighed_;  ///< empty: it was kept
-};
-
-/// Collective: how fast messages are, where neither `maniple devices --measure` nor an earlier run has found out and there is
-/// a folder to keep it in. Some hundredths of a second. `known` is the same on all ranks.
-void measure_links_once(const World& world, const Machine& machine, const ThroughputHistory& known,
-                        ThroughputHistory& measured);
+/// Collective: how fast messages are, where `maniple devices --measure` has not found out and fewer than three runs have, Open
+/// MPI may use all its ways, the ranks of the first node have a core each, and there is a folder to keep it in. Some hundredths
+/// of a second. Never fails. `known` is the same on all ranks.
+void measure_links(const World& world, const Machine& machine, const ThroughputHistory& known,
+                   ThroughputHistory& measured);
 
 }  // namespace maniple

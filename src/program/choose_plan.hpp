@@ -45,8 +45,8 @@ bool may_weigh(const Graph& graph, int ranks);
 
 /// What `auto` becomes: the best of those that meet the constraints, if it is so much better than the first that the prediction's
 /// error does not matter; other requests stay what they are. Predicts one after the other and ends when that has taken a
-/// quarter of what could be saved, the time in which a run with the first does not compute; counted in chunks, so that all
-/// ranks and runs choose alike. What takes no time, and graphs so large on so many ranks that a single prediction would take
+/// quarter of what could be saved (all of it where `request.keeps_choice`), the time in which a run with the first does not
+/// compute; counted in chunks, so that all ranks and runs choose alike. What takes no time, and graphs so large on so many ranks that a single prediction would take
 /// too long, are `data`. Where the first does not meet the constraints it looks on.
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints);

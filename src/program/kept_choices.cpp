@@ -7,8 +7,6 @@
 #include <functional>
 #include <map>
 
-#include "plan/plan_file.hpp"
-
 namespace maniple {
 
 namespace {
@@ -32,6 +30,17 @@ std::string text_of(const Machine& machine) {
     return text;
 }
 
+/// With what print_graph() leaves out.
+std::string text_of(const Graph& graph) {
+    std::string text = print_graph(graph);
+    for (const Operation& operation : graph.operations) {
+        const auto* const bytes = reinterpret_cast<const char*>(operation.parameters.data());
+        text.append(bytes, operation.parameters.size() * sizeof(maniple_parameter));
+    }
+    for (const GraphOutput& output : graph.outputs) text += fmt::format(" {}", output.every);
+    return text;
+}
+
 /// Numbers of a line in its order, then its rest. False where it is no such line.
 template <class... Numbers>
 bool read_numbers(std::string_view& line, Numbers&... numbers) {
@@ -48,10 +57,10 @@ bool read_numbers(std::string_view& line, Numbers&... numbers) {
 
 std::uint64_t choice_key(const Graph& graph, const PlanRequest& asked, const Machine& machine, LaneUse lanes) {
     const std::string text =
-        fmt::format("{} {} {} {} {} {} {} {} {} {} {}", plan_fingerprint(graph), graph.steps, asked.strategy,
-                    asked.max_ranks, asked.stages, asked.microbatches, asked.buffer_depth, asked.alternates,
+        fmt::format("{} {} {} {} {} {} {} {} {} {} {}", text_of(graph), graph.steps, asked.strategy, asked.max_ranks,
+                    asked.stages, asked.microbatches, asked.buffer_depth, asked.alternates,
                     static_cast<int>(asked.sharing), static_cast<int>(asked.comm), static_cast<int>(lanes));
-    return std::hash<std::string>()(text + '\n' + text_of(machine));
+    return std::hash<std::string>()(text + '\n' + text_of(machine) + text_of(machine.rates));
 }
 
 std::optional<std::string> KeptChoices::of(std::uint64_t key) const {

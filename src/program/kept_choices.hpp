@@ -15,8 +15,8 @@
 
 namespace maniple {
 
-/// What a choice follows from, but for what has been measured: operations and their sizes, the request, the ranks' threads,
-/// nodes and devices. Of two that differ it differs, as a rule.
+/// What a choice follows from, but for what earlier runs have measured: the graph, the request, the ranks' threads, nodes and
+/// devices, the machine's rates. Of two that differ it differs, as a rule.
 std::uint64_t choice_key(const Graph& graph, const PlanRequest& asked, const Machine& machine, LaneUse lanes);
 
 /// The last hundreds, as text a line for each.

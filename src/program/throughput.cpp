@@ -103,6 +103,11 @@ std::optional<double> ThroughputHistory::median(const ThroughputKey& key, int mo
     return median_of(*nearest);
 }
 
+std::size_t ThroughputHistory::runs(const ThroughputKey& key) const {
+    const auto at = samples_.find(key);
+    return at == samples_.end() ? 0 : at->second.size();
+}
+
 std::vector<ThroughputHistory::Entry> ThroughputHistory::of_kernel(const std::string& kernel) const {
     std::vector<Entry> entries;
     for (auto at = samples_.lower_bound({kernel, "", 0}); at != samples_.end(); ++at) {
@@ -296,11 +301,14 @@ ThroughputKey link_key(const std::string& figure, bool within_node) {
 constexpr const char* latency = "latency of a message";
 constexpr const char* byte = "byte of a message";
 
-void take_link(LinkRates& link, const LinkRates& ordinary, bool within_node, const ThroughputHistory& history) {
-    if (link != ordinary) return;
+/// Whether it is known.
+bool take_link(LinkRates& link, const LinkRates& ordinary, bool within_node, const ThroughputHistory& history) {
+    if (link != ordinary) return false;
     const auto latency_ns = history.median(link_key(latency, within_node));
     const auto byte_ns = history.median(link_key(byte, within_node));
-    if (latency_ns && byte_ns) link = {*latency_ns, 1 / *byte_ns};
+    if (!latency_ns || !byte_ns) return false;
+    link = {*latency_ns, 1 / *byte_ns};
+    return true;
 }
 
 }  // namespace
@@ -312,9 +320,14 @@ void add_measured(const LinkRates& link, bool within_node, ThroughputHistory& hi
 
 Rates with_links(Rates rates, const ThroughputHistory& history) {
     const Rates ordinary;
-    take_link(rates.within, ordinary.within, true, history);
-    take_link(rates.between, ordinary.between, false, history);
+    const bool within = take_link(rates.within, ordinary.within, true, history);
+    const bool between = take_link(rates.between, ordinary.between, false, history);
+    if (within || between) rates.origin += ", its messages as in earlier runs";
     return rates;
+}
+
+std::size_t runs_of_link(const ThroughputHistory& history, bool within_node) {
+    return history.runs(link_key(latency, within_node));
 }
 
 }  // namespace maniple

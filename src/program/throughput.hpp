@@ -58,6 +58,8 @@ public:
     void add(const ThroughputHistory& newer);
     /// Adds what the ranks and operations of one run measured: of each key one sample, their median.
     void add_run(const ThroughputHistory& run);
+    /// So many samples there are of exactly this key.
+    std::size_t runs(const ThroughputKey& key) const;
     bool empty() const { return samples_.empty(); }
 
     struct Entry {
@@ -126,6 +128,8 @@ void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFac
 /// What a run has found out of messages, and `rates` with it, where a link of theirs is an ordinary node's.
 void add_measured(const LinkRates& link, bool within_node, ThroughputHistory& history);
 Rates with_links(Rates rates, const ThroughputHistory& history);
+/// How many runs have found out.
+std::size_t runs_of_link(const ThroughputHistory& history, bool within_node);
 
 /// Adds what a lane of one of `ranks` made or moved without kernels: nanoseconds a byte.
 void add_measured(const ByteTimes& times, int ranks, ThroughputHistory& history);

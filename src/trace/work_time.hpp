@@ -23,12 +23,19 @@ struct WorkTime {
         ns += more_ns;
         recent[chunks++ % most_recent] = static_cast<float>(more_ns / static_cast<double>(more_points));
     }
-    /// Another thread's.
+    /// Another thread's. Of the last chunks of both, as many as there is room for, evenly from the fastest to the slowest: so
+    /// neither's stand for both.
     void add(const WorkTime& other) {
         points += other.points;
         ns += other.ns;
-        for (std::size_t i = 0; i < std::min(other.chunks, most_recent); ++i)
-            recent[chunks++ % most_recent] = other.recent[i];
+        std::array<float, 2 * most_recent> all{};
+        const auto end = std::copy_n(other.recent.begin(), std::min(other.chunks, most_recent),
+                                     std::copy_n(recent.begin(), std::min(chunks, most_recent), all.begin()));
+        std::sort(all.begin(), end);
+        const auto count = static_cast<std::size_t>(end - all.begin());
+        const std::size_t kept = std::min(count, most_recent);
+        for (std::size_t i = 0; i < kept; ++i) recent[i] = all[count == kept ? i : i * (count - 1) / (most_recent - 1)];
+        chunks += other.chunks;
     }
     /// Of the last chunks the median: one that was disturbed changes little. Requires: something was added.
     double ns_per_point() const {

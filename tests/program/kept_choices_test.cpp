@@ -68,6 +68,18 @@ TEST(KeptChoices, TheKeyFollowsFromWhatIsRunAndWhere) {
     EXPECT_NE(key, choice_key(large.graph, {}, two, LaneUse::automatic));
     EXPECT_NE(key, choice_key(small.graph, {}, apart, LaneUse::automatic));
     EXPECT_NE(key, choice_key(small.graph, {}, two, LaneUse::cpu));
+    Machine measured = two;
+    measured.rates.within.latency_ns = 5;
+    EXPECT_NE(key, choice_key(small.graph, {}, measured, LaneUse::automatic));
+    std::string text = terrain;
+    const Example other(text.replace(text.find("alpha=0.2"), 9, "alpha=0.1"), {54, 108}, 2);
+    EXPECT_NE(key, choice_key(other.graph, {}, two, LaneUse::automatic));
+    text = terrain;
+    const Example seldom(text.replace(text.find("every: 10"), 9, "every: 20"), {54, 108}, 2);
+    EXPECT_NE(key, choice_key(seldom.graph, {}, two, LaneUse::automatic));
+    Example longer(terrain, {54, 108}, 2);
+    longer.graph.steps += 1;
+    EXPECT_NE(key, choice_key(longer.graph, {}, two, LaneUse::automatic));
     PlanRequest deep;
     deep.microbatches = 4;
     EXPECT_NE(key, choice_key(small.graph, deep, two, LaneUse::automatic));

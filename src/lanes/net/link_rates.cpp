@@ -5,6 +5,7 @@
 #include <chrono>
 #include <vector>
 
+#include "base/patience.hpp"
 #include "lanes/net/net_lane.hpp"
 
 namespace maniple {
@@ -50,7 +51,10 @@ private:
     void carry(ChunkId message) {
         is_done_ = false;
         messages_->submit(message, {}, *this);
-        while (!is_done_) lane_.progress();
+        Patience patience;  // where ranks share a core, the other one has to come to it
+        while (!is_done_) {
+            if (!lane_.progress()) patience.pause();
+        }
         if (error_) std::rethrow_exception(error_);
     }
 
@@ -62,23 +66,31 @@ private:
     std::exception_ptr error_;
 };
 
+/// On the two ranks concerned; none where a figure makes no sense.
+std::optional<LinkRates> measure_pair(const World& world, const Mailboxes& mailboxes, int peer,
+                                      const LinkEffort& effort) {
+    constexpr int small_bytes = 8;
+    NetLane lane(world, &mailboxes);
+    PingPong large_ones(world, lane, peer, static_cast<std::size_t>(effort.large_bytes));
+    large_ones.one_way_ns(3);  // the first ones set the connection up
+    const double small_ns = PingPong(world, lane, peer, small_bytes).one_way_ns(effort.small);
+    const double large_ns = large_ones.one_way_ns(effort.large);
+    if (small_ns <= 0 || large_ns <= 2 * small_ns) return std::nullopt;
+    return LinkRates{small_ns, effort.large_bytes / (large_ns - small_ns)};
+}
+
 std::optional<LinkRates> measure(const World& world, const Mailboxes& mailboxes, const std::optional<int>& other,
                                  const LinkEffort& effort) {
     if (!other) return std::nullopt;
-    constexpr int small_bytes = 8;
     LinkRates rates;
     if (world.is_root() || world.rank().value == *other) {
-        NetLane lane(world, &mailboxes);
-        const int peer = world.is_root() ? *other : 0;
-        PingPong large_ones(world, lane, peer, static_cast<std::size_t>(effort.large_bytes));
-        large_ones.one_way_ns(3);  // the first ones set the connection up
-        rates.latency_ns = PingPong(world, lane, peer, small_bytes).one_way_ns(effort.small);
-        const double large_ns = large_ones.one_way_ns(effort.large);
-        rates.bytes = effort.large_bytes / std::max(1.0, large_ns - rates.latency_ns);
+        try {
+            rates = measure_pair(world, mailboxes, world.is_root() ? *other : 0, effort).value_or(LinkRates{});
+        } catch (const Error&) {}  // the others wait for what rank 0 says
     }
     const std::string bytes = world.broadcast({reinterpret_cast<const char*>(&rates), sizeof rates});
     std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(&rates));
-    return rates;
+    return rates.bytes > 0 ? std::optional(rates) : std::nullopt;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace maniple {
 
-/// What was measured, on every rank; nothing where no two ranks are so.
+/// What was measured, on every rank; nothing where no two ranks are so, or what they found makes no sense.
 struct MeasuredLinks {
     std::optional<LinkRates> within;
     std::optional<LinkRates> between;
@@ -20,11 +20,11 @@ struct LinkEffort {
     int large = 31;
     int large_bytes = 4 << 20;
 };
-/// For what nobody asked for: a hundredth of a second or so.
+/// For what nobody asked for: some hundredths of a second.
 inline constexpr LinkEffort brief_effort{101, 5, 1 << 20};
 
 /// Collective; by default blocks for some tenths of a second. Rank 0 and the first other rank on its node, then rank 0 and
-/// the first on another node, send messages to and fro, the way that a run's take; medians count. `shares_memory`:
+/// the first on another node, send messages to and fro, the ways that a run's take; medians count. `shares_memory`:
 /// whether ranks of a node may have mailboxes.
 MeasuredLinks measure_links(const World& world, const std::string& host, bool shares_memory,
                             const LinkEffort& effort = {});

@@ -15,22 +15,25 @@ constexpr std::size_t most_looked_at = 64;
 constexpr std::size_t most_carried = 16;
 /// Bytes. To read the clock twice takes as long as to copy what is shorter.
 constexpr std::size_t least_timed = 1024;
-/// Bytes. The system takes about as long for a run as for so many bytes.
-constexpr std::int64_t least_run = 1024;
+/// Bytes. The system takes as long for a run as for so many of them.
+constexpr std::int64_t least_row = 512;
 
 }  // namespace
 
-ReadMessage::ReadMessage(const Block& block, const Box& box) : runs_(pack(block, box, true)), shown_(runs_) {}
+bool ReadMessage::is_for(const Box& box, std::size_t element_bytes) {
+    return box.rank() > 0 && box.extent(box.rank() - 1) * static_cast<std::int64_t>(element_bytes) >= least_row;
+}
 
-ReadMessage::ReadMessage(const Block& block, const Box& box, pid_t sender)
-    : runs_(pack(block, box, false)), sender_(sender) {}
+ReadMessage::ReadMessage(const Block& block, const Box& box) : runs_(readable(block, box)), shown_(runs_) {}
 
-BoxRuns ReadMessage::pack(const Block& block, const Box& box, bool sends) {
+ReadMessage::ReadMessage(const Block& block, const Box& box, pid_t sender) : runs_(block, box), sender_(sender) {}
+
+BoxRuns ReadMessage::readable(const Block& block, const Box& box) {
     const BoxRuns runs(block, box);
-    if (runs.run_bytes() >= least_run && (!sends || is_readable(runs))) return runs;
+    if (is_readable(runs)) return runs;
     packed_ = std::make_unique_for_overwrite<std::byte[]>(runs.bytes());
     const Block packed{packed_.get(), block.element_bytes, box};
-    packs_ = sends ? BoxCopy(read_only(block), box, packed, box) : BoxCopy(read_only(packed), box, block, box);
+    packs_.emplace(read_only(block), box, packed, box);
     return BoxRuns(packed, box);
 }
 
@@ -43,7 +46,6 @@ void ReadMessage::read(const MailSlot& slot) const {
     RemoteRuns from;
     std::memcpy(&from, slot.bytes(), sizeof from);
     read_runs(sender_, from, runs_);
-    if (packs_) packs_->run();
 }
 
 void NearMessage::carry() const {

@@ -29,9 +29,13 @@ struct NearEnd {
 };
 
 /// A message that stays in the sender's memory until the receiver has read it there: one copy, in which the sender has no
-/// part. Bytes that lie in short runs, or where others cannot read them, are packed first; short runs are unpacked after.
+/// part. Bytes that others cannot read where they are are packed first.
 class ReadMessage {
 public:
+    /// Whether it is worth it, as both ends see it: the system takes its time for each run of bytes, and a row of the box
+    /// is the shortest that there is.
+    static bool is_for(const Box& box, std::size_t element_bytes);
+
     /// The sender's. Borrows the block's bytes.
     ReadMessage(const Block& block, const Box& box);
     /// The receiver's: of what `sender` has.
@@ -43,10 +47,10 @@ public:
     void read(const MailSlot& slot) const;
 
 private:
-    BoxRuns pack(const Block& block, const Box& box, bool sends);
+    BoxRuns readable(const Block& block, const Box& box);
 
-    std::unique_ptr<std::byte[]> packed_;  ///< null: the bytes are read and written where they are
-    std::optional<BoxCopy> packs_;         ///< into packed_, or out of it
+    std::unique_ptr<std::byte[]> packed_;  ///< null: the bytes are read where they are
+    std::optional<BoxCopy> packs_;         ///< into packed_
     BoxRuns runs_;
     RemoteRuns shown_;
     pid_t sender_ = 0;

@@ -153,7 +153,7 @@ private:
     /// A message that the receiver reads where it is; false: it has to go another way.
     bool add_read(const ByteMessage& message, const Block& block, const Box& box) {
         const Mailboxes* const boxes = lane_.mailboxes_;
-        if (boxes == nullptr || box.empty()) return false;
+        if (boxes == nullptr || box.empty() || !ReadMessage::is_for(box, block.element_bytes)) return false;
         const std::optional<MailSlot> slot = message.receives ? boxes->from_memory(message.peer, message.tag)
                                                               : boxes->to_reader(message.peer, message.tag);
         if (!slot) return false;
