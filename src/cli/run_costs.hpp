@@ -32,7 +32,7 @@ std::optional<double> predicted_step_seconds(const Graph& graph, const Plan& pla
 
 /// Collective: how fast messages are, where `maniple devices --measure` has not found out and fewer than three runs have, Open
 /// MPI may use all its ways, the ranks of the first node have a core each, and there is a folder to keep it in. Some hundredths
-/// of a second. Never fails. `known` is the same on all ranks.
+/// of a second. A message that fails is no error, then nothing is kept. `known` is the same on all ranks.
 void measure_links(const World& world, const Machine& machine, const ThroughputHistory& known,
                    ThroughputHistory& measured);
 

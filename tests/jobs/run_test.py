@@ -182,12 +182,13 @@ def test_failing_rank():
 
 
 def test_second_run():
-    folder = make_folder(10000)
+    folder = make_folder(50000)
     job = os.path.join(folder, "terrain.yaml")
     first = subprocess.Popen(command(2, job), env=environment, stderr=subprocess.DEVNULL)
     wait_for(folder, ".terrain.h5.maniple-tmp")
     # Held still meanwhile: where starting takes long (a slow name server), it would be over before the second one looks.
     held = ranks_of(job).values()
+    expect(len(held) == 2, "the first run is still there when the second begins")
     for pid in held:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -199,7 +200,7 @@ def test_second_run():
     expect(second.stderr.count("error:") == 1, "with one message")
     expect(first.wait(timeout=100) == 0, "and the first is unharmed")
     with h5py.File(os.path.join(folder, "terrain.h5")) as file:
-        expect(file["total"].shape == (1000,) and bool(numpy.isfinite(file["relief"][()]).all()), "its result is whole")
+        expect(file["total"].shape == (5000,) and bool(numpy.isfinite(file["relief"][()]).all()), "its result is whole")
     shutil.rmtree(folder)
 
 

@@ -2,9 +2,13 @@
 #include "lanes/net/other_memory.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -86,6 +90,37 @@ void expect_carried(const Box& sent, const Box& received) {
         EXPECT_TRUE(sender.is_empty());
         EXPECT_EQ(to.in(received), from.in(sent));
     }
+}
+
+/// What a device's driver has mapped cannot be read by others. Here it is memory that nobody may read just then.
+TEST(ReadMessage, BytesThatOthersCannotReadArePackedWhenTheyAreShown) {
+    constexpr std::size_t bytes = 1 << 16;
+    void* const memory = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(memory, MAP_FAILED);
+    const Box box = Box::whole({bytes / sizeof(std::uint32_t)});
+    const Block block{static_cast<std::byte*>(memory), sizeof(std::uint32_t), box};
+    EXPECT_FALSE(is_readable(BoxRuns(block, box)));
+    const ReadMessage shown(block, box);
+    ASSERT_EQ(mprotect(memory, bytes, PROT_READ | PROT_WRITE), 0);
+    Numbers from(box), to(box);
+    std::fill(to.values.begin(), to.values.end(), 0u);
+    std::memcpy(memory, from.values.data(), bytes);
+    const ReadMessage read(to.block(), box, getpid());
+    alignas(8) std::array<std::byte, 256> line{};
+    alignas(64) std::array<MailSlot::Count, 16> taken{}, known{};
+    const MailSlot slot(line.data(), taken.data(), known.data());
+    shown.show(slot);
+    std::memset(memory, 0, bytes);  // a driver's memory is not what is read
+    read.read(slot);
+    EXPECT_EQ(to.values, from.values);
+    munmap(memory, bytes);
+}
+
+TEST(ReadMessage, IsForRowsThatAreWorthACall) {
+    EXPECT_TRUE(ReadMessage::is_for(Box::whole({4000, 16}), 4));
+    EXPECT_FALSE(ReadMessage::is_for(Box::whole({4000, 15}), 4));
+    EXPECT_TRUE(ReadMessage::is_for(Box::whole({4000, 8}), 8));
+    EXPECT_TRUE(ReadMessage::is_for(Box::whole({40000}), 1));
 }
 
 TEST(ReadMessage, LongAndShortRunsArrive) {

@@ -48,11 +48,13 @@ public:
 private:
     static constexpr ChunkId forth{std::int32_t{0}}, back{std::int32_t{1}};
 
+    /// Errors: LinkError, also where the other rank has one: then it does not answer.
     void carry(ChunkId message) {
         is_done_ = false;
         messages_->submit(message, {}, *this);
         Patience patience;  // where ranks share a core, the other one has to come to it
         while (!is_done_) {
+            if (lane_.failed_rank().valid()) lane_.cancel();
             if (!lane_.progress()) patience.pause();
         }
         if (error_) std::rethrow_exception(error_);
@@ -66,11 +68,9 @@ private:
     std::exception_ptr error_;
 };
 
-/// On the two ranks concerned; none where a figure makes no sense.
-std::optional<LinkRates> measure_pair(const World& world, const Mailboxes& mailboxes, int peer,
-                                      const LinkEffort& effort) {
+/// Of what `lane` carries between the two ranks concerned; none where a figure makes no sense. Errors: LinkError.
+std::optional<LinkRates> measure_lane(const World& world, NetLane& lane, int peer, const LinkEffort& effort) {
     constexpr int small_bytes = 8;
-    NetLane lane(world, &mailboxes);
     PingPong large_ones(world, lane, peer, static_cast<std::size_t>(effort.large_bytes));
     large_ones.one_way_ns(3);  // the first ones set the connection up
     const double small_ns = PingPong(world, lane, peer, small_bytes).one_way_ns(effort.small);
@@ -84,9 +84,12 @@ std::optional<LinkRates> measure(const World& world, const Mailboxes& mailboxes,
     if (!other) return std::nullopt;
     LinkRates rates;
     if (world.is_root() || world.rank().value == *other) {
+        NetLane lane(world, &mailboxes);
         try {
-            rates = measure_pair(world, mailboxes, world.is_root() ? *other : 0, effort).value_or(LinkRates{});
-        } catch (const Error&) {}  // the others wait for what rank 0 says
+            rates = measure_lane(world, lane, world.is_root() ? *other : 0, effort).value_or(LinkRates{});
+        } catch (const Error&) {
+            lane.announce_failure();  // the other one waits for an answer, all wait for what rank 0 says
+        }
     }
     const std::string bytes = world.broadcast({reinterpret_cast<const char*>(&rates), sizeof rates});
     std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(&rates));
