@@ -744,8 +744,8 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
     // Wrong ones are an error of all ranks, told once MPI is there.
     std::exception_ptr wrong_options;
     RunOptions options;
-    // MPI takes longer to start than many a job to run, and a process that nobody launched has nobody to talk to.
-    const bool alone = !was_launched();
+    // MPI takes longer to start than many a job to run, and a process alone has nobody to talk to.
+    const bool alone = is_alone();
     std::unique_ptr<const Topology> topology;
     std::shared_future<std::optional<RankFacts>> facts;
     std::optional<Preparation> preparation;
@@ -770,7 +770,7 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
     const World world = session ? World(MPI_COMM_WORLD) : World();
     try {
         if (wrong_options) std::rethrow_exception(wrong_options);
-        Prepared prepared = preparation->take(world);
+        Prepared prepared = preparation->take();
         facts.wait();
         without_plugins.reset();
         if (world.is_root() && !options.quiet) print_messages(unknown_variables());
