@@ -18,7 +18,7 @@ struct PlanCandidate {
     bool allowed = true;       ///< false: a constraint of the request itself rules it out, it is there to be compared
     double build_seconds = 0;  ///< what each rank takes to plan so many operations
     bool weighed = true;       ///< by a run, too, that may choose
-    bool predicted = true;     ///< false: so many operations on so many ranks that the prediction would take gigabytes
+    bool predicted = true;     ///< false: so many operations on so many ranks that the prediction would take long
 
     bool taken() const { return why_not.empty(); }
     int ranks() const { return request.max_ranks > 0 ? request.max_ranks : plan.ranks; }  ///< that it may use
@@ -31,7 +31,7 @@ std::string name_of(const PlanRequest& request);
 /// added here.
 std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks);
 
-/// Predicts all of plan_candidates() that do not have too many operations (400,000 on all ranks together) for that, and what
+/// Predicts all of plan_candidates() that do not have too many operations (1,000,000 on all ranks together) for that, and what
 /// `max_ranks` rules out. What was asked for is taken; of `auto` what choose_plan()
 /// takes, and where none meets the constraints the fastest that fits the memory. Pure; costs the programs of all ranks for each.
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
