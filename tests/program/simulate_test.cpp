@@ -236,12 +236,14 @@ TEST(SimulateClaims, FreeRanksTakeWhatOthersHave) {
     }
 }
 
-/// The one that claims leaves half of what is there.
+/// Of eight the owner computes one, and keeps the last three of the others: they are cheap. Then it takes half of what is left of
+/// the dear ones. Were they taken one by one, or all at once, it would not compute all that are cheap.
 TEST(SimulateClaims, AreOfHalfOfWhatThereIs) {
-    const BlockTimes times = times_of(ranks_with({{}, std::vector<double>(8, dear)}), claiming(2, 1, true));
-    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[0], 4 * dear);
-    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[1], 4 * dear);
-    EXPECT_NEAR(times.ns, 4 * dear, 4 * cheap);
+    const std::vector<double> chunks = {cheap, dear, dear, dear, dear, cheap, cheap, cheap};
+    const BlockTimes times = times_of(ranks_with({{}, chunks}), claiming(2, 1, true));
+    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[0], 2 * dear);
+    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[1], 2 * dear + 4 * cheap);
+    EXPECT_NEAR(times.ns, 2 * dear + 4 * cheap, cheap);
 }
 
 TEST(SimulateClaims, EvenWorkStaysWhereItIs) {
