@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <tuple>
 
 #include "tensor/dtype.hpp"
 
@@ -304,17 +305,52 @@ void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns,
     }
 }
 
+namespace {
+
+/// What operations of one key took.
+struct KeyTime {
+    OperationId first;
+    double points = 0;
+    double ns = 0;
+    std::vector<double> ns_per_point;  ///< of each
+
+    void add(const WorkTime& time) {
+        points += static_cast<double>(time.points);
+        ns += time.ns;
+        ns_per_point.push_back(time.ns_per_point());
+    }
+};
+
+/// Names are long, so operations of one key (throughput_key) are found by what it follows from.
+using KeyTimes = std::map<std::tuple<const Kernel*, std::size_t, std::int64_t>, KeyTime>;
+
+KeyTimes by_key(const Graph& graph, const Plan& plan, Rank rank, const WorkTimes& times) {
+    KeyTimes sums;
+    for (std::size_t i = 0; i < times.size(); ++i) {
+        const Operation& operation = graph.operations[i];
+        if (times[i].points == 0 || operation.twin_of.valid()) continue;
+        const std::int64_t points = points_of(graph, plan, OperationId(i), rank).volume();
+        const auto size_class = std::bit_width(static_cast<std::uint64_t>(points));
+        KeyTime& sum = sums[{operation.kernel, operation.types, size_class}];
+        if (!sum.first.valid()) sum.first = OperationId(i);
+        sum.add(times[i]);
+    }
+    return sums;
+}
+
+}  // namespace
+
 void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts, const WorkTimes& cpu,
                   const std::vector<WorkTimes>& gpus, ThroughputHistory& history) {
+    // Of all of a key together: of a thousand short ones those alone would be long enough that something disturbed.
     constexpr double least_ns = 20000;
     const auto add = [&](const WorkTimes& times, int lane, double threads) {
-        for (std::size_t i = 0; i < times.size(); ++i) {
-            if (times[i].points == 0 || times[i].ns < least_ns || graph.operations[i].twin_of.valid()) continue;
-            const std::int64_t points = points_of(graph, plan, OperationId(i), rank).volume();
+        for (const auto& [key, time] : by_key(graph, plan, rank, times)) {
+            if (time.ns < least_ns) continue;
+            const std::int64_t points = points_of(graph, plan, time.first, rank).volume();
             // Chunks that differ by nature have no usual one.
-            const double ns = is_followed(graph.operations[i]) ? times[i].ns / static_cast<double>(times[i].points)
-                                                               : times[i].ns_per_point();
-            history.add(throughput_key(graph, OperationId(i), facts, lane, points), ns / threads);
+            const double ns = is_followed(graph[time.first]) ? time.ns / time.points : median_of(time.ns_per_point);
+            history.add(throughput_key(graph, time.first, facts, lane, points), ns / threads);
         }
     };
     add(cpu, LaneChoice::cpu_lane, std::max(1, facts.threads));

@@ -125,7 +125,7 @@ ThroughputKey throughput_key(const ChunkBytes& work, int ranks);
 void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns, WorkTimes& times);
 
 /// Adds what the lanes of `rank` measured in one run. `cpu` is the sum over all threads of the lane; `gpus` are by lane.
-/// Operations that took too little time to be measured are left out.
+/// Of each key one figure, the median of its operations; where all of them together took too little time none.
 void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts, const WorkTimes& cpu,
                   const std::vector<WorkTimes>& gpus, ThroughputHistory& history);
 
