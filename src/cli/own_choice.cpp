@@ -56,7 +56,7 @@ PlanRequest chosen_together(const World& world, const Graph& graph, const PlanRe
                             std::optional<OwnChoice>& own) {
     const bool is_open = asked.strategy == "auto" && asked.from.empty() && world.size() > 1;
     if (!is_open && !constraints.given()) return asked;
-    const std::vector<PlanRequest> all = plan_candidates(asked, world.size());
+    const std::vector<PlanRequest> all = plan_candidates(graph, asked, world.size());
     std::string chosen;
     together(world, [&] {
         if (!world.is_root()) return;

@@ -35,7 +35,7 @@ PlanRequest likely_request(const Graph& graph, const PlanRequest& asked, const P
     if (asked.strategy != "auto" || !asked.from.empty() || request.ranks == 1 || request.options.no_history)
         return asked;
     const OwnChoice choice(request.cache_folder, graph, asked, predicted);
-    return choice.kept_of(plan_candidates(asked, request.ranks)).value_or(asked);
+    return choice.kept_of(plan_candidates(graph, asked, request.ranks)).value_or(asked);
 }
 
 /// For the calling thread. MPI_Init is an exchange between processes: where cores are few, each of its answers would wait

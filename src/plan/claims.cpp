@@ -22,7 +22,13 @@ double work_of(const Graph& graph, const Operation& operation) {
     return times * work_ns(graph, operation, static_cast<double>(operation.bound->index_space().volume()));
 }
 
+bool is_irregular(const Operation& operation) { return can_be_cut(operation) && operation.kernel->signature.irregular; }
+
 }  // namespace
+
+bool has_irregular_work(const Graph& graph) {
+    return std::any_of(graph.operations.begin(), graph.operations.end(), is_irregular);
+}
 
 void allow_claims(const Graph& graph, int ranks, Plan& plan) {
     bool irregular = false;
@@ -31,7 +37,7 @@ void allow_claims(const Graph& graph, int ranks, Plan& plan) {
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const Operation& operation = graph.operations[i];
         if (!can_be_cut(operation)) continue;
-        if (operation.kernel->signature.irregular) irregular = plan.operations[i].claimable = true;
+        if (is_irregular(operation)) irregular = plan.operations[i].claimable = true;
         const double work = work_of(graph, operation);
         if (work <= most) continue;
         most = work;

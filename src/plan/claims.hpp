@@ -9,4 +9,7 @@ namespace maniple {
 /// work of those that can be cut. With nothing to cut the plan stays as it is, with a note.
 void allow_claims(const Graph& graph, int ranks, Plan& plan);
 
+/// Whether there is an irregular operation that can be cut.
+bool has_irregular_work(const Graph& graph);
+
 }  // namespace maniple

@@ -6,8 +6,10 @@
 #include <span>
 
 #include "plan/block_cost.hpp"
+#include "plan/claims.hpp"
 #include "plan/pipeline_plan.hpp"
 #include "program/fit_memory.hpp"
+#include "program/point_costs.hpp"
 
 namespace maniple {
 
@@ -55,18 +57,25 @@ double most_saved(const Prediction& first) {
     return all > 0 ? first.seconds * (1 - way.compute / all) : 0;
 }
 
+/// What could be saved if all lanes that compute ended together.
+double most_evened(const Prediction& first) { return first.seconds * first.idle_share; }
+
 /// What weighing costs, and whether it is worth it to go on.
 class Weighing {
 public:
     Weighing(const Graph& graph, const Machine& machine, const Constraints& constraints, bool keeps_choice)
         : operations_(static_cast<double>(graph.operations.size())),
-          microbatches_(microbatches_for(graph, {}, machine.size())), constraints_(constraints),
-          most_of_saved_(keeps_choice ? 1.0 : most_of_saved) {}
+          microbatches_(microbatches_for(graph, {}, machine.size())), is_irregular_(has_irregular_work(graph)),
+          constraints_(constraints), most_of_saved_(keeps_choice ? 1.0 : most_of_saved) {}
 
     /// Whether to weigh `next` could gain more than that takes.
     bool is_worth_it(const PlanRequest& next) const {
-        if (weighed_ == 0 || !any_meets_) return true;
+        if (weighed_ == 0) return true;
+        const bool claims = next.strategy == "stealing";
+        if (claims && !is_irregular_) return false;  // what costs the same everywhere is even as it is
+        if (!any_meets_) return true;
         if (is_short_) return false;
+        if (claims) return spent_ + first_ <= most_of_saved_ * most_evened_;
         const double times = next.strategy == "pipeline" ? microbatches_ : 1;
         return spent_ + times * first_ <= most_of_saved_ * most_saved_;
     }
@@ -77,6 +86,7 @@ public:
         if (weighed_++ == 0) {
             first_ = took;
             most_saved_ = most_saved(one.prediction);
+            most_evened_ = most_evened(one.prediction);
             is_short_ = meets(one, constraints_) && one.prediction.seconds < least_saved_seconds;
         }
         spent_ += took;
@@ -86,6 +96,7 @@ public:
 private:
     double operations_;
     double microbatches_;  ///< of a pipeline
+    bool is_irregular_;
     const Constraints& constraints_;
     double most_of_saved_;
     int weighed_ = 0;
@@ -94,6 +105,7 @@ private:
     double first_ = 0;       ///< seconds that weighing the first took
     double spent_ = 0;       ///< likewise all
     double most_saved_ = 0;
+    double most_evened_ = 0;
 };
 
 /// Whether looking at a single plan would cost more than that already, by the tiles of its operations: if the run takes no
@@ -112,7 +124,8 @@ bool is_not_worth_a_look(const Graph& graph, const Machine& machine, const Const
         const double tiles = std::clamp(touched / ranks / tile_bytes, 1.0, most_tiles);
         chunks += std::min(times, most_steps) * ranks * (tiles + (operation.boundary.empty() ? 0 : halo_moves));
         const auto points = static_cast<double>(operation.bound->index_space().volume());
-        seconds += times * (work_ns(graph, operation, points) + message_ns) / 1e9;
+        const double least_ns = is_followed(operation) ? points * irregular_point_ns : 0;
+        seconds += times * (std::max(least_ns, work_ns(graph, operation, points)) + message_ns) / 1e9;
     }
     return constraints.max_seconds <= 0 && constraints.has_memory_for(static_cast<std::int64_t>(2 * bytes)) &&
            chunks * chunk_seconds > most_of_run * seconds;
@@ -183,7 +196,7 @@ std::string name_of(const PlanRequest& request) {
                : name;
 }
 
-std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks) {
+std::vector<PlanRequest> plan_candidates(const Graph& graph, const PlanRequest& asked, int ranks) {
     const int most = ranks_for(asked, ranks);
     std::vector<PlanRequest> all = {asked};
     if (asked.strategy == "auto" && asked.from.empty()) all[0].strategy = "data";
@@ -197,6 +210,8 @@ std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks) {
     };
     const auto is_asked = [&](const char* strategy) { return asked.from.empty() && all[0].strategy == strategy; };
     if (!is_asked("data")) add("data", most);
+    if (most > 1 && !is_asked("stealing") && (has_irregular_work(graph) || may_weigh(graph, ranks)))
+        add("stealing", most);
     // Those first that are weighed soonest and differ most.
     for (const int used : fewer_ranks(most)) add("data", used);
     if (most > 1 && !is_asked("model")) add("model", most);
@@ -222,7 +237,7 @@ bool may_weigh(const Graph& graph, int ranks) {
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                        const Constraints& constraints) {
     const int ranks = request.machine.size();
-    const std::vector<PlanRequest> wanted = plan_candidates(asked, ranks);
+    const std::vector<PlanRequest> wanted = plan_candidates(graph, asked, ranks);
     const bool chooses = is_chosen(graph, asked, request.machine, constraints);
     std::vector<PlanCandidate> all;
     Weighing weighing(graph, request.machine, constraints, request.keeps_choice);
@@ -253,7 +268,7 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints) {
     const int ranks = request.machine.size();
-    const std::vector<PlanRequest> wanted = plan_candidates(asked, ranks);
+    const std::vector<PlanRequest> wanted = plan_candidates(graph, asked, ranks);
     if (!is_chosen(graph, asked, request.machine, constraints)) return asked;
     std::vector<PlanCandidate> weighed;
     Weighing weighing(graph, request.machine, constraints, request.keeps_choice);

@@ -28,8 +28,8 @@ struct PlanCandidate {
 std::string name_of(const PlanRequest& request);
 
 /// The ways that there are on `ranks` ranks, what is asked for first: of `auto`, `data` on all of them. New strategies are
-/// added here.
-std::vector<PlanRequest> plan_candidates(const PlanRequest& asked, int ranks);
+/// added here. `stealing` is none for large graphs without irregular work: it would take long to see that it gains nothing.
+std::vector<PlanRequest> plan_candidates(const Graph& graph, const PlanRequest& asked, int ranks);
 
 /// Predicts all of plan_candidates() that do not have too many operations (1,000,000 on all ranks together) for that, and what
 /// `max_ranks` rules out. What was asked for is taken; of `auto` what choose_plan()
@@ -46,7 +46,7 @@ bool may_weigh(const Graph& graph, int ranks);
 /// What `auto` becomes: the best of those that meet the constraints, if it is so much better than the first that the prediction's
 /// error does not matter; other requests stay what they are. Predicts one after the other and ends when that has taken a
 /// quarter of what could be saved (all of it where `request.keeps_choice`), the time in which a run with the first does not
-/// compute; counted in chunks, so that all ranks and runs choose alike. What takes no time, and graphs so large on so many ranks that a single prediction would take
+/// compute. `stealing` is weighed where there is irregular work, if the time in which lanes have nothing to do is so long. Counted in chunks, so that all ranks and runs choose alike. What takes no time, and graphs so large on so many ranks that a single prediction would take
 /// too long, are `data`. Where the first does not meet the constraints it looks on.
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints);

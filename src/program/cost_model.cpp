@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "program/point_costs.hpp"
+
 namespace maniple {
 
 namespace {
@@ -14,10 +16,10 @@ constexpr int most_away = 2;
 
 }  // namespace
 
-CostModel::CostModel(const Graph& graph, const Rates& rates, const ThroughputHistory& history, const RankFacts& facts,
-                     int ranks_on_node, int ranks)
-    : graph_(graph), rates_(rates), history_(history), facts_(facts), ranks_(ranks), core_(rates.core),
-      file_bytes_(rates.files.bytes / std::max(1, ranks)) {
+CostModel::CostModel(const Graph& graph, const Rates& rates, const ThroughputHistory& history,
+                     const PointProfiles& profiles, const RankFacts& facts, int ranks_on_node, int ranks)
+    : graph_(graph), rates_(rates), history_(history), profiles_(profiles), facts_(facts), ranks_(ranks),
+      core_(rates.core), file_bytes_(rates.files.bytes / std::max(1, ranks)) {
     const int busy = std::max(1, facts.threads) * std::max(1, ranks_on_node);
     core_.bytes = std::min(core_.bytes, rates.node_bytes / busy);
 }
@@ -32,11 +34,26 @@ double CostModel::roofline_ns(const Instruction& instruction, const LaneRates& r
 double CostModel::cpu_ns(const Instruction& instruction, std::int64_t points) const {
     if (instruction.kind == InstructionKind::fill) return fill_ns(instruction);
     if (!runs_kernel(instruction.kind)) return static_cast<double>(instruction.bytes) / core_.bytes;
-    const auto measured =
-        history_.median(throughput_key(graph_, instruction.operation, facts_, LaneChoice::cpu_lane, points));
-    if (!measured) return roofline_ns(instruction, core_);
+    const auto profile = profiles_.find(instruction.operation);
+    if (profile != profiles_.end()) return followed_ns(profile->second, instruction, points);
+    const auto measured = measured_point_ns(instruction.operation, points);
+    return measured ? *measured * static_cast<double>(instruction.box.volume()) : roofline_ns(instruction, core_);
+}
+
+/// Of a thread.
+std::optional<double> CostModel::measured_point_ns(OperationId operation, std::int64_t points) const {
+    const auto measured = history_.median(throughput_key(graph_, operation, facts_, LaneChoice::cpu_lane, points));
     // A lane's figure is that of all its threads together.
-    return *measured * std::max(1, facts_.threads) * static_cast<double>(instruction.box.volume());
+    return measured ? std::optional(*measured * std::max(1, facts_.threads)) : std::nullopt;
+}
+
+double CostModel::followed_ns(const PointProfile& profile, const Instruction& instruction, std::int64_t points) const {
+    const auto volume = static_cast<double>(instruction.box.volume());
+    const double mean = profile.mean(instruction.box);
+    if (profile.is_measured()) return mean * volume;
+    const auto measured = measured_point_ns(instruction.operation, points);
+    return mean *
+           (measured ? *measured * volume : std::max(roofline_ns(instruction, core_), irregular_point_ns * volume));
 }
 
 double CostModel::gpu_ns(const Instruction& instruction, std::int64_t points) const {

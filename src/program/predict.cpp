@@ -77,9 +77,10 @@ std::vector<CountedBlock> blocks_of(const Graph& graph, const Versions& versions
 class Predictor {
 public:
     Predictor(const Graph& graph, const Plan& plan, const PredictionRequest& request)
-        : graph_(graph), plan_(plan), request_(request) {
+        : graph_(graph), plan_(plan), request_(request), profiles_(point_profiles(graph, request.history)) {
         std::map<std::string, int> nodes;
         machine_.rates = with_links(request.machine.rates, request.history);
+        machine_.claiming_ranks = plan.claiming_ranks;
         for (const RankFacts& facts : request.machine.ranks) {
             machine_.threads.push_back(std::max(1, facts.threads));
             const int next = static_cast<int>(nodes.size());
@@ -124,7 +125,7 @@ private:
     void simulate_rank(const Layout& layout, const std::vector<CountedBlock>& blocks) {
         const std::size_t rank = layout.rank.index();
         host_bytes_[rank] = layout.host_bytes();
-        const CostModel costs(graph_, machine_.rates, request_.history, facts_of(rank),
+        const CostModel costs(graph_, machine_.rates, request_.history, profiles_, facts_of(rank),
                               ranks_on_[static_cast<std::size_t>(machine_.node[rank])], plan_.ranks);
         std::vector<std::int64_t> points;
         for (std::size_t i = 0; i < graph_.operations.size(); ++i)
@@ -185,6 +186,7 @@ private:
     const Graph& graph_;
     const Plan& plan_;
     const PredictionRequest& request_;
+    const PointProfiles profiles_;
     SimulatedMachine machine_;
     std::vector<int> ranks_on_;                            ///< by node
     std::vector<LaneChoice> lanes_;                        ///< by rank; empty where a layout is given

@@ -89,7 +89,7 @@ void refuse_memory(const Graph& graph, const PlanRequest& asked, const Predictio
     Need least = need_of(graph, first, request, constraints.memory_use);
     std::string others;
     if (asked.from.empty() && is_small(graph, request.machine.size())) {
-        for (const PlanRequest& wanted : plan_candidates(asked, request.machine.size())) {
+        for (const PlanRequest& wanted : plan_candidates(graph, asked, request.machine.size())) {
             const Need need = need_of(graph, wanted, request, constraints.memory_use);
             if (need.peak.bytes >= least.peak.bytes) continue;
             if (asked.strategy == "auto") {

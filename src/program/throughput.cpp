@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <tuple>
 
 #include "tensor/dtype.hpp"
 
@@ -76,7 +77,9 @@ void ThroughputHistory::Samples::add(double sample) {
 }
 
 void ThroughputHistory::add(const ThroughputKey& key, double ns_per_point) {
-    samples_[key].add(std::clamp(ns_per_point, least_sample, most_sample));
+    const auto [at, is_new] = samples_.try_emplace(key);
+    if (is_new) make_place_for(key.kernel);
+    at->second.add(std::clamp(ns_per_point, least_sample, most_sample));
 }
 
 void ThroughputHistory::add(const ThroughputHistory& newer) {
@@ -87,6 +90,13 @@ void ThroughputHistory::add(const ThroughputHistory& newer) {
 
 void ThroughputHistory::add_run(const ThroughputHistory& run) {
     for (const auto& [key, samples] : run.samples_) add(key, median_of(samples));
+}
+
+void ThroughputHistory::make_place_for(std::string_view kernel) {
+    const std::string place(place_of_profile(kernel));
+    if (place.empty()) return;
+    for (auto at = samples_.lower_bound({place, "", 0}); at != samples_.end() && at->first.kernel.starts_with(place);)
+        at = at->first.kernel == kernel ? std::next(at) : samples_.erase(at);
 }
 
 std::optional<double> ThroughputHistory::median(const ThroughputKey& key, int most_away) const {
@@ -209,23 +219,35 @@ std::vector<std::vector<double>> lane_weights(const Graph& graph, const Plan& pl
     return weights;
 }
 
+namespace {
+
+/// What is computed beside the points of an irregular kernel in one chunk costs little against them.
+constexpr double irregular_point_bytes = 4000;
+
+Stretch joined(const Stretch& a, const Stretch& b) { return {std::min(a.begin, b.begin), std::max(a.end, b.end)}; }
+
+}  // namespace
+
 std::vector<ChunkWork> work_of(const Graph& graph, const Program& program, const Chunk& chunk) {
     std::vector<ChunkWork> work;
     double total = 0;
     for (const InstructionId id : chunk.instructions) {
         const Instruction& instruction = program.instructions[id.index()];
         if (!runs_kernel(instruction.kind) || instruction.box.empty()) continue;
-        const Kernel& kernel = *graph[instruction.operation].kernel;
-        const double bytes = std::max(1.0, kernel.types[graph[instruction.operation].types].bytes_per_point);
+        const Operation& operation = graph[instruction.operation];
+        const double touched = std::max(1.0, operation.kernel->types[operation.types].bytes_per_point);
+        const double bytes = is_followed(operation) ? irregular_point_bytes : touched;
         const double weight = bytes * static_cast<double>(instruction.box.volume());
         total += weight;
         const auto same = std::find_if(
             work.begin(), work.end(), [&](const ChunkWork& other) { return other.operation == instruction.operation; });
         if (same == work.end()) {
             work.push_back({instruction.operation, instruction.box.volume(), weight});
+            if (is_followed(operation)) work.back().stretch = stretch_of(operation, instruction.box);
         } else {
             same->points += instruction.box.volume();
             same->share += weight;
+            if (!same->stretch.empty()) same->stretch = joined(same->stretch, stretch_of(operation, instruction.box));
         }
     }
     for (ChunkWork& part : work) part.share /= total;
@@ -275,21 +297,64 @@ void add_measured(const ByteTimes& times, int ranks, ThroughputHistory& history)
 void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns, WorkTimes& times) {
     for (const ChunkWork& part : work) {
         if (part.operation.index() >= times.size()) times.resize(part.operation.index() + 1);
-        times[part.operation.index()].add(part.points, part.share * static_cast<double>(duration_ns));
+        WorkTime& time = times[part.operation.index()];
+        const double ns = part.share * static_cast<double>(duration_ns);
+        time.add(part.points, ns);
+        if (!part.stretch.empty())
+            time.add_along(part.stretch.begin, part.stretch.end, static_cast<double>(part.points), ns);
     }
 }
 
+namespace {
+
+/// What operations of one key took.
+struct KeyTime {
+    OperationId first;
+    double points = 0;
+    double ns = 0;
+    std::vector<double> ns_per_point;  ///< of each
+
+    void add(const WorkTime& time) {
+        points += static_cast<double>(time.points);
+        ns += time.ns;
+        ns_per_point.push_back(time.ns_per_point());
+    }
+};
+
+/// Names are long, so operations of one key (throughput_key) are found by what it follows from.
+using KeyTimes = std::map<std::tuple<const Kernel*, std::size_t, std::int64_t>, KeyTime>;
+
+KeyTimes by_key(const Graph& graph, const Plan& plan, Rank rank, const WorkTimes& times) {
+    KeyTimes sums;
+    for (std::size_t i = 0; i < times.size(); ++i) {
+        const Operation& operation = graph.operations[i];
+        if (times[i].points == 0 || operation.twin_of.valid()) continue;
+        const std::int64_t points = points_of(graph, plan, OperationId(i), rank).volume();
+        const auto size_class = std::bit_width(static_cast<std::uint64_t>(points));
+        KeyTime& sum = sums[{operation.kernel, operation.types, size_class}];
+        if (!sum.first.valid()) sum.first = OperationId(i);
+        sum.add(times[i]);
+    }
+    return sums;
+}
+
+}  // namespace
+
 void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts, const WorkTimes& cpu,
                   const std::vector<WorkTimes>& gpus, ThroughputHistory& history) {
+    // Of all of a key together: of a thousand short ones those alone would be long enough that something disturbed.
     constexpr double least_ns = 20000;
     const auto add = [&](const WorkTimes& times, int lane, double threads) {
-        for (std::size_t i = 0; i < times.size(); ++i) {
-            if (times[i].points == 0 || times[i].ns < least_ns || graph.operations[i].twin_of.valid()) continue;
-            const std::int64_t points = points_of(graph, plan, OperationId(i), rank).volume();
-            history.add(throughput_key(graph, OperationId(i), facts, lane, points), times[i].ns_per_point() / threads);
+        for (const auto& [key, time] : by_key(graph, plan, rank, times)) {
+            if (time.ns < least_ns) continue;
+            const std::int64_t points = points_of(graph, plan, time.first, rank).volume();
+            // Chunks that differ by nature have no usual one.
+            const double ns = is_followed(graph[time.first]) ? time.ns / time.points : median_of(time.ns_per_point);
+            history.add(throughput_key(graph, time.first, facts, lane, points), ns / threads);
         }
     };
     add(cpu, LaneChoice::cpu_lane, std::max(1, facts.threads));
+    for (std::size_t i = 0; i < cpu.size(); ++i) add_profile(graph, graph.operations[i], cpu[i], history);
     for (std::size_t gpu = 0; gpu < gpus.size(); ++gpu) add(gpus[gpu], static_cast<int>(gpu), 1);
 }
 

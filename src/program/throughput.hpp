@@ -14,6 +14,7 @@
 #include "graph/graph.hpp"
 #include "plan/plan.hpp"
 #include "program/lane_choice.hpp"
+#include "program/point_profile.hpp"
 #include "program/program.hpp"
 #include "trace/byte_times.hpp"
 #include "trace/work_time.hpp"
@@ -49,7 +50,7 @@ public:
         std::size_t count_ = 0;
     };
 
-    /// A sample that no lane can have is taken as the nearest that one can.
+    /// A sample that no lane can have is taken as the nearest that one can. The first of a PointProfile drops what has its place.
     void add(const ThroughputKey& key, double ns_per_point);
     /// The median of the key's samples, or of the nearest size class that has some, the larger of two; one slow outlier
     /// changes little. Classes that are more than `most_away` from it do not count.
@@ -76,6 +77,8 @@ public:
     static std::optional<ThroughputHistory> parse(std::string_view text);
 
 private:
+    void make_place_for(std::string_view kernel);
+
     std::map<ThroughputKey, Samples> samples_;
 };
 
@@ -97,7 +100,8 @@ std::vector<std::vector<double>> lane_weights(const Graph& graph, const Plan& pl
 struct ChunkWork {
     OperationId operation;
     std::int64_t points = 0;
-    double share = 1;  ///< by the bytes of its points
+    double share = 1;   ///< by the bytes of its points
+    Stretch stretch{};  ///< of an irregular operation
 };
 
 /// What `chunk` computes. Pure.
@@ -121,7 +125,7 @@ ThroughputKey throughput_key(const ChunkBytes& work, int ranks);
 void add_work_time(const std::vector<ChunkWork>& work, std::int64_t duration_ns, WorkTimes& times);
 
 /// Adds what the lanes of `rank` measured in one run. `cpu` is the sum over all threads of the lane; `gpus` are by lane.
-/// Operations that took too little time to be measured are left out.
+/// Of each key one figure, the median of its operations; where all of them together took too little time none.
 void add_measured(const Graph& graph, const Plan& plan, Rank rank, const RankFacts& facts, const WorkTimes& cpu,
                   const std::vector<WorkTimes>& gpus, ThroughputHistory& history);
 

@@ -174,6 +174,44 @@ outputs: {v: numbers.h5:/v, w: numbers.h5:/w}
     expect("messages as in earlier runs" in planned["machine"], "a plan says where links are from: " + planned["machine"])
 
 
+def planned_for_two(job):
+    """What is taken, and the predicted seconds of each plan."""
+    planned = json.loads(run("plan", job, "--ranks", "2", "--json").stdout)
+    return planned["strategy"], {one["plan"]: one["predicted_seconds"] for one in planned["alternatives"]}
+
+
+def claims_are_predicted():
+    job = file("skewed.yaml", """maniple: 1
+name: skewed
+graph:
+  image: mandelbrot(width=300, height=400, xmin=-2.25, xmax=0.75, ymin=-3.5, ymax=1, iterations=3000)
+  inside: sum(image == 3000)
+outputs: {inside: skewed.h5:/inside}
+""")
+    shutil.rmtree(os.path.join(folder, "cache"), ignore_errors=True)
+    strategy, seconds = planned_for_two(job)
+    expect(strategy == "stealing" and seconds["stealing"] < seconds["data"] < 2 * seconds["stealing"],
+           "who knows nothing of irregular work has it claimed: %s, %s" % (strategy, seconds))
+    result = run("run", job, "--lanes", "cpu", "--plan", "data", ranks=2)
+    expect(result.returncode == 0, "a run of even blocks: " + result.stderr)
+    strategy, seconds = planned_for_two(job)  # the set lies in the rows of the last rank
+    expect(strategy == "stealing" and 1.6 < seconds["data"] / seconds["stealing"] < 2.1, "what it has measured says what "
+           "claims gain: %s, %s" % (strategy, seconds))
+    rows = json.loads(run("simulate", job, "--ranks", "2,4", "--json").stdout)["rows"]
+    expect([row["strategy"] for row in rows] == ["stealing"] * 2, "also in a simulation: %s" % rows)
+    result = run("run", job, "--lanes", "cpu", ranks=2)
+    expect(result.returncode == 0 and "auto: stealing" in result.stderr, "a run takes it: " + result.stderr)
+    with open(os.path.join(folder, "skewed.report", "summary.json")) as text:
+        summary = json.load(text)
+    ratio = summary["predicted_seconds"] / summary["wall_seconds"]
+    expect(summary["strategy"] == "stealing" and 0.02 < ratio < 10, "predicted %g of what it took" % ratio)
+    print("claims: predicted %g of the wall time" % ratio)
+    regular = heat(512, 20, "regular")
+    strategy, seconds = planned_for_two(regular)
+    expect(strategy != "stealing" and "stealing" in seconds, "regular work is not claimed: %s, %s" % (strategy, seconds))
+    shutil.rmtree(os.path.join(folder, "cache"))  # whoever comes next finds no choice that is not its own
+
+
 def auto_keeps_its_choice():
     job = shutil.copy(os.path.join(source, "jobs", "unet-like.yaml"), folder)
     kept = []
@@ -213,7 +251,7 @@ def runs_are_predicted():
 try:
     for test in (rows_scale_with_the_work, rates_of_the_cluster_count, wrong_clusters_are_refused, plans_are_compared,
                  machines_are_measured, runs_measure_what_is_no_kernel,
-                 auto_keeps_its_choice, runs_are_predicted):
+                 claims_are_predicted, auto_keeps_its_choice, runs_are_predicted):
         test()
 finally:
     shutil.rmtree(folder)

@@ -34,7 +34,7 @@ TEST(ChoosePlan, TakesOneAndSaysWhyNotTheOthers) {
     EXPECT_EQ(std::count_if(all.begin(), all.end(), [](const PlanCandidate& one) { return one.taken(); }), 1);
     std::vector<std::string> names;
     for (const PlanCandidate& one : all) names.push_back(name_of(one.request));
-    for (const char* name : {"data", "model", "{data: 2, model: 2}", "data on 2 ranks", "data on 1 rank"})
+    for (const char* name : {"data", "stealing", "model", "{data: 2, model: 2}", "data on 2 ranks", "data on 1 rank"})
         EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
 }
 
@@ -99,6 +99,65 @@ TEST(ChoosePlan, ATableTakesWhatARunTakes) {
             EXPECT_EQ(name_of(chosen), name_of(taken(weighed(example, 4, rates)).request)) << rows;
         }
     }
+}
+
+/// A picture, and what earlier runs measured in its upper and in its lower half.
+struct Picture {
+    explicit Picture(double upper_ns = 0, double lower_ns = 0)
+        : example(
+              "maniple: 1\nname: t\ngraph: {a: \"mandelbrot(width=1000, height=640, xmin=-2, xmax=1, ymin=-1, ymax=1, "
+              "iterations=50)\"}\noutputs: {a: out.h5:/y}\n",
+              {}, 1),
+          machine(nodes(2, {})) {
+        for (RankFacts& facts : machine.ranks) facts.host = "one";
+        if (upper_ns == 0) return;
+        WorkTime time;
+        time.ns = 1e9;
+        time.parts.assign(WorkTime::most_parts, {1, upper_ns});
+        std::fill_n(time.parts.begin(), WorkTime::most_parts / 2, WorkTime::Part{1, lower_ns});
+        add_profile(example.graph, example.graph.operations[0], time, history);
+    }
+    std::string chosen() const {
+        return name_of(choose_plan(example.graph, {}, {machine, history, LaneUse::automatic}, {}));
+    }
+
+    Example example;
+    Machine machine;
+    ThroughputHistory history;
+};
+
+/// Who calls a kernel irregular expects blocks to differ, until it is known that they do not.
+TEST(ChoosePlan, IrregularWorkIsClaimedIfThatGains) {
+    EXPECT_EQ(Picture().chosen(), "stealing");
+    EXPECT_EQ(Picture(3000, 30).chosen(), "stealing");
+    EXPECT_EQ(Picture(1000, 1000).chosen(), "data");
+    EXPECT_EQ(Picture(1000, 950).chosen(), "data");
+}
+
+/// Of other work there is nothing to be gained: it is listed, and not weighed; not even that where it would take long.
+TEST(ChoosePlan, ClaimsOfRegularWorkAreNotWeighed) {
+    const auto stealing = [](const std::vector<PlanCandidate>& all) {
+        return std::find_if(all.begin(), all.end(),
+                            [](const PlanCandidate& one) { return one.request.strategy == "stealing"; });
+    };
+    Rates slow;
+    slow.between = {1e7, 0.001};
+    const Example example(terrain, {540, 1081}, 4);
+    for (const std::int64_t memory : {0, 1}) {  // also where nothing meets the constraints
+        const std::vector<PlanCandidate> all = weighed(example, 4, slow, memory);
+        const auto found = stealing(all);
+        ASSERT_NE(found, all.end());
+        EXPECT_FALSE(found->weighed);
+        EXPECT_TRUE(found->predicted);
+    }
+    const std::vector<PlanRequest> many = plan_candidates(example.graph, {}, 100'000);
+    EXPECT_TRUE(
+        std::none_of(many.begin(), many.end(), [](const PlanRequest& one) { return one.strategy == "stealing"; }));
+    const Picture picture;
+    const std::vector<PlanRequest> irregular = plan_candidates(picture.example.graph, {}, 100'000);
+    EXPECT_TRUE(std::any_of(irregular.begin(), irregular.end(),
+                            [](const PlanRequest& one) { return one.strategy == "stealing"; }));
+    EXPECT_EQ(plan_candidates(picture.example.graph, {}, 1).size(), 1u);
 }
 
 /// What takes no time is not weighed: it stays with all ranks.

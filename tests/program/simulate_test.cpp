@@ -18,6 +18,17 @@ public:
         chunk.ns = ns;
         return add(chunk, after);
     }
+    /// What another rank may compute.
+    std::size_t claimable(double ns, std::int64_t read = 0, std::int64_t written = 0,
+                          const std::vector<std::size_t>& after = {}) {
+        SimulatedChunk chunk;
+        chunk.kind = InstructionKind::compute;
+        chunk.claimable = true;
+        chunk.ns = ns;
+        chunk.bytes = read;
+        chunk.result_bytes = written;
+        return add(chunk, after);
+    }
     std::size_t send(int to, int tag, std::int64_t bytes, const std::vector<std::size_t>& after = {}) {
         return message(InstructionKind::send, to, tag, bytes, after);
     }
@@ -179,6 +190,146 @@ TEST(SimulateBlock, APipelineFillsAndDrains) {
     const BlockTimes times = times_of(ranks, machine);
     EXPECT_NEAR(times.ns, 100 * (batches + stages - 1), 1e-3);
     for (const double busy : times.cpu_busy_ns) EXPECT_DOUBLE_EQ(busy, 100 * batches);
+}
+
+// --- Claims ----------------------------------------------------------------------------------------------------------
+
+/// All that there is to be computed, by rank, in claimable chunks.
+std::vector<Made> ranks_with(const std::vector<std::vector<double>>& chunks_ns, std::int64_t read = 0,
+                             std::int64_t written = 0) {
+    std::vector<Made> ranks(chunks_ns.size());
+    for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+        for (const double ns : chunks_ns[rank]) ranks[rank].claimable(ns, read, written);
+    }
+    return ranks;
+}
+
+SimulatedMachine claiming(int ranks, int threads, bool one_node) {
+    SimulatedMachine machine = machine_of(ranks, threads, one_node);
+    machine.claiming_ranks = ranks;
+    return machine;
+}
+
+double sum_of(const BlockTimes& times) {
+    double sum = 0;
+    for (const double ns : times.cpu_busy_ns) sum += ns;
+    return sum;
+}
+
+constexpr double cheap = 1e4, dear = 1e6;
+
+TEST(SimulateClaims, FreeRanksTakeWhatOthersHave) {
+    for (const int ranks : {2, 4, 7}) {
+        for (const int threads : {1, 3}) {
+            std::vector<std::vector<double>> chunks(static_cast<std::size_t>(ranks), std::vector<double>(64, cheap));
+            chunks.back().assign(64, dear);
+            const double all = 64 * (dear + (ranks - 1) * cheap), slowest = 64 * dear / threads;
+            const std::vector<Made> made = ranks_with(chunks);
+            const BlockTimes even = times_of(made, claiming(ranks, threads, true));
+            EXPECT_GE(even.ns, all / ranks / threads);
+            EXPECT_LE(even.ns,
+                      all / ranks / threads + 2 * dear);  // a chunk at the end, and one that was about to begin
+            EXPECT_DOUBLE_EQ(sum_of(even), all);          // each chunk once
+            // Where nobody claims, the rank that has most decides.
+            EXPECT_NEAR(times_of(made, machine_of(ranks, threads, true)).ns, slowest, dear);
+        }
+    }
+}
+
+/// Of eight the owner computes one, and keeps the last three of the others: they are cheap. Then it takes half of what is left of
+/// the dear ones. Were they taken one by one, or all at once, it would not compute all that are cheap.
+TEST(SimulateClaims, AreOfHalfOfWhatThereIs) {
+    const std::vector<double> chunks = {cheap, dear, dear, dear, dear, cheap, cheap, cheap};
+    const BlockTimes times = times_of(ranks_with({{}, chunks}), claiming(2, 1, true));
+    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[0], 2 * dear);
+    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[1], 2 * dear + 4 * cheap);
+    EXPECT_NEAR(times.ns, 2 * dear + 4 * cheap, cheap);
+}
+
+TEST(SimulateClaims, EvenWorkStaysWhereItIs) {
+    const std::vector<Made> made = ranks_with({std::vector<double>(64, dear), std::vector<double>(64, dear)});
+    const BlockTimes times = times_of(made, claiming(2, 1, true));
+    EXPECT_DOUBLE_EQ(times.ns, 64 * dear);
+    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[0], 64 * dear);
+}
+
+/// What waits for a chunk waits for it wherever it is computed, and starts where it belongs.
+TEST(SimulateClaims, DependentsStayWithTheirRank) {
+    Made idle, owner;
+    std::vector<std::size_t> images;
+    for (int i = 0; i < 8; ++i) images.push_back(owner.claimable(dear));
+    owner.work(dear, images);
+    const BlockTimes times = times_of({idle, owner}, claiming(2, 1, true));
+    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[0], 4 * dear);
+    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[1], 5 * dear);
+    EXPECT_NEAR(times.ns, 5 * dear, 4 * cheap);
+}
+
+/// Its own other work comes first, as it does in a run.
+TEST(SimulateClaims, WhatCannotBeClaimedGoesFirst) {
+    Made idle, owner;
+    owner.claimable(dear);
+    owner.work(10 * dear);
+    const BlockTimes times = times_of({idle, owner}, claiming(2, 1, true));
+    EXPECT_DOUBLE_EQ(times.cpu_busy_ns[0], dear);
+    EXPECT_DOUBLE_EQ(times.ns, 10 * dear);
+}
+
+TEST(SimulateClaims, OverLinksTheyTakeQuestionsAndBytes) {
+    const std::vector<std::vector<double>> chunks = {{}, std::vector<double>(64, dear)};
+    const SimulatedMachine apart = claiming(2, 1, false);
+    const BlockTimes times = times_of(ranks_with(chunks, 1000, 1000), apart);
+    EXPECT_DOUBLE_EQ(sum_of(times), 64 * dear);
+    EXPECT_GT(times.ns, 32 * dear);
+    EXPECT_LT(times.ns, 36 * dear);
+    EXPECT_EQ(times.messages, 0);  // those of the plan
+    // What takes longer to send than to compute stays.
+    const auto large = static_cast<std::int64_t>(dear);
+    EXPECT_DOUBLE_EQ(times_of(ranks_with(chunks, large, large), apart).ns, 64 * dear);
+    // A slow link's latency is paid for each question.
+    SimulatedMachine slow = apart;
+    slow.rates.between.latency_ns = 10 * dear;
+    EXPECT_GT(times_of(ranks_with(chunks, 1000, 1000), slow).ns, times.ns + 10 * dear);
+}
+
+/// A question is answered between two chunks: who is in a long one does not hear it.
+TEST(SimulateClaims, ABusyRankAnswersBetweenChunks) {
+    Made idle, owner;
+    owner.work(50 * dear);
+    for (int i = 0; i < 8; ++i) owner.claimable(dear, 8, 8);
+    const SimulatedMachine apart = claiming(2, 1, false);
+    const double far = times_of({idle, owner}, apart).ns;
+    EXPECT_GT(far, 53 * dear);
+    EXPECT_LT(far, 56 * dear);
+    EXPECT_DOUBLE_EQ(times_of({idle, owner}, claiming(2, 1, true)).ns, 50 * dear);
+}
+
+/// Whatever ranks, threads and nodes: everything is computed once, and nothing waits for ever.
+TEST(SimulateClaims, EndWithEverythingComputed) {
+    std::uint32_t random = 1;
+    const auto next = [&](std::uint32_t most) { return ((random = random * 1664525 + 1013904223) >> 8) % most; };
+    for (int round = 0; round < 200; ++round) {
+        const int ranks = 2 + static_cast<int>(next(7));
+        std::vector<Made> made(static_cast<std::size_t>(ranks));
+        double all = 0;
+        for (Made& rank : made) {
+            std::vector<std::size_t> before;
+            for (std::uint32_t i = next(40); i-- > 0;) {
+                const double ns = 1 + next(2) * 1e6 + next(1000);
+                all += ns;
+                std::vector<std::size_t> after;
+                if (!before.empty() && next(3) == 0)
+                    after.push_back(before[next(static_cast<std::uint32_t>(before.size()))]);
+                before.push_back(next(4) == 0 ? rank.work(ns, after)
+                                              : rank.claimable(ns, next(5000), next(5000), after));
+            }
+        }
+        SimulatedMachine machine = claiming(ranks, 1 + static_cast<int>(next(3)), false);
+        for (int& node : machine.node) node /= 1 + static_cast<int>(next(2));
+        if (next(4) == 0) machine.claiming_ranks = 1 + static_cast<int>(next(static_cast<std::uint32_t>(ranks)));
+        const BlockTimes times = times_of(made, machine);
+        EXPECT_NEAR(sum_of(times), all, 1e-6 * all) << round;
+    }
 }
 
 // --- Predictions -----------------------------------------------------------------------------------------------------

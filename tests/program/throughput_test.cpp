@@ -199,5 +199,27 @@ TEST(WorkOf, PutsTheTimeOfAChunkDownToItsOperations) {
     EXPECT_DOUBLE_EQ(times[0].ns, 75);
 }
 
+/// Each of many short operations alone takes too little time to be measured, but for those that something disturbed.
+TEST(AddMeasured, ManyShortOperationsAreMeasuredTogether) {
+    std::string graph = "  y0: relu(x)\n";
+    for (int i = 1; i < 30; ++i) graph += "  y" + std::to_string(i) + ": relu(y" + std::to_string(i - 1) + ")\n";
+    const Example example("maniple: 1\nname: t\ninputs: {x: {shape: [64, 64], fill: 1}}\ngraph:\n" + graph +
+                              "outputs: {y29: out.h5:/y}\n",
+                          {}, 1);
+    RankFacts facts;
+    facts.threads = 2;
+    const auto measured = [&](std::size_t operations) {
+        WorkTimes times(example.graph.operations.size());
+        for (std::size_t i = 0; i < operations; ++i) times[i].add(4096, i % 10 == 3 ? 500'000 : 4096);
+        ThroughputHistory history;
+        add_measured(example.graph, example.plan, Rank(std::int32_t{0}), facts, times, {}, history);
+        return history;
+    };
+    EXPECT_TRUE(measured(2).empty());
+    const ThroughputKey key = throughput_key(example.graph, first, facts, LaneChoice::cpu_lane, 4096);
+    EXPECT_DOUBLE_EQ(measured(30).median(key).value(), 0.5);  // of two threads
+    EXPECT_EQ(measured(30).runs(key), 1u);
+}
+
 }  // namespace
 }  // namespace maniple

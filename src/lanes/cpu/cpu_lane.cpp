@@ -482,7 +482,12 @@ CpuLane::CpuLane(const Graph& graph, Arena& arena, std::string instruction_set, 
     : graph_(graph), arena_(arena), instruction_set_(std::move(instruction_set)), imitated_gpu_(imitated_gpu),
       uses_fast_code_(uses_fast_code), activity_(static_cast<std::size_t>(threads)),
       times_(static_cast<std::size_t>(threads), WorkTimes(graph.operations.size())),
-      fills_(static_cast<std::size_t>(threads)) {}
+      fills_(static_cast<std::size_t>(threads)) {
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        if (!is_followed(graph.operations[i])) continue;
+        for (WorkTimes& times : times_) times[i].parts.resize(WorkTime::most_parts);
+    }
+}
 
 CpuLane::~CpuLane() = default;
 
