@@ -81,7 +81,8 @@ def test_terrain():
         results = {}
         ways = [("cpu", "none", 1, ""), ("gpu", "0", 1, ""), ("gpu", "0,0", 1, ""), ("both", "0", 1, ""), ("both", "0,0", 1, ""),
                 ("gpu", "0", 2, ""), ("gpu", "0,0", 2, ""), ("both", "0", 2, ""), ("both", "0,0", 2, ""),
-                ("gpu", "0", 1, "not-unified"), ("both", "0,0", 2, "not-unified,not-coherent"), ("both", "0", 1, "small-windows")]
+                ("gpu", "0", 1, "not-unified"), ("both", "0,0", 2, "not-unified,not-coherent"), ("both", "0", 1, "small-windows"),
+                ("gpu", "0", 1, "not-unified,two-queues"), ("both", "0,0", 2, "not-coherent,three-queues,copy-queues")]
         for lanes, gpus, ranks, pretend in ways:
             what = "terrain --lanes %s --gpus %s on %d ranks %s" % (lanes, gpus, ranks, pretend)
             result = run(ranks, folder.job, "--lanes", lanes, "--gpus", gpus, pretend=pretend)

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -195,6 +196,14 @@ TEST_F(GpuLaneTest, TakesChunksFromManyThreads) {
     for (std::thread& thread : threads) thread.join();
     done.wait(chunks);
     for (int i = 0; i < 6400; ++i) ASSERT_EQ(floats(lane, 1)[i], static_cast<float>(2 * i));
+}
+
+/// Where this program runs under tests/gpu/queues_layer.cpp.
+TEST_F(GpuLaneTest, KnowsTheQueuesOfALayer) {
+    const char* const layers = std::getenv("VK_INSTANCE_LAYERS");
+    if (layers == nullptr || std::strstr(layers, "VK_LAYER_MANIPLE_queues") == nullptr) return;
+    EXPECT_EQ(instance_for("not-unified").devices()[0].queues,
+              "uploads on queue 0 of family 1, which copies only; downloads on queue 1 of family 1, which copies only");
 }
 
 /// As fast as they can be submitted, so that the queues alone keep the order.
