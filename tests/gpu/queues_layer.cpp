@@ -2,13 +2,15 @@
 // queues, behind the driver's first family. What is submitted is held back, queue by queue, and handed to the driver's
 // queue as soon as all that it waits for has come: in a random order and late, as far as the semaphores allow. So what does not wait for
 // what it needs shows as wrong numbers, and under the validation layer, which belongs above this one, what a family cannot do
-// is reported. Timeline semaphores only; no vkQueueSubmit2, no sparse binding.
+// is reported. Timeline semaphores only; no vkQueueSubmit2, no sparse binding. With MANIPLE_QUEUES_LAYER_FAILS=n the n-th
+// submission to each device fails.
 #include <vulkan/vk_layer.h>
 #include <vulkan/vulkan.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -93,11 +95,13 @@ public:
         return queue.get();
     }
 
-    void submit(Queue& queue, std::uint32_t count, const VkSubmitInfo* infos, VkFence fence) {
+    VkResult submit(Queue& queue, std::uint32_t count, const VkSubmitInfo* infos, VkFence fence) {
         const std::lock_guard lock(mutex_);
+        if (--submissions_until_failure_ == 0) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
         for (std::uint32_t i = 0; i < count; ++i) queue.held.push_back(copied(infos[i]));
         if (count > 0) queue.held.back().fence = fence;
         changed_.notify_all();
+        return VK_SUCCESS;
     }
 
     /// Until nothing is held back for it, or for any, and the driver is done.
@@ -112,6 +116,11 @@ public:
     }
 
 private:
+    static int chosen_failure() {
+        const char* const number = std::getenv("MANIPLE_QUEUES_LAYER_FAILS");
+        return number == nullptr ? 0 : std::atoi(number);
+    }
+
     static Batch copied(const VkSubmitInfo& info) {
         Batch batch;
         batch.waits.assign(info.pWaitSemaphores, info.pWaitSemaphores + info.waitSemaphoreCount);
@@ -198,6 +207,7 @@ private:
     std::condition_variable changed_;
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::unique_ptr<Queue>> queues_;
     std::minstd_rand random_{7};
+    int submissions_until_failure_ = chosen_failure();
     bool stop_ = false;
     std::thread thread_;
 };
@@ -320,8 +330,7 @@ VKAPI_ATTR void VKAPI_CALL get_queue(VkDevice device, std::uint32_t family, std:
 
 VKAPI_ATTR VkResult VKAPI_CALL queue_submit(VkQueue queue, std::uint32_t count, const VkSubmitInfo* infos,
                                             VkFence fence) {
-    device_of(queue).submit(*reinterpret_cast<Queue*>(queue), count, infos, fence);
-    return VK_SUCCESS;
+    return device_of(queue).submit(*reinterpret_cast<Queue*>(queue), count, infos, fence);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL queue_wait_idle(VkQueue queue) {

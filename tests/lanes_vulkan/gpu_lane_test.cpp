@@ -198,10 +198,14 @@ TEST_F(GpuLaneTest, TakesChunksFromManyThreads) {
     for (int i = 0; i < 6400; ++i) ASSERT_EQ(floats(lane, 1)[i], static_cast<float>(2 * i));
 }
 
-/// Where this program runs under tests/gpu/queues_layer.cpp.
-TEST_F(GpuLaneTest, KnowsTheQueuesOfALayer) {
+/// Whether this program runs under tests/gpu/queues_layer.cpp.
+bool has_queues_layer() {
     const char* const layers = std::getenv("VK_INSTANCE_LAYERS");
-    if (layers == nullptr || std::strstr(layers, "VK_LAYER_MANIPLE_queues") == nullptr) return;
+    return layers != nullptr && std::strstr(layers, "VK_LAYER_MANIPLE_queues") != nullptr;
+}
+
+TEST_F(GpuLaneTest, KnowsTheQueuesOfALayer) {
+    if (!has_queues_layer()) return;
     EXPECT_EQ(instance_for("not-unified").devices()[0].queues,
               "uploads on queue 0 of family 1, which copies only; downloads on queue 1 of family 1, which copies only");
 }
@@ -236,6 +240,34 @@ TEST_F(GpuLaneTest, ItsQueuesWaitForEachOther) {
         EXPECT_EQ(lane.activity().chunks, std::int64_t{20 * 3 * rounds});
         EXPECT_GT(lane.activity().busy_ns, 0);
     }
+}
+
+/// One chunk of three parts, of which the first, the second or the third is refused: the lane reports it once, when what
+/// was submitted has ended.
+TEST_F(GpuLaneTest, ReportsAPartThatCannotBeSubmitted) {
+    if (!has_queues_layer()) return;
+    Relay relay(1);
+    relay.program.chunks = {
+        {LaneKind::gpu,
+         0,
+         {InstructionId(std::size_t{0}), InstructionId(std::size_t{1}), InstructionId(std::size_t{2})},
+         {},
+         0}};
+    constexpr int zeroing = 1;  // submission, when the lane is made
+    for (int part = 1; part <= 4; ++part) {
+        ::setenv("MANIPLE_QUEUES_LAYER_FAILS", std::to_string(zeroing + part).c_str(), /*overwrite=*/1);
+        GpuLane lane(instance_for("not-unified,three-queues"), 0, 0, relay.job.graph, relay.layout);
+        ASSERT_EQ(lane.queues(), 3);
+        const std::unique_ptr<LaneProgram> prepared = lane.prepare(relay.program);
+        WaitFor done;
+        prepared->submit(ChunkId(std::size_t{0}), {}, done);
+        if (part <= 3) {
+            EXPECT_THROW(done.wait(), UnavailableError) << part;
+        } else {
+            EXPECT_NO_THROW(done.wait());
+        }
+    }
+    ::unsetenv("MANIPLE_QUEUES_LAYER_FAILS");
 }
 
 TEST_F(GpuLaneTest, EndsWhatItHasBegunWhenGivenUp) {
