@@ -32,6 +32,7 @@ Json device_json(const DeviceDescription& device) {
             {"memory_bytes", device.memory_bytes},
             {"available_bytes", device.available_bytes < 0 ? Json(nullptr) : Json(device.available_bytes)},
             {"unified", device.unified},
+            {"queues", device.queues},
             {"features", features_text(device.features)},
             {"keeps_denormals", device.keeps_denormals},
             {"max_window_bytes", device.max_window_bytes}};
@@ -45,6 +46,7 @@ std::string device_text(const DeviceDescription& device) {
     text += fmt::format("       computes with f32{}{}{}\n", device.features == 0 ? "" : ", ",
                         device.features == 0 ? "" : features_text(device.features),
                         device.keeps_denormals ? "" : "; flushes denormals");
+    if (!device.queues.empty()) text += "       queues for copies: " + device.queues + "\n";
     if (!device.usable) text += "       cannot be used: " + device.reason + "\n";
     return text;
 }

@@ -294,6 +294,7 @@ private:
             summary_.lanes.push_back({rank, "gpu", device.number, device.type,
                                       static_cast<double>(activity.busy_ns) / 1e9, activity.chunks,
                                       totals_.gpu_operations[i], share_of(1 + i)});
+            summary_.lanes.back().queues = gpu_lanes_[i]->queues();
         }
         if (world_.size() > 1) {
             LaneSummary lane{rank, "net", -1, "", static_cast<double>(net_activity.busy_ns) / 1e9, net_activity.chunks};

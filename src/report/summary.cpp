@@ -35,7 +35,8 @@ Json lane_json(const LaneSummary& lane) {
             {"operations", lane.operations},
             {"share", number_or_null(lane.share)},
             {"in_flight_seconds", number_or_null(lane.in_flight_seconds)},
-            {"hidden_seconds", number_or_null(lane.hidden_seconds)}};
+            {"hidden_seconds", number_or_null(lane.hidden_seconds)},
+            {"queues", lane.queues > 0 ? Json(lane.queues) : Json(nullptr)}};
 }
 
 /// {"p2p": {count, bytes}, …}: of each kind there is.
@@ -115,6 +116,7 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
         entry.share = optional_number(lane["share"]);
         entry.in_flight_seconds = optional_number(lane["in_flight_seconds"]);
         entry.hidden_seconds = optional_number(lane["hidden_seconds"]);
+        entry.queues = lane["queues"].is_null() ? 0 : lane["queues"].get<int>();
         summary.lanes.push_back(entry);
     }
     for (const Json& claim : json["claims"]) summary.claims.push_back({claim[0], claim[1]});

@@ -24,6 +24,7 @@ struct LaneSummary {
     /// arrived or left; and for how much of that the cpu lane computed, on average over its threads. None: others
     /// compute, too.
     std::optional<double> in_flight_seconds = {}, hidden_seconds = {};
+    int queues = 0;  ///< of a gpu lane: one for all, or further ones for copies
 };
 
 /// Boxes of another rank's that one has computed.

@@ -68,11 +68,12 @@ def terrain_text(steps):
     return open(os.path.join(source, "jobs", "terrain.yaml")).read().replace("steps: 200", "steps: %d" % steps)
 
 
-def expect_gpu_lanes(summary, ranks, lanes, what):
+def expect_gpu_lanes(summary, ranks, lanes, what, queues=1):
     gpus = [lane for lane in summary["lanes"] if lane["lane"] == "gpu"]
     expect(len(gpus) == ranks * lanes, "%s: %d gpu lanes in the summary" % (what, ranks * lanes))
     expect(all(lane["operations"] > 0 and lane["chunks"] > 0 and lane["busy_seconds"] > 0 and lane["device"] == 0 for lane in gpus),
            what + ": every gpu lane has computed")
+    expect(all(lane["queues"] == queues for lane in gpus), "%s: %d queues: %s" % (what, queues, [lane["queues"] for lane in gpus]))
     expect(summary["fallbacks"] == 0, what + ": no fallbacks")
 
 
@@ -81,7 +82,8 @@ def test_terrain():
         results = {}
         ways = [("cpu", "none", 1, ""), ("gpu", "0", 1, ""), ("gpu", "0,0", 1, ""), ("both", "0", 1, ""), ("both", "0,0", 1, ""),
                 ("gpu", "0", 2, ""), ("gpu", "0,0", 2, ""), ("both", "0", 2, ""), ("both", "0,0", 2, ""),
-                ("gpu", "0", 1, "not-unified"), ("both", "0,0", 2, "not-unified,not-coherent"), ("both", "0", 1, "small-windows")]
+                ("gpu", "0", 1, "not-unified"), ("both", "0,0", 2, "not-unified,not-coherent"), ("both", "0", 1, "small-windows"),
+                ("gpu", "0", 1, "not-unified,two-queues"), ("both", "0,0", 2, "not-coherent,three-queues,copy-queues")]
         for lanes, gpus, ranks, pretend in ways:
             what = "terrain --lanes %s --gpus %s on %d ranks %s" % (lanes, gpus, ranks, pretend)
             result = run(ranks, folder.job, "--lanes", lanes, "--gpus", gpus, pretend=pretend)
@@ -96,7 +98,8 @@ def test_terrain():
                 scale = numpy.abs(want[name]).max()
                 expect(numpy.abs(found[name].astype("f8") - want[name]).max() <= 1e-5 * scale, what + ": " + name)
             if gpus != "none":
-                expect_gpu_lanes(folder.summary("terrain"), ranks, len(gpus.split(",")), what)
+                queues = 3 if "three" in pretend else 2 if "two" in pretend else 1
+                expect_gpu_lanes(folder.summary("terrain"), ranks, len(gpus.split(",")), what, queues)
 
 
 def test_no_device():

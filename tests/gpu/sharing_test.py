@@ -166,7 +166,10 @@ def check_results(folder):
                 ("adaptive", 1, both, "", "cpu:5"), ("adaptive", 1, two, "not-unified", "1:5"),
                 ("adaptive", 2, both, "not-unified", "0:5"), ("dynamic", 1, both, "", "0:5"),
                 ("dynamic", 1, two, "", ""), ("dynamic", 2, both, "not-unified", ""),
-                ("dynamic", 2, two, "not-coherent,not-unified", ""), ("adaptive", 3, two, "", "0:5")):
+                ("dynamic", 2, two, "not-coherent,not-unified", ""), ("adaptive", 3, two, "", "0:5"),
+                ("dynamic", 1, two, "not-unified,two-queues", ""),
+                ("dynamic", 1, both, "not-coherent,three-queues,copy-queues", "cpu:5"),
+                ("adaptive", 1, both, "not-unified,three-queues", "0:5")):
             got, summary, _ = run(folder, job, sharing, ranks, slow, pretend, options)
             expect(same(got, want), "%s, %s, %d ranks, %s %s: the results of the cpu alone; %r, %r changes" %
                    (name, sharing, ranks, options[1], pretend, shares(summary), summary.get("share_changes")))

@@ -3,14 +3,14 @@
 shaders with their accesses checked (GPU-assisted) over one small grid for each kernel. One misuse of each kind, planted,
 must be reported: else the silence says nothing.
 
-validation_test.py MANIPLE SOURCE_DIR MISUSE
+validation_test.py MANIPLE SOURCE_DIR MISUSE LAYERS_DIR
 """
 import os
 import subprocess
 import sys
 import tempfile
 
-maniple, source, misuse = sys.argv[1:4]
+maniple, source, misuse, layers = sys.argv[1:5]
 failures = []
 folder = tempfile.mkdtemp(prefix="maniple-validation-")
 
@@ -21,8 +21,9 @@ def expect(condition, what):
         failures.append(what)
 
 
-def under_layer(words, enables="", pretend=""):
-    """Runs `words` with the layer; the exit code and what the layer has logged."""
+def under_layer(words, enables="", pretend="", queues=False):
+    """Runs `words` with the layer, on a device with queues that only copy if so asked; the exit code and what the layer has
+    logged."""
     log = os.path.join(folder, "log.txt")
     settings = os.path.join(folder, "vk_layer_settings.txt")
     if os.path.exists(log):
@@ -36,6 +37,9 @@ def under_layer(words, enables="", pretend=""):
     environment = dict(os.environ, VK_INSTANCE_LAYERS="VK_LAYER_KHRONOS_validation", VK_LAYER_SETTINGS_PATH=settings)
     if pretend:
         environment["MANIPLE_VULKAN_PRETEND"] = pretend
+    if queues:
+        environment["VK_ADD_LAYER_PATH"] = layers
+        environment["VK_INSTANCE_LAYERS"] += ":VK_LAYER_MANIPLE_queues"
     result = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=280)
     text = open(log).read() if os.path.exists(log) else None
     return result, text
@@ -101,21 +105,31 @@ def test_silent():
     os.symlink(os.path.join(source, "jobs", "data"), os.path.join(folder, "data"))
     with open(terrain, "w") as file:
         file.write(open(os.path.join(source, "jobs", "terrain.yaml")).read().replace("steps: 200", "steps: 20"))
-    ways = [("gpu", "0", "", ""), ("both", "0,0", "", ""), ("both", "0,0", "not-unified,not-coherent", ""), ("gpu", "0", "small-windows", ""),
-            ("gpu", "0", "", SHADERS), ("gpu", "0", "not-unified", SHADERS)]
+    ways = [("gpu", "0", "", "", False), ("both", "0,0", "", "", False), ("both", "0,0", "not-unified,not-coherent", "", False),
+            ("gpu", "0", "small-windows", "", False), ("both", "0", "not-unified,two-queues", "", False),
+            ("gpu", "0", "not-unified,three-queues", "", False), ("both", "0,0", "not-unified", "", True),
+            ("both", "0", "not-coherent,three-queues", "", True), ("gpu", "0", "", SHADERS, False), ("gpu", "0", "not-unified", SHADERS, False)]
     for path in (job, terrain, instrumented):
-        for lanes, gpus, pretend, enables in ways:
+        for lanes, gpus, pretend, enables, queues in ways:
             if (path == instrumented) != (enables != ""):
                 continue
-            what = "%s --lanes %s --gpus %s %s%s" % (os.path.basename(path), lanes, gpus, pretend, " GPU-assisted" if enables else "")
+            what = "%s --lanes %s --gpus %s %s%s%s" % (os.path.basename(path), lanes, gpus, pretend, " GPU-assisted" if enables else "",
+                                                       " with queues for copies" if queues else "")
             words = [maniple, "run", path, "--threads", "2", "--no-history", "--no-report", "--lanes", lanes, "--gpus", gpus]
-            result, text = under_layer(words, enables, pretend)
+            result, text = under_layer(words, enables, pretend, queues)
             expect(result.returncode == 0, what + " exits 0: " + result.stderr[-300:] if result.returncode else what + " exits 0")
             expect(text is not None, what + ": the layer was there")
             expect(complaints(text) == [], what + ": the layer is silent: " + "\n".join(complaints(text)[:3]))
 
 
+def test_queues():
+    result, text = under_layer([maniple, "devices"], queues=True)
+    expect("uploads on queue 0 of family 1, which copies only; downloads on queue 1 of family 1" in result.stdout,
+           "maniple devices names the queues for copies: " + result.stdout)
+
+
 test_planted()
+test_queues()
 test_silent()
 subprocess.run(["rm", "-rf", folder])
 print("%d failures" % len(failures))

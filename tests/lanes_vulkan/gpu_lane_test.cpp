@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -52,6 +53,59 @@ struct Doubling {
     Graph graph;
     Layout layout;
     Program program;
+};
+
+/// Numbers that go through one buffer on the device after the other: `rounds` times an upload, `b = a + a`, a download, each
+/// a chunk. What comes next overwrites what the one before needs.
+struct Relay {
+    static constexpr std::int64_t count = 500;
+
+    explicit Relay(std::size_t rounds) : job({count}) {
+        program.rank = Rank(0);
+        layout.buffers = job.layout.buffers;
+        for (BufferSpec& buffer : layout.buffers) buffer.memory.kind = Memory::Kind::device;
+        const auto bytes = static_cast<std::int64_t>(rounds) * 2 * count * 4;
+        layout.buffers.push_back({"bytes", Box{Extents{0}, Extents{bytes}}, 1, {Memory::Kind::staging, 0}});
+        for (std::size_t i = 0; i < rounds; ++i) add_round(i);
+    }
+
+    static std::size_t first_number(std::size_t round) { return round * 2 * count; }
+    static std::size_t first_result(std::size_t round) { return first_number(round) + count; }
+
+    Doubling job;
+    Layout layout;
+    Program program;
+
+private:
+    void add_round(std::size_t round) {
+        const BufferId a(std::size_t{0}), b(std::size_t{1});
+        const Box all = job.program.instructions[0].box;
+        Instruction upload, download, add = job.program.instructions[0];
+        upload.kind = InstructionKind::upload;
+        upload.reads.push_back(staged(first_number(round)));
+        upload.writes.push_back({a, all});
+        download.kind = InstructionKind::download;
+        download.reads.push_back({b, all});
+        download.writes.push_back(staged(first_result(round)));
+        const std::size_t first = 3 * round;
+        if (round > 0) {
+            upload.after.push_back(InstructionId(first - 2));  // which reads what this overwrites
+            add.after.push_back(InstructionId(first - 1));     // likewise
+        }
+        add.after.push_back(InstructionId(first));
+        download.after.push_back(InstructionId(first + 1));
+        for (Instruction* instruction : {&upload, &add, &download}) {
+            instruction->lane = LaneKind::gpu;
+            instruction->gpu = 0;
+            program.chunks.push_back({LaneKind::gpu, 0, {InstructionId(program.instructions.size())}, {}, 0});
+            program.instructions.push_back(*instruction);
+        }
+    }
+
+    static Use staged(std::size_t number) {
+        const auto lo = static_cast<std::int64_t>(number) * 4;
+        return {BufferId(std::size_t{2}), Box{Extents{lo}, Extents{lo + count * 4}}};
+    }
 };
 
 float* floats(GpuLane& lane, std::size_t buffer) { return reinterpret_cast<float*>(lane.mapped(BufferId(buffer))); }
@@ -142,6 +196,78 @@ TEST_F(GpuLaneTest, TakesChunksFromManyThreads) {
     for (std::thread& thread : threads) thread.join();
     done.wait(chunks);
     for (int i = 0; i < 6400; ++i) ASSERT_EQ(floats(lane, 1)[i], static_cast<float>(2 * i));
+}
+
+/// Whether this program runs under tests/gpu/queues_layer.cpp.
+bool has_queues_layer() {
+    const char* const layers = std::getenv("VK_INSTANCE_LAYERS");
+    return layers != nullptr && std::strstr(layers, "VK_LAYER_MANIPLE_queues") != nullptr;
+}
+
+TEST_F(GpuLaneTest, KnowsTheQueuesOfALayer) {
+    if (!has_queues_layer()) return;
+    EXPECT_EQ(instance_for("not-unified").devices()[0].queues,
+              "uploads on queue 0 of family 1, which copies only; downloads on queue 1 of family 1, which copies only");
+}
+
+/// As fast as they can be submitted, so that the queues alone keep the order.
+TEST_F(GpuLaneTest, ItsQueuesWaitForEachOther) {
+    constexpr std::size_t rounds = 20;
+    for (const char* const pretend : {"not-unified", "not-unified,one-queue", "not-unified,two-queues",
+                                      "not-unified,three-queues", "not-unified,three-queues,copy-queues"}) {
+        const Relay relay(rounds);
+        GpuLane lane(instance_for(pretend), 0, 0, relay.job.graph, relay.layout);
+        const std::unique_ptr<LaneProgram> prepared = lane.prepare(relay.program);
+        const GpuUsage before = lane.usage();
+        WaitFor done;
+        for (int turn = 0; turn < 20; ++turn) {
+            const auto number = [&](std::size_t i) {
+                return static_cast<float>(i + 7 * static_cast<std::size_t>(turn));
+            };
+            for (std::size_t i = 0; i < Relay::first_number(rounds); ++i) floats(lane, 2)[i] = number(i);
+            for (std::size_t i = 0; i < relay.program.chunks.size(); ++i) prepared->submit(ChunkId(i), {turn}, done);
+            done.wait(static_cast<int>(relay.program.chunks.size()));
+            std::size_t wrong = 0;
+            for (std::size_t round = 0; round < rounds; ++round) {
+                for (std::size_t i = 0; i < std::size_t{Relay::count}; ++i) {
+                    const float want = 2 * number(Relay::first_number(round) + i);
+                    wrong += floats(lane, 2)[Relay::first_result(round) + i] != want ? 1 : 0;
+                }
+            }
+            ASSERT_EQ(wrong, 0u) << pretend << ", turn " << turn;
+        }
+        EXPECT_EQ(lane.usage().handles, before.handles);
+        EXPECT_EQ(lane.activity().chunks, std::int64_t{20 * 3 * rounds});
+        EXPECT_GT(lane.activity().busy_ns, 0);
+    }
+}
+
+/// One chunk of three parts, of which the first, the second or the third is refused: the lane reports it once, when what
+/// was submitted has ended.
+TEST_F(GpuLaneTest, ReportsAPartThatCannotBeSubmitted) {
+    if (!has_queues_layer()) return;
+    Relay relay(1);
+    relay.program.chunks = {
+        {LaneKind::gpu,
+         0,
+         {InstructionId(std::size_t{0}), InstructionId(std::size_t{1}), InstructionId(std::size_t{2})},
+         {},
+         0}};
+    constexpr int zeroing = 1;  // submission, when the lane is made
+    for (int part = 1; part <= 4; ++part) {
+        ::setenv("MANIPLE_QUEUES_LAYER_FAILS", std::to_string(zeroing + part).c_str(), /*overwrite=*/1);
+        GpuLane lane(instance_for("not-unified,three-queues"), 0, 0, relay.job.graph, relay.layout);
+        ASSERT_EQ(lane.queues(), 3);
+        const std::unique_ptr<LaneProgram> prepared = lane.prepare(relay.program);
+        WaitFor done;
+        prepared->submit(ChunkId(std::size_t{0}), {}, done);
+        if (part <= 3) {
+            EXPECT_THROW(done.wait(), UnavailableError) << part;
+        } else {
+            EXPECT_NO_THROW(done.wait());
+        }
+    }
+    ::unsetenv("MANIPLE_QUEUES_LAYER_FAILS");
 }
 
 TEST_F(GpuLaneTest, EndsWhatItHasBegunWhenGivenUp) {

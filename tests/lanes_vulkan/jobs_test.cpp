@@ -194,7 +194,8 @@ outputs: {both: o.h5:/both, half: o.h5:/half, byte: o.h5:/byte, back: o.h5:/back
 
 INSTANTIATE_TEST_SUITE_P(Pretending, Jobs,
                          ::testing::Values("", "not-unified", "not-coherent", "small-windows",
-                                           "not-coherent,small-windows"),
+                                           "not-coherent,small-windows", "not-unified,two-queues",
+                                           "not-coherent,three-queues,copy-queues"),
                          [](const auto& parameter) {
                              std::string name = parameter.param;
                              for (char& c : name) c = std::isalpha(static_cast<unsigned char>(c)) ? c : '_';

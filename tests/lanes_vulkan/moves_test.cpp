@@ -136,7 +136,9 @@ TEST_P(Moves, AgreeWithCopyBox) {
     for (std::uint32_t seed = 0; seed < 150 && !HasFailure(); ++seed) RandomMove(seed).run(instance);
 }
 
-INSTANTIATE_TEST_SUITE_P(Pretending, Moves, ::testing::Values("", "not-coherent", "small-windows"));
+INSTANTIATE_TEST_SUITE_P(Pretending, Moves,
+                         ::testing::Values("", "not-coherent", "small-windows",
+                                           "not-unified,three-queues,copy-queues"));
 
 }  // namespace
 }  // namespace maniple

@@ -33,14 +33,18 @@ vk::AccessFlags flags_of(const Accesses& accesses) {
 
 vk::DeviceSize size(std::int64_t bytes) { return static_cast<vk::DeviceSize>(bytes); }
 
-/// What all earlier submissions wrote is seen by this one: the host has waited for them, which tells the device nothing.
-void write_first_barrier(const vk::raii::CommandBuffer& commands) {
-    using Stage = vk::PipelineStageFlagBits;
-    using Flag = vk::AccessFlagBits;
-    const vk::MemoryBarrier all(Flag::eShaderWrite | Flag::eTransferWrite,
-                                Flag::eShaderRead | Flag::eShaderWrite | Flag::eTransferRead | Flag::eTransferWrite);
-    commands.pipelineBarrier(Stage::eComputeShader | Stage::eTransfer, Stage::eComputeShader | Stage::eTransfer, {},
-                             all, {}, {});
+/// As far as `stages` are those of the queue.
+Accesses only(const Accesses& accesses, std::uint8_t stages) {
+    return {static_cast<std::uint8_t>(accesses.reads & stages), static_cast<std::uint8_t>(accesses.writes & stages)};
+}
+
+/// What all earlier submissions to the queue wrote is seen by this one: the host has waited for them, which tells the device
+/// nothing.
+void write_first_barrier(std::uint8_t stages, const vk::raii::CommandBuffer& commands) {
+    const Accesses before{0, stages};
+    const Accesses after{stages, stages};
+    const vk::MemoryBarrier all(flags_of(before), flags_of(after));
+    commands.pipelineBarrier(stages_of(before), stages_of(after), {}, all, {}, {});
 }
 
 }  // namespace
@@ -52,13 +56,17 @@ CommandWriter::CommandWriter(VulkanDevice& device, PipelineStore& pipelines, con
     std::uint32_t sets = 0;
     std::uint32_t windows = 0;
     for (const RecordedChunk& chunk : recording.chunks) {
-        for (const Layer& layer : chunk.layers) {
-            for (const Command& command : layer.commands) {
-                const auto* dispatch = std::get_if<Dispatch>(&command.work);
-                const bool copies = std::holds_alternative<BoxCopy>(command.work);
-                calls += dispatch != nullptr ? 1 : 0;
-                sets += dispatch != nullptr || copies ? 1 : 0;
-                windows += dispatch != nullptr ? static_cast<std::uint32_t>(dispatch->windows.size()) : copies ? 2 : 0;
+        for (const RecordedPart& part : chunk.parts) {
+            for (const Layer& layer : part.layers) {
+                for (const Command& command : layer.commands) {
+                    const auto* dispatch = std::get_if<Dispatch>(&command.work);
+                    const bool copies = std::holds_alternative<BoxCopy>(command.work);
+                    calls += dispatch != nullptr ? 1 : 0;
+                    sets += dispatch != nullptr || copies ? 1 : 0;
+                    windows += dispatch != nullptr ? static_cast<std::uint32_t>(dispatch->windows.size())
+                               : copies            ? 2
+                                                   : 0;
+                }
             }
         }
     }
@@ -72,26 +80,29 @@ CommandWriter::CommandWriter(VulkanDevice& device, PipelineStore& pipelines, con
     pool_ = vk::raii::DescriptorPool(device.device(), vk::DescriptorPoolCreateInfo({}, sets, sizes));
 }
 
-void CommandWriter::write(const RecordedChunk& chunk, const vk::raii::CommandBuffer& commands) {
-    write_first_barrier(commands);
-    for (const Layer& layer : chunk.layers) {
-        write(layer.barriers, commands);
+void CommandWriter::write(const RecordedPart& part, const vk::raii::CommandBuffer& commands) {
+    const std::uint8_t stages = device_.computes(part.queue) ? stage_compute | stage_transfer : stage_transfer;
+    write_first_barrier(stages, commands);
+    for (const Layer& layer : part.layers) {
+        write(layer.barriers, stages, commands);
         for (const Command& command : layer.commands)
             std::visit([&](const auto& work) { write(work, commands); }, command.work);
     }
-    write(chunk.to_host, commands);
+    write(part.to_host, stages | stage_host, commands);
 }
 
-void CommandWriter::write(const std::vector<StorageBarrier>& barriers, const vk::raii::CommandBuffer& commands) {
+void CommandWriter::write(const std::vector<StorageBarrier>& barriers, std::uint8_t stages,
+                          const vk::raii::CommandBuffer& commands) {
     if (barriers.empty()) return;
     vk::PipelineStageFlags before;
     vk::PipelineStageFlags after;
     std::vector<vk::BufferMemoryBarrier> buffers;
     for (const StorageBarrier& barrier : barriers) {
+        const Accesses following = only(barrier.after, stages);
         before |= stages_of(barrier.before);
-        after |= stages_of(barrier.after);
+        after |= stages_of(following);
         // Reads need no memory dependency: that what follows waits for them is enough.
-        buffers.emplace_back(flags_of({0, barrier.before.writes}), flags_of(barrier.after), VK_QUEUE_FAMILY_IGNORED,
+        buffers.emplace_back(flags_of({0, barrier.before.writes}), flags_of(following), VK_QUEUE_FAMILY_IGNORED,
                              VK_QUEUE_FAMILY_IGNORED, buffer(barrier.storage), 0, VK_WHOLE_SIZE);
     }
     commands.pipelineBarrier(before, after, {}, {}, buffers, {});

@@ -17,8 +17,8 @@ public:
     /// Makes room for all calls of `recording`. Borrows the rest.
     CommandWriter(VulkanDevice& device, PipelineStore& pipelines, const Recording& recording, Storages storages);
 
-    /// Writes the commands of `chunk`, between begin() and end() of `commands`.
-    void write(const RecordedChunk& chunk, const vk::raii::CommandBuffer& commands);
+    /// Writes the commands of `part`, between begin() and end() of `commands`.
+    void write(const RecordedPart& part, const vk::raii::CommandBuffer& commands);
 
     std::int64_t handles() const { return static_cast<std::int64_t>(sets_made_); }
 
@@ -27,7 +27,8 @@ private:
     void write(const BoxCopy& copy, const vk::raii::CommandBuffer& commands);
     void write(const RunCopy& copy, const vk::raii::CommandBuffer& commands);
     void write(const RunZeros& zeros, const vk::raii::CommandBuffer& commands);
-    void write(const std::vector<StorageBarrier>& barriers, const vk::raii::CommandBuffer& commands);
+    void write(const std::vector<StorageBarrier>& barriers, std::uint8_t stages,
+               const vk::raii::CommandBuffer& commands);
     vk::DescriptorSet bind(const PipelineRef& pipeline, const std::vector<Window>& windows,
                            const vk::DescriptorBufferInfo* call);
     vk::Buffer buffer(StorageId id) const { return storages_(id).buffer(); }

@@ -2,6 +2,7 @@
 
 #include "kernel/abi.hpp"
 #include "lanes/vulkan/handles.hpp"
+#include "lanes/vulkan/queues.hpp"
 
 namespace maniple {
 
@@ -152,6 +153,10 @@ DeviceDescription describe(const vk::raii::PhysicalDevice& device, int number, c
     describe_features(device, description);
     describe_properties12(device, description);
     judge(device, properties, description);
+    if (description.usable) {
+        const auto kernels = static_cast<std::uint32_t>(compute_family(device));
+        description.queues = queues_text(choose_queues(device.getQueueFamilyProperties(), kernels, pretend));
+    }
     return description;
 }
 

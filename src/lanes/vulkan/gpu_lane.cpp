@@ -42,6 +42,11 @@ void GpuLane::slow_down(double times) { device_->slowness = times; }
 
 const DeviceDescription& GpuLane::description() const { return device_->vulkan.description(); }
 
+int GpuLane::queues() const {
+    const VulkanDevice& device = device_->vulkan;
+    return 1 + (device.has(QueueUse::uploads) ? 1 : 0) + (device.has(QueueUse::downloads) ? 1 : 0);
+}
+
 GpuUsage GpuLane::usage() const {
     const MemoryPool& memory = device_->vulkan.memory();
     return {memory.used_bytes(), memory.block_bytes(), memory.block_count(),

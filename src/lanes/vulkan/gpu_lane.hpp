@@ -46,6 +46,7 @@ public:
 
     const DeviceDescription& description() const;
     GpuUsage usage() const;
+    int queues() const;  ///< that it has on its device: one, or further ones for copies
 
     class Device;  ///< see lane_device.hpp: for this folder alone
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
+#include <optional>
 #include <thread>
 
 #include "base/error.hpp"
@@ -16,36 +18,49 @@ GpuProgram::GpuProgram(GpuLane::Device& device, const Program& program)
     for (const std::int64_t bytes : recording.scratch_bytes)
         scratch_.push_back(vulkan.memory().allocate(bytes, BufferUse::device, "states of folds"));
     if (recording.chunks.empty()) return;
-    const auto count = static_cast<std::uint32_t>(recording.chunks.size());
     writer_ = std::make_unique<CommandWriter>(vulkan, device.pipelines, recording,
                                               [this](StorageId id) -> const DeviceBuffer& { return storage(id); });
-    pool_ = vk::raii::CommandPool(vulkan.device(), vk::CommandPoolCreateInfo({}, vulkan.family()));
-    if (vulkan.tick_ns() > 0) {
-        queries_ =
-            vk::raii::QueryPool(vulkan.device(), vk::QueryPoolCreateInfo({}, vk::QueryType::eTimestamp, 2 * count));
-    }
-    buffers_ = vk::raii::CommandBuffers(vulkan.device(), {*pool_, vk::CommandBufferLevel::ePrimary, count});
-    for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint32_t parts = make_room(recording);
+    std::uint32_t first_query = 0;
+    for (RecordedChunk& recorded : recording.chunks) {
         auto chunk = std::make_unique<Chunk>();
         chunk->program = this;
-        chunk->recorded = std::move(recording.chunks[i]);
+        chunk->recorded = std::move(recorded);
         chunk->work = work_of(device.graph, program, program.chunks[chunk->recorded.chunk.index()]);
-        chunk->commands = *buffers_[i];
-        chunk->first_query = 2 * i;
-        record(*chunk, buffers_[i]);
-        // Calls and windows are in the command buffer now.
-        chunk->recorded.layers.clear();
+        chunk->first_query = first_query;
+        first_query += 2 * static_cast<std::uint32_t>(chunk->recorded.parts.size());
+        record(*chunk);
         chunks_[chunk->recorded.chunk.index()] = std::move(chunk);
     }
-    for (std::size_t i = 0; i < chunks_.size(); ++i) {
-        if (!chunks_[i]) continue;
-        for (const ChunkId dependent : program.chunks[i].dependents) {
-            if (chunks_[dependent.index()]) chunks_[dependent.index()]->before.push_back(chunks_[i].get());
-        }
+    for (const std::unique_ptr<Chunk>& chunk : chunks_) {
+        if (chunk) link(*chunk);
     }
-    device.handles_made += writer_->handles() + count + 1;
-    device.waiter.expect(count);
+    device.handles_made += writer_->handles() + parts + 1;
+    device.waiter.expect(recording.chunks.size());
     device.pipelines.save();
+}
+
+/// Gives the number of all parts.
+std::uint32_t GpuProgram::make_room(const Recording& recording) {
+    const VulkanDevice& vulkan = device_.vulkan;
+    std::array<std::uint32_t, queue_uses> counts{};
+    for (const RecordedChunk& chunk : recording.chunks) {
+        for (const RecordedPart& part : chunk.parts) ++counts[static_cast<std::size_t>(part.queue)];
+    }
+    for (std::size_t i = 0; i < queue_uses; ++i) {
+        if (counts[i] == 0) continue;
+        const std::uint32_t family = vulkan.family(static_cast<QueueUse>(i));
+        Commands& commands = commands_[i];
+        commands.pool = vk::raii::CommandPool(vulkan.device(), vk::CommandPoolCreateInfo({}, family));
+        commands.buffers =
+            vk::raii::CommandBuffers(vulkan.device(), {*commands.pool, vk::CommandBufferLevel::ePrimary, counts[i]});
+    }
+    const std::uint32_t parts = std::accumulate(counts.begin(), counts.end(), std::uint32_t{0});
+    if (vulkan.is_timed(QueueUse::kernels)) {
+        queries_ =
+            vk::raii::QueryPool(vulkan.device(), vk::QueryPoolCreateInfo({}, vk::QueryType::eTimestamp, 2 * parts));
+    }
+    return parts;
 }
 
 GpuProgram::~GpuProgram() {
@@ -54,11 +69,10 @@ GpuProgram::~GpuProgram() {
     struct Kept {
         std::vector<DeviceBuffer> scratch;
         std::unique_ptr<CommandWriter> writer;
-        vk::raii::CommandPool pool;
+        std::array<Commands, queue_uses> commands;
         vk::raii::QueryPool queries;
-        std::vector<vk::raii::CommandBuffer> buffers;
     };
-    new Kept{std::move(scratch_), std::move(writer_), std::move(pool_), std::move(queries_), std::move(buffers_)};
+    new Kept{std::move(scratch_), std::move(writer_), std::move(commands_), std::move(queries_)};
 }
 
 const DeviceBuffer& GpuProgram::storage(StorageId id) const {
@@ -70,16 +84,55 @@ const DeviceBuffer& GpuProgram::storage(StorageId id) const {
     return storage;
 }
 
-void GpuProgram::record(Chunk& chunk, const vk::raii::CommandBuffer& commands) {
-    const bool timed = device_.vulkan.tick_ns() > 0;
+void GpuProgram::record(Chunk& chunk) {
+    std::uint32_t first_query = chunk.first_query;
+    for (RecordedPart& part : chunk.recorded.parts) {
+        Commands& commands = commands_[static_cast<std::size_t>(part.queue)];
+        const vk::raii::CommandBuffer& buffer = commands.buffers[commands.used++];
+        record(part, first_query, buffer);
+        first_query += 2;
+        chunk.parts.push_back({part.queue, *buffer, {}, 0});
+        // Calls and windows are in the command buffer now.
+        part.layers.clear();
+    }
+}
+
+void GpuProgram::record(const RecordedPart& part, std::uint32_t first_query, const vk::raii::CommandBuffer& commands) {
+    const VulkanDevice& vulkan = device_.vulkan;
+    const bool timed = is_timed(part.queue);
     commands.begin(vk::CommandBufferBeginInfo{});
     if (timed) {
-        commands.resetQueryPool(*queries_, chunk.first_query, 2);
-        commands.writeTimestamp(vk::PipelineStageFlagBits::eTopOfPipe, *queries_, chunk.first_query);
+        // Other queues cannot: reset_queries().
+        if (vulkan.computes(part.queue)) commands.resetQueryPool(*queries_, first_query, 2);
+        commands.writeTimestamp(vk::PipelineStageFlagBits::eTopOfPipe, *queries_, first_query);
     }
-    writer_->write(chunk.recorded, commands);
-    if (timed) commands.writeTimestamp(vk::PipelineStageFlagBits::eBottomOfPipe, *queries_, chunk.first_query + 1);
+    writer_->write(part, commands);
+    if (timed) commands.writeTimestamp(vk::PipelineStageFlagBits::eBottomOfPipe, *queries_, first_query + 1);
     commands.end();
+}
+
+/// Requires: all chunks have been recorded, and stay where they are.
+void GpuProgram::link(Chunk& chunk) {
+    for (std::size_t i = 0; i < chunk.parts.size(); ++i) {
+        for (const PartId& before : chunk.recorded.parts[i].after) {
+            const std::vector<QueuedPart>& others = chunks_[before.chunk.index()]->parts;
+            const auto other = std::find_if(others.begin(), others.end(),
+                                            [&](const QueuedPart& part) { return part.queue == before.queue; });
+            chunk.parts[i].after.push_back(&*other);
+        }
+    }
+}
+
+bool GpuProgram::is_timed(QueueUse queue) const {
+    return *queries_ != vk::QueryPool() && device_.vulkan.is_timed(queue);
+}
+
+void GpuProgram::reset_queries(const Chunk& chunk) const {
+    for (std::size_t i = 0; i < chunk.parts.size(); ++i) {
+        const QueueUse queue = chunk.parts[i].queue;
+        if (!device_.vulkan.computes(queue) && is_timed(queue))
+            queries_.reset(chunk.first_query + 2 * static_cast<std::uint32_t>(i), 2);
+    }
 }
 
 void GpuProgram::submit(ChunkId id, const Execution&, Completion& done) {
@@ -91,10 +144,9 @@ void GpuProgram::submit(ChunkId id, const Execution&, Completion& done) {
         done.finished(id, translated("flushing for " + device_.vulkan.description().name));
         return;
     }
+    reset_queries(chunk);
     chunk.submitted_ns = now_ns();
-    std::uint64_t after = 0;
-    for (const Chunk* before : chunk.before) after = std::max(after, before->value);
-    chunk.value = device_.waiter.submit(chunk.commands, chunk, after);
+    device_.waiter.submit(chunk.parts, chunk);
 }
 
 /// On the waiter's thread; on the submitting one where the submit failed, and `error` is set.
@@ -122,17 +174,26 @@ std::int64_t GpuProgram::slowed_ns(std::int64_t busy_ns) const {
     return std::llround(static_cast<double>(busy_ns) * times);
 }
 
+/// Of all queues together, also where they were busy at the same time.
 std::int64_t GpuProgram::busy_ns(const Chunk& chunk) const {
+    std::optional<std::int64_t> all;
+    for (std::size_t i = 0; i < chunk.parts.size(); ++i) {
+        const auto part = busy_ns(chunk.parts[i].queue, chunk.first_query + 2 * static_cast<std::uint32_t>(i));
+        if (part) all = all.value_or(0) + *part;
+    }
+    return all.value_or(now_ns() - chunk.submitted_ns);
+}
+
+std::optional<std::int64_t> GpuProgram::busy_ns(QueueUse queue, std::uint32_t first_query) const {
     const VulkanDevice& vulkan = device_.vulkan;
     std::uint64_t ticks[2] = {};
-    if (vulkan.tick_ns() <= 0 ||
+    if (!is_timed(queue) ||
         vulkan.device().getDispatcher()->vkGetQueryPoolResults(
-            static_cast<VkDevice>(*vulkan.device()), static_cast<VkQueryPool>(*queries_), chunk.first_query, 2,
-            sizeof ticks, ticks, sizeof ticks[0], VK_QUERY_RESULT_64_BIT) != VK_SUCCESS) {
-        return now_ns() - chunk.submitted_ns;
+            static_cast<VkDevice>(*vulkan.device()), static_cast<VkQueryPool>(*queries_), first_query, 2, sizeof ticks,
+            ticks, sizeof ticks[0], VK_QUERY_RESULT_64_BIT) != VK_SUCCESS) {
+        return std::nullopt;
     }
-    return static_cast<std::int64_t>(static_cast<double>((ticks[1] - ticks[0]) & vulkan.tick_mask()) *
-                                     vulkan.tick_ns());
+    return static_cast<std::int64_t>(vulkan.ns_between(ticks[0], ticks[1], queue));
 }
 
 }  // namespace maniple

@@ -1,7 +1,9 @@
 // lanes/vulkan/gpu_program.hpp: a gpu lane's chunks of one program as command buffers that are used again and again.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "lanes/vulkan/command_writer.hpp"
@@ -10,7 +12,7 @@
 
 namespace maniple {
 
-/// Owns command buffers, descriptor sets and scratch. Borrows the lane's device.
+/// Owns command buffers, descriptor sets and scratch. What of a chunk is for another queue has a command buffer of its own. Borrows the lane's device.
 class GpuProgram final : public LaneProgram {
 public:
     GpuProgram(GpuLane::Device& device, const Program& program);
@@ -26,24 +28,33 @@ private:
         GpuProgram* program = nullptr;
         RecordedChunk recorded;
         std::vector<ChunkWork> work;
-        vk::CommandBuffer commands;
-        std::uint32_t first_query = 0;
+        std::vector<QueuedPart> parts;  ///< as the recorded ones
+        std::uint32_t first_query = 0;  ///< two for each part
         std::int64_t submitted_ns = 0;
-        std::vector<const Chunk*> before;  ///< of this gpu: it waits for them on the device
-        std::uint64_t value = 0;           ///< on the timeline; 0: not submitted
         Completion* done = nullptr;
     };
-    void record(Chunk& chunk, const vk::raii::CommandBuffer& commands);
+    /// What is recorded for one queue.
+    struct Commands {
+        vk::raii::CommandPool pool{nullptr};
+        std::vector<vk::raii::CommandBuffer> buffers;
+        std::size_t used = 0;
+    };
+    std::uint32_t make_room(const Recording& recording);
+    void record(Chunk& chunk);
+    void record(const RecordedPart& part, std::uint32_t first_query, const vk::raii::CommandBuffer& commands);
+    void link(Chunk& chunk);
+    bool is_timed(QueueUse queue) const;
+    void reset_queries(const Chunk& chunk) const;
     std::int64_t busy_ns(const Chunk& chunk) const;
+    std::optional<std::int64_t> busy_ns(QueueUse queue, std::uint32_t first_query) const;
     std::int64_t slowed_ns(std::int64_t busy_ns) const;
     const DeviceBuffer& storage(StorageId id) const;
 
     GpuLane::Device& device_;
     std::vector<DeviceBuffer> scratch_;
     std::unique_ptr<CommandWriter> writer_;
-    vk::raii::CommandPool pool_{nullptr};
+    std::array<Commands, queue_uses> commands_;  ///< by QueueUse
     vk::raii::QueryPool queries_{nullptr};
-    std::vector<vk::raii::CommandBuffer> buffers_;
     std::vector<std::unique_ptr<Chunk>> chunks_;  ///< by ChunkId; null for those of other lanes
 };
 

@@ -63,9 +63,14 @@ Pretend Pretend::parse(const std::string& words) {
             pretend.small_windows = true;
         } else if (word == "hangs") {
             pretend.hangs = true;
+        } else if (word == "one-queue" || word == "two-queues" || word == "three-queues") {
+            pretend.queues = word == "one-queue" ? 1 : word == "two-queues" ? 2 : 3;
+        } else if (word == "copy-queues") {
+            pretend.copy_queues = true;
         } else if (!word.empty()) {
             throw UsageError("MANIPLE_VULKAN_PRETEND: no such word: '" + word +
-                             "' (there are: not-unified, not-coherent, small-windows, hangs)");
+                             "' (there are: not-unified, not-coherent, small-windows, hangs, one-queue, two-queues, "
+                             "three-queues, copy-queues)");
         }
     }
     return pretend;

@@ -17,6 +17,9 @@ struct Pretend {
     bool not_coherent = false;   ///< staging memory has to be flushed and invalidated (implies not_unified)
     bool small_windows = false;  ///< storage buffers are seen through windows of 64 KiB
     bool hangs = false;          ///< nothing that is submitted is ever seen to end
+    int queues =
+        0;  ///< so many, whatever there is, and copies of any size go to those that they have; 0: those that are there
+    bool copy_queues = false;  ///< those for copies do nothing else
 
     /// Reads a list of words with commas between: "not-unified,small-windows". Errors: UsageError for an unknown one.
     static Pretend parse(const std::string& words);
@@ -45,6 +48,7 @@ struct DeviceDescription {
     std::int64_t available_bytes = -1;  ///< of that, what the driver gives to this process now; -1: it does not say
     std::int64_t max_window_bytes = 0;  ///< maxStorageBufferRange
     std::int64_t max_buffer_bytes = 0;  ///< of one allocation
+    std::string queues;                 ///< which ones a lane with a memory of its own uses for copies (queues_text)
     std::array<std::int64_t, 3> max_groups{};
 };
 

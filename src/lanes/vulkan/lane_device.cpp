@@ -1,5 +1,6 @@
 #include "lanes/vulkan/lane_device.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.hpp"
@@ -16,12 +17,21 @@ BufferUse use_of(Memory::Kind kind) {
     }
 }
 
+/// Copies between host and device are there where there is staging memory.
+CopyQueues copies_of(const Layout& layout, int gpu) {
+    const bool copies = std::any_of(layout.buffers.begin(), layout.buffers.end(), [&](const BufferSpec& buffer) {
+        return buffer.memory.gpu == gpu && buffer.memory.kind == Memory::Kind::staging;
+    });
+    return copies ? CopyQueues::where_there_are : CopyQueues::none;
+}
+
 }  // namespace
 
 GpuLane::Device::Device(VulkanInstance& instance, int device, int lane_number, const Graph& lane_graph,
                         const Layout& lane_layout)
     : graph(lane_graph), layout(lane_layout), number(lane_number),
-      pretends_not_coherent(instance.options().pretend.not_coherent), vulkan(instance, device), pipelines(vulkan),
+      pretends_not_coherent(instance.options().pretend.not_coherent),
+      vulkan(instance, device, copies_of(lane_layout, lane_number)), pipelines(vulkan),
       storages(lane_layout.buffers.size()), shadows(lane_layout.buffers.size()),
       waiter(vulkan, instance.options().pretend.hangs), instance_hung(instance.handles().hung) {
     allocate();

@@ -66,8 +66,9 @@ void DeviceBuffer::invalidate(std::int64_t offset, std::int64_t bytes) const {
     if (!pool_->blocks_[block_].coherent) pool_->device_.invalidateMappedMemoryRanges(atoms(offset, bytes));
 }
 
-MemoryPool::MemoryPool(const vk::raii::PhysicalDevice& physical, const vk::raii::Device& device)
-    : physical_(physical), device_(device), memory_(physical.getMemoryProperties()),
+MemoryPool::MemoryPool(const vk::raii::PhysicalDevice& physical, const vk::raii::Device& device,
+                       std::vector<std::uint32_t> families)
+    : physical_(physical), device_(device), families_(std::move(families)), memory_(physical.getMemoryProperties()),
       budgeted_(has_extension(physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME)),
       atom_bytes_(static_cast<std::int64_t>(physical.getProperties().limits.nonCoherentAtomSize)) {}
 
@@ -78,11 +79,15 @@ DeviceBuffer MemoryPool::allocate(std::int64_t bytes, BufferUse use, const std::
                                            : Usage::eStorageBuffer | Usage::eTransferSrc | Usage::eTransferDst;
     DeviceBuffer result;
     result.bytes_ = rounded_up(std::max<std::int64_t>(bytes, 1), 16);
+    vk::BufferCreateInfo info({}, static_cast<vk::DeviceSize>(result.bytes_), usage);
+    // Queues of several families take turns with a buffer, in another order each time that recorded commands are used
+    // again: which of them had it before cannot be recorded. Of buffers, unlike images, drivers do nothing with ownership.
+    if (families_.size() > 1 && use != BufferUse::uniform)
+        info.setSharingMode(vk::SharingMode::eConcurrent).setQueueFamilyIndices(families_);
     const std::string name = what + " (" + format_bytes(bytes) + ")";
     const std::lock_guard lock(mutex_);
     try {
-        result.buffer_ = std::make_unique<vk::raii::Buffer>(
-            device_, vk::BufferCreateInfo({}, static_cast<vk::DeviceSize>(result.bytes_), usage));
+        result.buffer_ = std::make_unique<vk::raii::Buffer>(device_, info);
         const vk::MemoryRequirements needs = result.buffer_->getMemoryRequirements();
         place(result, needs, type_for(use, needs.memoryTypeBits), name);
         ++buffers_made_;

@@ -55,7 +55,9 @@ private:
 /// Owns the memory of one VkDevice. Borrows the device. Threads: any.
 class MemoryPool {
 public:
-    MemoryPool(const vk::raii::PhysicalDevice& physical, const vk::raii::Device& device);
+    /// `families`: of all queues that use the buffers, each once.
+    MemoryPool(const vk::raii::PhysicalDevice& physical, const vk::raii::Device& device,
+               std::vector<std::uint32_t> families);
 
     /// `bytes` may be 0: then it has a few all the same. The bytes are not set.
     /// Errors: UnavailableError, naming `what` and the bytes.
@@ -85,6 +87,7 @@ private:
 
     const vk::raii::PhysicalDevice& physical_;
     const vk::raii::Device& device_;
+    const std::vector<std::uint32_t> families_;
     vk::PhysicalDeviceMemoryProperties memory_;
     bool budgeted_ = false;
     std::int64_t atom_bytes_ = 1;

@@ -12,6 +12,9 @@ namespace {
 
 /// More runs than this go through the shader: a driver takes each as a command of its own.
 constexpr std::int64_t most_runs = 64;
+/// Without a shader: rows that take about as long as a command does.
+constexpr std::int64_t most_long_runs = 4096;
+constexpr std::int64_t least_long_run_bytes = 4096;
 
 StridedEnd end_of(const Layout& layout, const Use& use, const Box& over, std::int64_t element_bytes) {
     const Box& all = layout[use.buffer].box;
@@ -74,6 +77,14 @@ void for_each_run(const Move& move, Visit&& visit) {
         }
         if (axis == 0) return;
     }
+}
+
+bool is_empty(const Move& move) { return std::find(move.extents.begin(), move.extents.end(), 0) != move.extents.end(); }
+
+std::int64_t count_of_runs(const Move& move) {
+    std::int64_t runs = 1;
+    for (std::size_t axis = 0; axis + 1 < move.extents.size(); ++axis) runs *= move.extents[axis];
+    return runs;
 }
 
 std::vector<Command> as_runs(const Move& move, InstructionId instruction) {
@@ -212,11 +223,21 @@ Move compacted(Move move) {
     return move;
 }
 
+bool is_for_copy_queue(const Move& loose) {
+    const Move move = compacted(loose);
+    const std::int64_t runs = count_of_runs(move);
+    return !move.zero && (runs <= most_runs || (runs <= most_long_runs && move.extents.back() >= least_long_run_bytes));
+}
+
+std::vector<Command> copy_queue_commands(const Move& loose, InstructionId instruction) {
+    const Move move = compacted(loose);
+    return is_empty(move) ? std::vector<Command>{} : as_runs(move, instruction);
+}
+
 std::vector<Command> move_commands(const Move& loose, InstructionId instruction, const DeviceLimits& limits) {
     const Move move = compacted(loose);
-    if (std::find(move.extents.begin(), move.extents.end(), 0) != move.extents.end()) return {};
-    std::int64_t runs = 1;
-    for (std::size_t axis = 0; axis + 1 < move.extents.size(); ++axis) runs *= move.extents[axis];
+    if (is_empty(move)) return {};
+    const std::int64_t runs = count_of_runs(move);
     const int unit = unit_of(move);
     const bool few = runs <= most_runs && (unit == 4 || !move.zero);
     if (few || (!has_shader(unit, limits) && !move.zero)) return as_runs(move, instruction);

@@ -32,4 +32,9 @@ Move compacted(Move move);
 /// Commands without an order among them. Few long runs are left to the device's copies, the rest to our shader.
 std::vector<Command> move_commands(const Move& move, InstructionId instruction, const DeviceLimits& limits);
 
+/// Whether a queue without shaders is good for it: its runs are few, or long.
+bool is_for_copy_queue(const Move& move);
+/// The device's copies alone. Requires: is_for_copy_queue(move).
+std::vector<Command> copy_queue_commands(const Move& move, InstructionId instruction);
+
 }  // namespace maniple

@@ -14,23 +14,92 @@ namespace {
 
 constexpr std::uint8_t device_stages = stage_compute | stage_transfer;
 
-/// Puts the commands of one chunk into layers and barriers between these.
-class ChunkRecorder {
+/// Of every instruction of a lane, the part of a chunk that it belongs to.
+class Division {
 public:
-    ChunkRecorder(const DispatchContext& context, const Program& program, ChunkId id)
-        : context_(context), program_(program), chunk_(program.chunks[id.index()]) {
-        result_.chunk = id;
+    Division(const Layout& layout, const Program& program, int gpu, const DeviceLimits& limits)
+        : layout_(layout), program_(program), limits_(limits), parts_(program.instructions.size()) {
+        for (std::size_t i = 0; i < program.chunks.size(); ++i) {
+            const Chunk& chunk = program.chunks[i];
+            if (chunk.lane != LaneKind::gpu || chunk.gpu != gpu) continue;
+            for (const InstructionId id : chunk.instructions) parts_[id.index()] = {ChunkId(i), QueueUse::kernels};
+            if (limits.uploads.apart) take_apart(chunk, uploads_ahead(chunk), QueueUse::uploads);
+            if (limits.downloads.apart) take_apart(chunk, downloads_behind(chunk), QueueUse::downloads);
+        }
     }
 
-    RecordedChunk record() {
-        std::set<std::pair<OperationId, int>> operations;
-        for (const InstructionId id : chunk_.instructions) {
+    /// Without a chunk for those of other lanes.
+    const PartId& of(InstructionId id) const { return parts_[id.index()]; }
+
+private:
+    bool can_go(InstructionId id, const CopyQueue& queue) const {
+        return queue.computes || is_for_copy_queue(move_of(layout_, program_.instructions[id.index()]));
+    }
+
+    /// Those that wait for nothing in the chunk but for each other.
+    std::vector<InstructionId> uploads_ahead(const Chunk& chunk) const {
+        std::vector<InstructionId> ahead;
+        std::set<InstructionId> others;
+        for (const InstructionId id : chunk.instructions) {
             const Instruction& instruction = program_.instructions[id.index()];
-            if (instruction.operation.valid()) operations.emplace(instruction.operation, instruction.step);
-            place(id, stages_of(id));
-            note_staging(instruction);
+            const bool goes = instruction.kind == InstructionKind::upload && can_go(id, limits_.uploads) &&
+                              std::none_of(instruction.after.begin(), instruction.after.end(),
+                                           [&](InstructionId before) { return others.contains(before); });
+            if (goes) ahead.push_back(id);
+            if (!goes) others.insert(id);
         }
-        result_.operations = static_cast<std::int64_t>(operations.size());
+        return ahead;
+    }
+
+    /// Those that nothing in the chunk waits for but each other.
+    std::vector<InstructionId> downloads_behind(const Chunk& chunk) const {
+        std::vector<InstructionId> behind;
+        std::set<InstructionId> awaited;
+        for (std::size_t i = chunk.instructions.size(); i-- > 0;) {
+            const InstructionId id = chunk.instructions[i];
+            const Instruction& instruction = program_.instructions[id.index()];
+            if (instruction.kind == InstructionKind::download && !awaited.contains(id) &&
+                can_go(id, limits_.downloads)) {
+                behind.push_back(id);
+            } else {
+                awaited.insert(instruction.after.begin(), instruction.after.end());
+            }
+        }
+        return behind;
+    }
+
+    void take_apart(const Chunk& chunk, const std::vector<InstructionId>& copies, QueueUse queue) {
+        std::int64_t bytes = 0;
+        for (const InstructionId id : copies) bytes += program_.instructions[id.index()].bytes / 2;  // read and written
+        if (bytes < limits_.least_apart_bytes && copies.size() < chunk.instructions.size()) return;
+        for (const InstructionId id : copies) parts_[id.index()].queue = queue;
+    }
+
+    const Layout& layout_;
+    const Program& program_;
+    const DeviceLimits& limits_;
+    std::vector<PartId> parts_;  ///< by InstructionId
+};
+
+/// Puts the commands of one part of a chunk into layers and barriers between these.
+class PartRecorder {
+public:
+    PartRecorder(const DispatchContext& context, const Program& program, const Division& division, PartId part)
+        : context_(context), program_(program), division_(division), part_(part) {
+        result_.queue = part.queue;
+    }
+
+    /// Requires: called in the order of the instructions.
+    void add(InstructionId id) {
+        place(id, stages_of(id));
+        for (const InstructionId before : program_.instructions[id.index()].after) {
+            const PartId& other = division_.of(before);
+            if (other.chunk.valid() && other.chunk != part_.chunk) after_.insert(other);
+        }
+    }
+
+    RecordedPart finish() {
+        result_.after.assign(after_.begin(), after_.end());
         add_barriers();
         return std::move(result_);
     }
@@ -42,8 +111,7 @@ private:
             case InstructionKind::copy:
             case InstructionKind::boundary:
             case InstructionKind::upload:
-            case InstructionKind::download:
-                return {move_commands(move_of(context_.layout, instruction), id, context_.limits)};
+            case InstructionKind::download: return {commands_of(move_of(context_.layout, instruction), id)};
             case InstructionKind::compute:
             case InstructionKind::accumulate:
             case InstructionKind::merge:
@@ -53,7 +121,14 @@ private:
         }
     }
 
-    /// In the first layer behind those of its predecessors in this chunk.
+    std::vector<Command> commands_of(const Move& move, InstructionId id) const {
+        const DeviceLimits& limits = context_.limits;
+        const CopyQueue& queue = part_.queue == QueueUse::uploads ? limits.uploads : limits.downloads;
+        if (part_.queue == QueueUse::kernels || queue.computes) return move_commands(move, id, limits);
+        return copy_queue_commands(move, id);
+    }
+
+    /// In the first layer behind those of its predecessors in this part.
     void place(InstructionId id, Stages stages) {
         std::size_t layer = 0;
         for (const InstructionId before : program_.instructions[id.index()].after) {
@@ -67,17 +142,6 @@ private:
             std::move(stage.begin(), stage.end(), std::back_inserter(commands));
         }
         next_layer_[id] = layer;
-    }
-
-    void note_staging(const Instruction& instruction) {
-        const bool uploads = instruction.kind == InstructionKind::upload;
-        if (!uploads && instruction.kind != InstructionKind::download) return;
-        const Use& use = uploads ? instruction.reads[0] : instruction.writes[0];
-        const BufferSpec& staging = context_.layout[use.buffer];
-        if (use.box.empty()) return;
-        (uploads ? result_.uploads : result_.downloads)
-            .push_back({use.buffer, (use.box.lo[0] - staging.box.lo[0]) * staging.element_bytes,
-                        use.box.volume() * staging.element_bytes});
     }
 
     void add_barriers() {
@@ -116,10 +180,44 @@ private:
 
     const DispatchContext& context_;
     const Program& program_;
-    const Chunk& chunk_;
+    const Division& division_;
+    PartId part_;
     std::map<InstructionId, std::size_t> next_layer_;  ///< the first layer behind an instruction
-    RecordedChunk result_;
+    std::set<PartId> after_;
+    RecordedPart result_;
 };
+
+void note_staging(const Layout& layout, const Instruction& instruction, RecordedChunk& chunk) {
+    const bool uploads = instruction.kind == InstructionKind::upload;
+    if (!uploads && instruction.kind != InstructionKind::download) return;
+    const Use& use = uploads ? instruction.reads[0] : instruction.writes[0];
+    const BufferSpec& staging = layout[use.buffer];
+    if (use.box.empty()) return;
+    (uploads ? chunk.uploads : chunk.downloads)
+        .push_back({use.buffer, (use.box.lo[0] - staging.box.lo[0]) * staging.element_bytes,
+                    use.box.volume() * staging.element_bytes});
+}
+
+RecordedChunk record_chunk(const DispatchContext& context, const Program& program, const Division& division,
+                           ChunkId id) {
+    RecordedChunk result;
+    result.chunk = id;
+    std::set<std::pair<OperationId, int>> operations;
+    std::map<QueueUse, PartRecorder> parts;
+    for (const InstructionId instruction_id : program.chunks[id.index()].instructions) {
+        const Instruction& instruction = program.instructions[instruction_id.index()];
+        if (instruction.operation.valid()) operations.emplace(instruction.operation, instruction.step);
+        note_staging(context.layout, instruction, result);
+        const PartId& part = division.of(instruction_id);
+        parts.try_emplace(part.queue, context, program, division, part).first->second.add(instruction_id);
+    }
+    for (const QueueUse queue : {QueueUse::uploads, QueueUse::kernels, QueueUse::downloads}) {
+        const auto part = parts.find(queue);
+        if (part != parts.end()) result.parts.push_back(part->second.finish());
+    }
+    result.operations = static_cast<std::int64_t>(operations.size());
+    return result;
+}
 
 }  // namespace
 
@@ -150,9 +248,10 @@ Recording build_recording(const Graph& graph, const Layout& layout, const Progra
     Recording recording;
     ScratchTable scratch(layout.buffers.size());
     const DispatchContext context{graph, layout, limits, scratch};
+    const Division division(layout, program, gpu, limits);
     for (std::size_t i = 0; i < program.chunks.size(); ++i) {
         if (program.chunks[i].lane != LaneKind::gpu || program.chunks[i].gpu != gpu) continue;
-        recording.chunks.push_back(ChunkRecorder(context, program, ChunkId(i)).record());
+        recording.chunks.push_back(record_chunk(context, program, division, ChunkId(i)));
     }
     recording.scratch_bytes = scratch.take();
     return recording;

@@ -16,6 +16,16 @@ namespace maniple {
 /// A buffer of the layout, under its number there, or behind these a scratch buffer of the recording.
 using StorageId = Id<struct StorageTag>;
 
+/// What a queue is for. What copies have no queue for goes with the kernels.
+enum class QueueUse : std::uint8_t { kernels, uploads, downloads };
+inline constexpr std::size_t queue_uses = 3;
+
+/// A queue for copies from the host, or to it.
+struct CopyQueue {
+    bool apart = false;    ///< it is there
+    bool computes = true;  ///< and runs shaders, too
+};
+
 /// What of a device decides how work is cut.
 struct DeviceLimits {
     std::int64_t max_window_bytes = 0;
@@ -23,6 +33,10 @@ struct DeviceLimits {
     std::int64_t max_groups_x = 65535;
     std::int64_t max_groups_y = 65535;
     std::uint32_t features = 0;  ///< MANIPLE_GPU_*
+    CopyQueue uploads;
+    CopyQueue downloads;
+    /// Copies of less stay with the kernels of their chunk: a further submission would take longer than they do.
+    std::int64_t least_apart_bytes = 0;
 };
 
 /// The part of a storage that a shader sees. Aligned, and no longer than DeviceLimits::max_window_bytes.
@@ -132,11 +146,27 @@ struct StagingRange {
     std::int64_t bytes = 0;
 };
 
-/// One chunk. A command buffer begins with a barrier behind all earlier submissions to the queue, then come these.
-struct RecordedChunk {
+/// What of a chunk one queue does.
+struct PartId {
     ChunkId chunk;
+    QueueUse queue = QueueUse::kernels;
+
+    auto operator<=>(const PartId&) const = default;
+};
+
+/// A command buffer. It begins with a barrier behind all earlier submissions to the queue, then come these.
+struct RecordedPart {
+    QueueUse queue = QueueUse::kernels;
+    std::vector<PartId> after;  ///< parts of other chunks of the lane that have to end before it begins
     std::vector<Layer> layers;
     std::vector<StorageBarrier> to_host;  ///< after the last layer
+};
+
+/// One chunk: what its kernels need from the host, the kernels, what the host needs of these, as far as these are apart.
+/// Each part waits for the one before it.
+struct RecordedChunk {
+    ChunkId chunk;
+    std::vector<RecordedPart> parts;  ///< at least one
     std::vector<StagingRange> uploads;
     std::vector<StagingRange> downloads;
     std::int64_t operations = 0;  ///< kernels, each with its step counted once

@@ -1,10 +1,12 @@
-// lanes/vulkan/waiter.hpp: the timeline of a queue, and the one thread that waits on it.
+// lanes/vulkan/waiter.hpp: the timelines of a device's queues, and the one thread that waits on them.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -21,7 +23,16 @@ public:
     virtual void ended(std::exception_ptr error) = 0;
 };
 
-/// Owns the semaphore, whose values only grow, and the thread. Borrows the device. Threads: any.
+/// What one queue does of a submission.
+struct QueuedPart {
+    QueueUse queue = QueueUse::kernels;
+    vk::CommandBuffer commands;
+    std::vector<const QueuedPart*> after;  ///< of other submissions to the device: the device itself waits for them
+    std::uint64_t value = 0;  ///< on the queue's timeline, from the last time that it was submitted; 0: never
+};
+
+/// Owns a timeline semaphore for each queue, whose values only grow, and the thread. Borrows the device. Threads: any.
+/// Submissions are reported in their order wherever one waits for the other: who hears of the last one may destroy all.
 class Waiter {
 public:
     /// `hangs`: for tests, as a device that never ends anything.
@@ -31,9 +42,10 @@ public:
     /// Room for so many more submissions at a time, so that submit() allocates nothing.
     void expect(std::size_t submissions);
 
-    /// Submits `commands`; `submission` hears of the end, also if this fails. Does not wait for the device, which begins
-    /// when the submission with the value `after` has ended; 0: at once. Gives this one's value; 0: it failed.
-    std::uint64_t submit(vk::CommandBuffer commands, Submission& submission, std::uint64_t after = 0);
+    /// Submits the parts, each behind the one before it and behind what it waits for; `submission` hears of the end of the
+    /// last one, also if this fails. Does not wait for the device. Requires: what parts wait for has been submitted, or
+    /// never will be since it failed.
+    void submit(std::span<QueuedPart> parts, Submission& submission);
 
     /// From now on nothing is submitted, and what is in flight has ten seconds to end.
     void cancel();
@@ -45,21 +57,39 @@ private:
     struct InFlight {
         std::uint64_t value = 0;
         Submission* submission = nullptr;
+        std::uint64_t number = 0;  ///< in the order of submission, over all queues
+        std::exception_ptr error;  ///< a later part could not be submitted
     };
+    struct Timeline {
+        vk::raii::Semaphore semaphore{nullptr};  ///< null: the device has no such queue
+        std::uint64_t last_value = 0;            ///< submitted; grows under the queues' mutex, too
+        std::uint64_t ended_value = 0;           ///< that the host has seen
+        std::vector<InFlight> in_flight;         ///< ascending values: the last parts of submissions
+    };
+    /// Values to wait for, by queue; 0: none.
+    using Values = std::array<std::uint64_t, queue_uses>;
+
     std::exception_ptr refusal() const;
+    Timeline& timeline(QueueUse queue) { return timelines_[static_cast<std::size_t>(queue)]; }
+    Values awaited_by(const QueuedPart& part, const QueuedPart* part_before) const;
+    void submit_part(QueuedPart& part, const Values& awaited);
     void run();
-    void wait_for(std::uint64_t value);
-    void end_until(std::uint64_t value);
+    bool has_none_in_flight() const;
+    Values next_values() const;
+    bool wait_step(const Values& values);
+    void wait_for(const Values& values);
+    Values read_counters() const;
+    void end_what_has();
+    void take_ended(const Values& values);
     void give_up(std::exception_ptr error);
     bool out_of_time() const;
 
     VulkanDevice& device_;
     const bool hangs_;
-    vk::raii::Semaphore semaphore_;
-    mutable std::mutex mutex_;  ///< of all below; taken inside the queue's mutex, never around it
+    mutable std::mutex mutex_;  ///< of all below; taken inside the queues' mutex, never around it
     std::condition_variable wake_;
-    std::vector<InFlight> in_flight_;  ///< ascending values
-    std::uint64_t last_value_ = 0;     ///< under the queue's mutex
+    std::array<Timeline, queue_uses> timelines_;  ///< by QueueUse; the semaphores never change
+    std::uint64_t submissions_ = 0;
     std::exception_ptr failure_;
     bool cancelled_ = false;
     std::atomic<bool> hung_{false};
