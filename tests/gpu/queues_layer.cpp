@@ -1,9 +1,9 @@
-// A Vulkan layer that gives a device with one queue more of them, as discrete gpus have: a family that only copies, of two
-// queues, behind the driver's first family. What is submitted is held back, queue by queue, and handed to the driver's
-// queue as soon as all that it waits for has come: in a random order and late, as far as the semaphores allow. So what does not wait for
-// what it needs shows as wrong numbers, and under the validation layer, which belongs above this one, what a family cannot do
-// is reported. Timeline semaphores only; no vkQueueSubmit2, no sparse binding. With MANIPLE_QUEUES_LAYER_FAILS=n the n-th
-// submission to each device fails.
+// A Vulkan layer that gives a device with one queue more of them, as discrete gpus have: a family that only copies, of
+// two queues, behind the driver's first family. What is submitted is held back, queue by queue, and handed to the
+// driver's queue when all that it waits for has come: late, and in a random order as far as the semaphores allow. So what
+// does not wait for what it needs shows as wrong numbers, and under the validation layer, which belongs above this one,
+// what a family cannot do is reported. Timeline semaphores only; no vkQueueSubmit2, no sparse binding. With
+// MANIPLE_QUEUES_LAYER_FAILS=n the n-th submission to each device fails.
 #include <vulkan/vk_layer.h>
 #include <vulkan/vulkan.h>
 
@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::uint32_t copy_queues = 2;
 
-/// What a dispatchable handle points to begins with the loader's table, which is the same for all of an instance or device.
+/// What a dispatchable handle points to begins with the loader's table, one for all handles of an instance or device.
 void* key_of(const void* handle) {
     void* key = nullptr;
     std::memcpy(&key, handle, sizeof key);

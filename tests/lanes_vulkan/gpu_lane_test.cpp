@@ -55,8 +55,8 @@ struct Doubling {
     Program program;
 };
 
-/// Numbers that go through one buffer on the device after the other: `rounds` times an upload, `b = a + a`, a download, each
-/// a chunk. What comes next overwrites what the one before needs.
+/// Numbers that go through the same buffers on the device: `rounds` times an upload, `b = a + a`, a download, each a
+/// chunk. What comes next overwrites what the one before needs.
 struct Relay {
     static constexpr std::int64_t count = 500;
 

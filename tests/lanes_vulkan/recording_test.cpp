@@ -73,8 +73,8 @@ bool is_covered(const RecordedPart& part, const UseInLayer& before, const UseInL
     return false;
 }
 
-/// Every `after` within the chunk goes to a later part, which waits for the earlier one, or to a later layer of the same, and
-/// then every storage that one of the two writes has a barrier.
+/// Every `after` within the chunk goes to a later part, which waits for the earlier one, or to a later layer of the
+/// same, and then every storage that one of the two writes has a barrier.
 std::size_t expect_edges_covered(const RecordedChunk& chunk, const Program& program) {
     std::size_t covered = 0;
     const auto all = uses_of(chunk);

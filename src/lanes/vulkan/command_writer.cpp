@@ -38,8 +38,8 @@ Accesses only(const Accesses& accesses, std::uint8_t stages) {
     return {static_cast<std::uint8_t>(accesses.reads & stages), static_cast<std::uint8_t>(accesses.writes & stages)};
 }
 
-/// What all earlier submissions to the queue wrote is seen by this one: the host has waited for them, which tells the device
-/// nothing.
+/// What all earlier submissions to the queue wrote is seen by this one: that the host has waited for them tells the
+/// device nothing.
 void write_first_barrier(std::uint8_t stages, const vk::raii::CommandBuffer& commands) {
     const Accesses before{0, stages};
     const Accesses after{stages, stages};

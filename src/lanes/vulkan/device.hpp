@@ -40,8 +40,8 @@ public:
         return static_cast<double>((last - first) & at(use).tick_mask) * tick_ns_;
     }
 
-    /// One for all queues: what several of them do of a chunk is submitted at one go, and then nobody waits for what has not
-    /// been submitted, also where two uses share a queue.
+    /// One for all queues: what several of them do of a chunk is submitted at one go, and then nobody waits for what has
+    /// not been submitted, also where two uses share a queue.
     std::mutex& queue_mutex() { return queue_mutex_; }
     /// Requires: queue_mutex() is held.
     const vk::raii::Queue& queue(QueueUse use = QueueUse::kernels) const { return at(use).queue; }

@@ -12,7 +12,8 @@
 
 namespace maniple {
 
-/// Owns command buffers, descriptor sets and scratch. What of a chunk is for another queue has a command buffer of its own. Borrows the lane's device.
+/// Owns command buffers, descriptor sets and scratch. Borrows the lane's device. What of a chunk is for another queue has
+/// a command buffer of its own.
 class GpuProgram final : public LaneProgram {
 public:
     GpuProgram(GpuLane::Device& device, const Program& program);

@@ -17,9 +17,8 @@ struct Pretend {
     bool not_coherent = false;   ///< staging memory has to be flushed and invalidated (implies not_unified)
     bool small_windows = false;  ///< storage buffers are seen through windows of 64 KiB
     bool hangs = false;          ///< nothing that is submitted is ever seen to end
-    int queues =
-        0;  ///< so many, whatever there is, and copies of any size go to those that they have; 0: those that are there
-    bool copy_queues = false;  ///< those for copies do nothing else
+    int queues = 0;              ///< so many, whatever there is, and small copies go there too; 0: those that are there
+    bool copy_queues = false;    ///< those for copies do nothing else
 
     /// Reads a list of words with commas between: "not-unified,small-windows". Errors: UsageError for an unknown one.
     static Pretend parse(const std::string& words);

@@ -81,7 +81,7 @@ DeviceBuffer MemoryPool::allocate(std::int64_t bytes, BufferUse use, const std::
     result.bytes_ = rounded_up(std::max<std::int64_t>(bytes, 1), 16);
     vk::BufferCreateInfo info({}, static_cast<vk::DeviceSize>(result.bytes_), usage);
     // Queues of several families take turns with a buffer, in another order each time that recorded commands are used
-    // again: which of them had it before cannot be recorded. Of buffers, unlike images, drivers do nothing with ownership.
+    // again: which of them had it before cannot be recorded.
     if (families_.size() > 1 && use != BufferUse::uniform)
         info.setSharingMode(vk::SharingMode::eConcurrent).setQueueFamilyIndices(families_);
     const std::string name = what + " (" + format_bytes(bytes) + ")";

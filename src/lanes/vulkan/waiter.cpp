@@ -132,8 +132,8 @@ bool Waiter::has_none_in_flight() const {
                        [](const Timeline& timeline) { return timeline.in_flight.empty(); });
 }
 
-/// Of a queue that has nothing to report the next value that it will be given: so that the thread hears of what is submitted
-/// to it while it waits for others. The lock is held.
+/// Of a queue that has nothing to report the next value that it will be given: so that the thread hears of what is
+/// submitted to it while it waits for others. The lock is held.
 Waiter::Values Waiter::next_values() const {
     Values values{};
     for (std::size_t i = 0; i < values.size(); ++i) {

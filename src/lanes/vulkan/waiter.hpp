@@ -42,9 +42,9 @@ public:
     /// Room for so many more submissions at a time, so that submit() allocates nothing.
     void expect(std::size_t submissions);
 
-    /// Submits the parts, each behind the one before it and behind what it waits for; `submission` hears of the end of the
-    /// last one, also if this fails. Does not wait for the device. Requires: what parts wait for has been submitted, or
-    /// never will be since it failed.
+    /// Submits the parts, each behind the one before it and behind what it waits for; `submission` hears of the end of
+    /// the last one, also if this fails. Does not wait for the device. Requires: what parts wait for has been submitted,
+    /// or never will be since it failed.
     void submit(std::span<QueuedPart> parts, Submission& submission);
 
     /// From now on nothing is submitted, and what is in flight has ten seconds to end.
