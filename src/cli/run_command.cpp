@@ -184,8 +184,8 @@ private:
         if (!prepared_.rehearsal) return false;
         const Layout& layout = prepared_.rehearsal->layout;
         return layout.rank == world_.rank() && lanes.lanes.empty() && lanes.gpus.empty() &&
-               lanes.threads == layout.lanes.threads && lanes.point_ns == layout.lanes.point_ns &&
-               prepared_.rehearsal->identity == identity;
+               lanes.cpus_alone == layout.lanes.cpus_alone && lanes.threads == layout.lanes.threads &&
+               lanes.point_ns == layout.lanes.point_ns && prepared_.rehearsal->identity == identity;
     }
 
     /// What has been rehearsed, if that holds; else the first program is built while memory and files are being made.
@@ -339,6 +339,7 @@ private:
 
     LaneChoice shared_lanes(Rank rank, const RankFacts& facts) const {
         LaneChoice choice = informed_lanes(graph_, plan_, rank, facts, lane_use_, history_.history);
+        choice.cpus_alone = has_cpus_alone(machine_);
         if (is_scheduled()) choice.point_ns.clear();
         return choice;
     }
