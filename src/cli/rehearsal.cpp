@@ -26,9 +26,9 @@ std::optional<Rehearsal> rehearse(const Graph& graph, const PlanRequest& asked, 
     Rehearsal rehearsal;
     rehearsal.identity = plan_identity(planned.graph, planned.plan);
     rehearsal.machine = request.machine;
-    rehearsal.layout =
-        build_layout(planned.graph, planned.plan, rank,
-                     informed_lanes(planned.graph, planned.plan, rank, facts, request.lanes, request.history));
+    LaneChoice lanes = informed_lanes(planned.graph, planned.plan, rank, facts, request.lanes, request.history);
+    lanes.cpus_alone = has_cpus_alone(request.machine);
+    rehearsal.layout = build_layout(planned.graph, planned.plan, rank, lanes);
     StepBlock block;
     set_first_block(planned.graph, rehearsal.layout.versions, block);
     rehearsal.first_program = build_program(planned.graph, planned.plan, rehearsal.layout, block.shape);

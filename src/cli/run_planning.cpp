@@ -138,8 +138,8 @@ private:
         if (!prepared_.rehearsal) return false;
         const Layout& layout = prepared_.rehearsal->layout;
         return layout.rank == world_.rank() && lanes.lanes.empty() && lanes.gpus.empty() &&
-               lanes.threads == layout.lanes.threads && lanes.point_ns == layout.lanes.point_ns &&
-               prepared_.rehearsal->identity == identity;
+               lanes.cpus_alone == layout.lanes.cpus_alone && lanes.threads == layout.lanes.threads &&
+               lanes.point_ns == layout.lanes.point_ns && prepared_.rehearsal->identity == identity;
     }
 
     /// What has been rehearsed, if that holds; else the first program is built while memory and files are being made.
@@ -321,6 +321,7 @@ Constraints PlannedRun::constraints(Rank rank) const {
 
 LaneChoice PlannedRun::lanes_of(Rank rank, const RankFacts& facts) const {
     LaneChoice lanes = informed_lanes(graph, plan, rank, facts, lane_use, history.history);
+    lanes.cpus_alone = has_cpus_alone(machine);
     if (is_scheduled) lanes.point_ns.clear();
     return lanes;
 }

@@ -70,7 +70,9 @@ struct GraphRun::State {
         plan_text = print_plan(graph, plan);
         world.require_equal(plan_identity(graph, plan), "the plan");
         together(world, [&] {
-            layout = build_layout(graph, plan, world.rank(), choose_lanes(graph, facts, LaneUse::cpu));
+            LaneChoice lanes = choose_lanes(graph, facts, LaneUse::cpu);
+            lanes.cpus_alone = true;
+            layout = build_layout(graph, plan, world.rank(), lanes);
             layout.versions.block_steps = std::max(1, options.steps_together);
             require_memory(layout, memory_limit(job, topology.memory_bytes(), machine.ranks_on_node_of(world.rank())));
         });

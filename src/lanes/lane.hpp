@@ -1,6 +1,7 @@
 // lanes/lane.hpp: where chunks run. The run sees OpenMP, MPI, HDF5 and later Vulkan only as this.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -26,6 +27,9 @@ public:
 /// What differs from one execution of a program to the next.
 struct Execution {
     std::int64_t first_step = 0;  ///< of the block, counted over the whole run
+    /// How many steps of the run are wanted, as far as is known: fewer from when `until` is found to hold. The cpu leaves
+    /// out what belongs to others. Borrowed; relaxed: what must not be done follows what has found it out. Null: all are.
+    std::atomic<std::int64_t>* wanted_steps = nullptr;
 };
 
 /// One lane's part of a program, with addresses, requests and handles resolved. Immutable but for what is in flight.

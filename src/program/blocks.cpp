@@ -13,9 +13,11 @@ std::int64_t next_multiple(std::int64_t step, std::int64_t interval) { return (s
 /// one look, four, or as many as a block has room for.
 std::int64_t last_look(const Graph& graph, const Versions& versions, std::int64_t first, bool careful) {
     const std::int64_t next = next_multiple(first, graph.check);
-    if (careful || versions.ahead_divisor == 0 || first % graph.check != 0) return next;
-    const std::int64_t ahead = first / versions.ahead_divisor;
+    if (careful || first % graph.check != 0) return next;
     const std::int64_t most = std::min(versions.block_steps, most_block_steps) / graph.check * graph.check;
+    if (versions.looks_behind && most > 0) return first + most;
+    if (versions.ahead_divisor == 0) return next;
+    const std::int64_t ahead = first / versions.ahead_divisor;
     if (most > 0 && ahead >= most) return first + most;
     const std::int64_t four = 4 * graph.check;
     return ahead >= four && four < most ? first + four : next;

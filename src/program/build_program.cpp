@@ -274,6 +274,21 @@ private:
     void decide() {
         emitter_.add_verdict(emitter_.buffer_of(graph_.until, 0));
         movement_.gather_everywhere(graph_.until);
+        if (layout_.versions.looks_behind && emitter_.step() + 1 < shape_.steps) hold_back();
+    }
+
+    /// Later steps may be computed, but what a run that ends with this one writes is written over when that is known not to be.
+    void hold_back() {
+        Instruction decide;
+        decide.kind = InstructionKind::decide;
+        decide.tensor = graph_.until;
+        decide.reads.push_back({emitter_.buffer_of(graph_.until, 0), Box::whole(graph_[graph_.until].shape)});
+        for (const std::size_t output : outputs_of_last_step(graph_, layout_.versions)) {
+            const Box written = written_box(graph_, plan_, output, me_);
+            const TensorId tensor = graph_.outputs[output].tensor;
+            if (!written.empty()) decide.reads.push_back({emitter_.buffer_of(tensor, 0), written});
+        }
+        emitter_.emit(std::move(decide));
     }
 
     /// One that does not change is brought to all by the first block, and looked at where a block ends.

@@ -121,7 +121,7 @@ void Emitter::add(Instruction&& given, Touched& touched) {
     instruction.position = position_;
     follow_controls(instruction, id);
     follow_checks(instruction, id);
-    instruction.bytes += bytes_in(touched);
+    if (instruction.kind != InstructionKind::decide) instruction.bytes += bytes_in(touched);
     if (instruction.chained) instruction.after.emplace_back(id.value - 1);
     touched.after.append(instruction.after.begin(), instruction.after.end());
     order(touched, id);

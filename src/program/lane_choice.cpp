@@ -157,6 +157,11 @@ bool LaneChoice::uses_host_memory(int lane) const {
     return first != gpus.end() && first - gpus.begin() == lane;
 }
 
+bool has_cpus_alone(const Machine& machine) {
+    return std::all_of(machine.ranks.begin(), machine.ranks.end(),
+                       [](const RankFacts& rank) { return rank.gpus.empty(); });
+}
+
 bool can_run(const Operation& operation, const GpuFacts& gpu) {
     const maniple_gpu_variant* variant = operation.kernel->gpu_variant(operation.types);
     return variant != nullptr && (variant->features & ~gpu.features) == 0;

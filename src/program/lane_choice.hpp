@@ -31,6 +31,7 @@ struct LaneChoice {
     /// or empty as a whole: nothing is known. Tiles and the order of chunks follow from it, and nothing else.
     std::vector<double> point_ns;
     std::vector<GpuFacts> gpus;      ///< the rank's gpu lanes
+    bool cpus_alone = false;         ///< it is known that no rank has a gpu lane; the same on all ranks
     int threads = 1;                 ///< of the cpu lane
     bool folds_by_tile = true;       ///< the cpu may go from a fold's inputs to its results in one call
     bool chains = true;              ///< the cpu may pass over a tile with several operations (chains.hpp)
@@ -50,6 +51,9 @@ struct LaneChoice {
     int memory_of(int lane) const { return uses_host_memory(lane) ? 0 : 1 + lane; }
     int memory_count() const { return 1 + static_cast<int>(gpus.size()); }
 };
+
+/// LaneChoice::cpus_alone.
+bool has_cpus_alone(const Machine& machine);
 
 /// Whether `gpu` can run `operation`: there is a shader for its types and the device has what that needs.
 bool can_run(const Operation& operation, const GpuFacts& gpu);

@@ -46,7 +46,7 @@ public:
         layout_.rank = rank;
         layout_.lanes = lanes;
         in_place_ = first_in_place();
-        layout_.versions = find_versions(graph, plan.ranks, plan.ranks > 1 || !lanes.gpus.empty());
+        layout_.versions = find_versions(graph, workers());
         if (plan.sharing == LaneSharing::adaptive) layout_.versions.single_steps = first_single_steps;
         if (plan.moves_borders) layout_.versions.settling_steps = settling_blocks * settling_block_steps;
         layout_.instances.resize(layout_.versions.families.size());
@@ -370,6 +370,16 @@ private:
             if (fold.tiles.valid()) add_mirror(fold.tiles, memory, layout_[fold.tiles].box);
             add_mirror(fold.own, memory, layout_[fold.own].box);
         }
+    }
+
+    StepWorkers workers() const {
+        const bool alone = plan_.ranks == 1;
+        const bool has_gpus = !layout_.lanes.gpus.empty();
+        const bool cpus_alone = alone ? !has_gpus : layout_.lanes.cpus_alone;
+        // Who computes a chunk of another rank does not know what that one has found out. A tight plan makes operations
+        // wait for each other as it is.
+        return {plan_.ranks, alone ? layout_.lanes.threads : 1, !alone || has_gpus,
+                cpus_alone && plan_.claiming_ranks == 0 && !plan_.tight};
     }
 
     int first_in_place() const {

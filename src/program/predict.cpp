@@ -215,14 +215,16 @@ std::string largest_text(const Layout& layout) {
 }
 
 std::vector<LaneChoice> lanes_of_ranks(const Graph& graph, const Plan& plan, const PredictionRequest& request) {
+    const bool cpus_alone = has_cpus_alone(request.machine);
     std::vector<LaneChoice> all;
     for (std::size_t rank = 0; rank < static_cast<std::size_t>(plan.ranks); ++rank) {
         const RankFacts& facts = request.machine.ranks[rank];
         if (request.cpus_alone) {
             all.emplace_back().threads = facts.threads;
-            continue;
+        } else {
+            all.push_back(informed_lanes(graph, plan, Rank(rank), facts, request.lanes, request.history));
         }
-        all.push_back(informed_lanes(graph, plan, Rank(rank), facts, request.lanes, request.history));
+        all.back().cpus_alone = cpus_alone;
     }
     return all;
 }

@@ -14,9 +14,9 @@ std::string_view name_of(LaneKind lane) {
 }
 
 std::string_view name_of(InstructionKind kind) {
-    constexpr std::string_view names[] = {"read",       "fill",    "copy",   "boundary", "send",   "receive", "compute",
-                                          "accumulate", "merge",   "finish", "write",    "pack",   "unpack",  "upload",
-                                          "download",   "compare", "check",  "store",    "restore"};
+    constexpr std::string_view names[] = {
+        "read",  "fill", "copy",   "boundary", "send",     "receive", "compute", "accumulate", "merge",   "finish",
+        "write", "pack", "unpack", "upload",   "download", "compare", "check",   "store",      "restore", "decide"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -83,6 +83,7 @@ std::string what(const Graph& graph, const Layout& layout, const Instruction& in
             return fmt::format("check    {} for {}", version(instruction.reads[0].buffer),
                                graph[instruction.operation].kernel->name);
         case InstructionKind::write: return fmt::format("write    {}", version(instruction.reads[0].buffer));
+        case InstructionKind::decide: return fmt::format("decide   {}", version(instruction.reads[0].buffer));
         default: break;
     }
     std::set<std::string> inputs;

@@ -40,6 +40,7 @@ enum class InstructionKind : std::uint8_t {
     check,       ///< cpu: fails where an element of a box is none that the operation's input may hold
     store,       ///< file: a box of a buffer into the rank's scratch file
     restore,     ///< file: the other way
+    decide,      ///< cpu: if `until` holds, steps behind it are left out; what it reads is not written over before
 };
 std::string_view name_of(InstructionKind kind);
 /// Whether its cost is that of an operation's points.

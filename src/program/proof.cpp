@@ -49,6 +49,13 @@ private:
             add(writing);
         }
         if (block.shape.decides == 0 || block.shape.decides == block.shape.steps) return;
+        if (versions_.looks_behind) {
+            StepBlock cut = block;
+            for (cut.shape.steps = block.shape.decides; cut.end() < block.end();
+                 cut.shape.steps += static_cast<int>(graph_.check))
+                add_closing(cut);
+            return;
+        }
         StepBlock careful = block;  // what is left of it where it is gone back to
         for (set_careful_block(graph_, versions_, careful);; set_next_block(graph_, versions_, block.end(), careful)) {
             add(careful);

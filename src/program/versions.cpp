@@ -15,15 +15,20 @@ constexpr double bytes_per_ns = 20;
 constexpr std::int64_t least_divisor = 8;
 /// What a step begins with, and the two versions after it that alternate.
 constexpr int slots_ahead = 3;
+/// A result of a step that outlives the next one has a slot more, if it is as small as this; else the next one waits.
+constexpr std::int64_t most_doubled_bytes = 4096;
+/// Of a thread's work. One rank alone that has more to do between two looks loses less by waiting for them than by not going
+/// through its tiles in order.
+constexpr double most_hurried_ns = 10'000;
 
-double step_ns(const Graph& graph, int ranks) {
+double step_ns(const Graph& graph, int workers) {
     double bytes = 0;
     for (const Operation& operation : graph.operations) {
         if (!operation.in_loop) continue;
         for (const TensorId id : operation.inputs) bytes += static_cast<double>(graph[id].bytes());
         for (const TensorId id : operation.outputs) bytes += static_cast<double>(graph[id].bytes());
     }
-    return bytes / bytes_per_ns / ranks;
+    return bytes / bytes_per_ns / workers;
 }
 
 /// Steps are computed for nothing where `until` ends the loop: at most as many as have been paid for by stops that were
@@ -48,6 +53,24 @@ bool may_look_later(const Graph& graph) {
     return std::none_of(graph.outputs.begin(), graph.outputs.end(), writes_it) &&
            std::none_of(graph.carries.begin(), graph.carries.end(), carries_it) &&
            std::none_of(graph.operations.begin(), graph.operations.end(), may_fail);
+}
+
+/// Whether the steps that hold a look compute all that a run writes that ends there.
+bool makes_last_outputs(const Graph& graph, const std::vector<std::size_t>& outputs) {
+    std::vector<bool> made(graph.tensors.size(), false);
+    made[graph.until.index()] = true;
+    for (const Carry& carry : graph.carries) made[carry.value.index()] = true;
+    for (std::size_t i = graph.operations.size(); i-- > 0;) {
+        const Operation& operation = graph.operations[i];
+        const bool needed = std::any_of(operation.outputs.begin(), operation.outputs.end(),
+                                        [&](TensorId output) { return made[output.index()]; });
+        if (!needed) continue;
+        for (const std::vector<TensorId>* all : {&operation.inputs, &operation.outputs}) {
+            for (const TensorId id : *all) made[id.index()] = true;
+        }
+    }
+    return std::all_of(outputs.begin(), outputs.end(),
+                       [&](std::size_t output) { return made[graph.outputs[output].tensor.index()]; });
 }
 
 class VersionFinder {
@@ -153,17 +176,63 @@ int Versions::next_phase(const BlockShape& block) const {
     return (block.phase + std::min(block.steps, 2)) % period;
 }
 
-Versions find_versions(const Graph& graph, int ranks, bool looks_late) {
-    Versions versions = VersionFinder(graph).find();
+std::vector<std::size_t> outputs_of_last_step(const Graph& graph, const Versions& versions) {
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+        const GraphOutput& output = graph.outputs[i];
+        const int family = versions[output.tensor].family;
+        if (output.every == 0 && !versions.families[static_cast<std::size_t>(family)].stationary) found.push_back(i);
+    }
+    return found;
+}
+
+namespace {
+
+/// A run is too short, or its steps too long, for several looks in one block to gain anything.
+bool may_look_behind(const Graph& graph, const Versions& versions, const StepWorkers& workers) {
+    const bool pays = 2 * graph.check <= most_block_steps &&
+                      (workers.ranks > 1 || step_ns(graph, workers.threads) <= most_hurried_ns);
+    if (!workers.may_leave_out || !pays || !may_look_later(graph)) return false;
+    // What a step begins with is written over in the next one, which would have to wait as a whole.
+    const std::vector<std::size_t> outputs = outputs_of_last_step(graph, versions);
+    return makes_last_outputs(graph, outputs) && std::all_of(outputs.begin(), outputs.end(), [&](std::size_t output) {
+               return versions[graph.outputs[output].tensor].delay == 0;
+           });
+}
+
+void look_behind(const Graph& graph, Versions& versions) {
+    versions.looks_behind = true;
+    for (const std::size_t output : outputs_of_last_step(graph, versions)) {
+        const TensorId tensor = graph.outputs[output].tensor;
+        Family& family = versions.families[static_cast<std::size_t>(versions[tensor].family)];
+        if (family.slots == 1 && graph[tensor].bytes() <= most_doubled_bytes) family.slots = 2;
+    }
+}
+
+bool may_look_ahead(const Graph& graph, const Versions& versions, const StepWorkers& workers, std::int64_t divisor) {
     const bool two_at_most = std::all_of(versions.families.begin(), versions.families.end(),
                                          [](const Family& family) { return family.slots <= 2; });
-    const std::int64_t divisor = divisor_of(graph, ranks);
     // Nothing is gained where a run is too short, or its steps too long, for several looks in one block.
     const bool pays = 2 * graph.check <= most_block_steps &&
                       graph.steps / divisor >= std::min<std::int64_t>(4 * graph.check, most_block_steps);
-    if (looks_late && two_at_most && pays && may_look_later(graph)) {
-        versions.ahead_divisor = divisor;
-        for (Family& family : versions.families) family.slots = family.slots == 2 ? slots_ahead : family.slots;
+    return workers.asks_others && two_at_most && pays && may_look_later(graph);
+}
+
+void look_ahead(Versions& versions, std::int64_t divisor) {
+    versions.ahead_divisor = divisor;
+    for (Family& family : versions.families) family.slots = family.slots == 2 ? slots_ahead : family.slots;
+}
+
+}  // namespace
+
+Versions find_versions(const Graph& graph, const StepWorkers& workers) {
+    Versions versions = VersionFinder(graph).find();
+    const std::int64_t divisor = divisor_of(graph, workers.ranks);
+    const bool behind = may_look_behind(graph, versions, workers);
+    const bool ahead = !behind && may_look_ahead(graph, versions, workers, divisor);
+    if (behind) look_behind(graph, versions);
+    if (ahead) look_ahead(versions, divisor);
+    if (behind || ahead) {
         Family& verdicts = versions.families[static_cast<std::size_t>(versions[graph.until].family)];
         verdicts.slots = most_block_steps;
         verdicts.by_step = true;

@@ -54,6 +54,9 @@ struct Versions {
     /// `until` has ended the loop in the middle of a block, that is gone back to. A block's phase is then the slot of what
     /// it begins with.
     std::int64_t ahead_divisor = 0;
+    /// A block holds several looks at `until`, and steps behind one do not wait for it, but where they would write over what
+    /// is left of a run that ends with it. Nothing is gone back to.
+    bool looks_behind = false;
 
     const Member& operator[](TensorId id) const { return members[id.index()]; }
     std::span<const TensorId> members_of(int family) const {
@@ -67,8 +70,17 @@ struct Versions {
     int next_phase(const BlockShape& block) const;
 };
 
-/// `ranks` share the work of a step. `looks_late`: whether it is worth while not to wait for `until`, which it is where other
-/// ranks or gpus have to be asked; the same on all ranks.
-Versions find_versions(const Graph& graph, int ranks = 1, bool looks_late = false);
+/// Who shares the work of a step. The same on all ranks.
+struct StepWorkers {
+    int ranks = 1;
+    int threads = 1;           ///< of the rank; 1 where there are several
+    bool asks_others = false;  ///< `until` comes from other ranks, or from a gpu
+    bool may_leave_out =
+        false;  ///< only cpu lanes compute, each rank its own: they can leave out steps that have been begun
+};
+Versions find_versions(const Graph& graph, const StepWorkers& workers = {});
+
+/// What a run that `until` ends with a step writes, of what changes from step to step: some outputs, by number.
+std::vector<std::size_t> outputs_of_last_step(const Graph& graph, const Versions& versions);
 
 }  // namespace maniple

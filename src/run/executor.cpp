@@ -1,6 +1,7 @@
 #include "run/executor.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <tuple>
 
@@ -183,14 +184,15 @@ void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, Run
     for (;;) {
         run_block(block_, totals);
         const std::optional<int> last = last_wanted_step(block_);
-        if (last.value_or(block_.shape.steps) < block_.shape.steps) {
-            // Steps that nobody wants: back to the block's beginning, and from there no further than is known.
-            totals.flops -= prepare(block_.shape).program.flops;
-            careful_until = block_.end();
-            set_careful_block(graph_, versions, block_);
-            continue;
-        }
         stopped = last.has_value();
+        if (stopped && *last < block_.shape.steps) {
+            if (!versions.looks_behind) {
+                careful_until = block_.end();
+                go_back(totals);
+                continue;
+            }
+            cut_block(*last, totals);
+        }
         if (block_.shape.holds) {
             set_writing_block(versions, block_, behind_);
             run_block(behind_, totals);
@@ -208,6 +210,20 @@ void Executor::run_blocks(const std::function<void(std::int64_t)>& on_block, Run
         run_block(behind_, totals);
     }
     if (reader_ != nullptr) reader_->finish();
+}
+
+/// Not all steps of the block are wanted: from its beginning on they are done again, no further than is known.
+void Executor::go_back(RunTotals& totals) {
+    totals.flops -= prepare(block_.shape).program.flops;
+    set_careful_block(graph_, layout_->versions, block_);
+}
+
+/// The block has left what it would have left after so many steps, and its rows of series are of a step that is not wanted.
+void Executor::cut_block(int steps, RunTotals& totals) {
+    const double flops = prepare(block_.shape).program.flops;  // of steps that are all about the same
+    totals.flops -= flops * (block_.shape.steps - steps) / block_.shape.steps;
+    block_.shape.steps = steps;
+    block_.shape.holds = false;
 }
 
 void Executor::run_block(const StepBlock& block, RunTotals& totals) {
@@ -258,11 +274,12 @@ std::optional<int> Executor::last_wanted_step(const StepBlock& block) {
 }
 
 void Executor::carry_out(Prepared& prepared, const StepBlock& block) {
+    wanted_steps_.store(std::numeric_limits<std::int64_t>::max(), std::memory_order_relaxed);  // partner: Run::start()
     if (writer_ != nullptr) log_.begin(prepared.chunks->size());
     if (reader_ != nullptr) {
         replay_block(prepared, block);
     } else {
-        prepared.run->start({block.first});
+        prepared.run->start({block.first, &wanted_steps_});
         finish_block(*prepared.run);
     }
     if (writer_ != nullptr) writer_->add(block.first, block.shape.steps, prepared.fingerprint, log_.starts());
@@ -274,7 +291,7 @@ void Executor::replay_block(Prepared& prepared, const StepBlock& block) {
     if (!fault.empty())
         reader_->refuse("cannot be followed from step " + std::to_string(block.first) + " on: " + fault);
     replaying_.store(prepared.replay.get(), std::memory_order_release);  // partner: work_once()
-    prepared.replay->start({block.first}, std::move(order));
+    prepared.replay->start({block.first, &wanted_steps_}, std::move(order));
     finish_block(*prepared.replay);
 }
 

@@ -166,6 +166,8 @@ private:
     template <class AnyRun>
     void finish_block(AnyRun& run);
     std::optional<int> last_wanted_step(const StepBlock& block);
+    void go_back(RunTotals& totals);
+    void cut_block(int steps, RunTotals& totals);
     template <class AnyRun>
     void check_failure(AnyRun& run);
 
@@ -203,6 +205,7 @@ private:
     std::vector<std::unique_ptr<Layout>> recut_;  ///< likewise: other tiles
     std::vector<std::unique_ptr<Prepared>> prepared_;
     std::vector<std::unique_ptr<Prepared>> retired_;  ///< of plans before: workers may still look at a run that is over
+    std::atomic<std::int64_t> wanted_steps_{0};       ///< Execution::wanted_steps
     StepBlock block_;                                 ///< the current one; kept for its memory, as the next
     StepBlock behind_;
     mutable std::mutex current_mutex_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "example.hpp"
 
 namespace maniple {
@@ -166,6 +168,106 @@ TEST(BlocksAhead, WhatIsGoneBackToIsDoneStepByStep) {
         if (step == dropped.first) { EXPECT_EQ(careful.shape.phase, dropped.shape.phase); }
         if (step + 1 < dropped.end()) set_next_block(example.graph, versions, dropped.end(), careful);
     }
+}
+
+/// The same on ranks that are known to have no gpu; more threads have less to do in a step.
+Example on_cpus(const std::string& loop, const std::string& outputs, int ranks = 2, int size = 40, int threads = 1) {
+    Example example(
+        "maniple: 1\nname: t\ninputs: {a: i.h5:/a, b: i.h5:/b}\ngraph: {v: \"heat_step(a, alpha=0.2)\", m: "
+        "max(v), w: v * v, s: sum(w)}\nloop: {" +
+            loop + "}\noutputs: {" + outputs + "}\n",
+        {size, size}, ranks);
+    LaneChoice lanes;
+    lanes.cpus_alone = true;
+    lanes.threads = threads;
+    for (Layout& layout : example.layouts) layout = build_layout(example.graph, example.plan, layout.rank, lanes);
+    return example;
+}
+
+const char* const looked_at = "steps: 1000, carry: {a: v}, until: m > 9";
+
+TEST(LooksBehind, WhereCpusAloneComputeAndWhatIsLeftCanBeHeldBack) {
+    const auto behind = [](const Example& example) {
+        const Versions& versions = example.layouts[0].versions;
+        EXPECT_FALSE(versions.looks_behind && versions.ahead_divisor > 0);
+        return versions.looks_behind;
+    };
+    EXPECT_TRUE(behind(on_cpus(looked_at, "v: o.h5:/v")));
+    EXPECT_TRUE(behind(on_cpus(looked_at, "v: o.h5:/v, m: o.h5:/m, s: {to: 'o.h5:/s', every: 7}", 1)));
+    EXPECT_TRUE(behind(on_cpus("steps: 3, carry: {a: v}, until: m > 9, check: 8", "v: o.h5:/v")));
+    EXPECT_FALSE(behind(on_cpus("steps: 1000, carry: {a: v}, until: m > 9, check: 9", "v: o.h5:/v"))) << "one look";
+    EXPECT_FALSE(behind(on_cpus(looked_at, "a: o.h5:/a"))) << "the next step writes over it";
+    EXPECT_FALSE(behind(on_cpus(looked_at, "v: o.h5:/v, s: o.h5:/s"))) << "needed in the last step alone";
+    EXPECT_FALSE(behind(on_cpus(looked_at, "v: o.h5:/v", 1, 1000))) << "one rank, long steps";
+    EXPECT_TRUE(behind(on_cpus(looked_at, "v: o.h5:/v", 1, 1000, 256))) << "shared by many threads";
+    EXPECT_TRUE(behind(on_cpus(looked_at, "v: o.h5:/v", 2, 1000)));
+    EXPECT_FALSE(behind(conditional(1000, 1))) << "another rank may have a gpu";
+    EXPECT_TRUE(behind(conditional(1000, 1, "v: o.h5:/v", 1)));
+}
+
+TEST(LooksBehind, BlocksAreAsLongAsOnesWithoutLooks) {
+    for (const int check : {1, 3, 8}) {
+        const Example example =
+            on_cpus("steps: 100, carry: {a: v}, until: m > 9, check: " + std::to_string(check), "v: o.h5:/v");
+        for (const StepBlock& block : blocks_of(example)) {
+            EXPECT_EQ(block.shape.decides, block.shape.steps < check ? 0 : check);
+            EXPECT_EQ(block.shape.steps, std::min<std::int64_t>(16 / check * check, 100 - block.first));
+        }
+    }
+    const Example series = on_cpus(looked_at, "v: o.h5:/v, m: {to: 'o.h5:/m', every: 10}");
+    for (const StepBlock& block : blocks_of(series)) EXPECT_EQ(block.shape.steps, 10);
+}
+
+/// What writes over what `decide` reads of tensors, from the step after its own on.
+std::vector<InstructionId> writers_after(const Program& program, InstructionId decide) {
+    const Instruction& look = program.instructions[decide.index()];
+    return find_all(program, [&](const Instruction& other) {
+        const auto is_kept = [&](const Use& written) {
+            return std::any_of(look.reads.begin(), look.reads.end(), [&](const Use& kept) {
+                return kept.buffer == written.buffer && overlap(kept.box, written.box);
+            });
+        };
+        return other.step > look.step && std::any_of(other.writes.begin(), other.writes.end(), is_kept);
+    });
+}
+
+TEST(LooksBehind, WhatIsLeftOfAStepIsWrittenOverWhenItIsKnownNotToBeTheLast) {
+    for (const int ranks : {1, 2, 3}) {
+        const Example example = on_cpus(looked_at, "v: o.h5:/v, m: o.h5:/m", ranks);
+        for (int rank = 0; rank < ranks; ++rank) {
+            const Program program = example.program(rank, blocks_of(example)[1].shape);
+            const std::vector<InstructionId> looks =
+                find_all(program, [](const Instruction& i) { return i.kind == InstructionKind::decide; });
+            EXPECT_EQ(looks.size(), 15u) << "behind the last one there is nothing";
+            for (const InstructionId look : looks) {
+                const std::vector<InstructionId> writers = writers_after(program, look);
+                EXPECT_EQ(writers.empty(), program.instructions[look.index()].step == 14);
+                for (const InstructionId writer : writers) {
+                    EXPECT_GE(program.instructions[writer.index()].step, program.instructions[look.index()].step + 2);
+                    EXPECT_TRUE(waits_for(program, writer, look));
+                    EXPECT_EQ(program.instructions[writer.index()].lane, LaneKind::cpu) << "else it is not left out";
+                }
+            }
+        }
+    }
+}
+
+TEST(LooksBehind, TheNextStepDoesNotWait) {
+    const Example example = on_cpus(looked_at, "v: o.h5:/v, m: o.h5:/m");
+    const Program program = example.program(0, blocks_of(example)[1].shape);
+    for (const InstructionId look :
+         find_all(program, [](const Instruction& i) { return i.kind == InstructionKind::decide; })) {
+        const int step = program.instructions[look.index()].step;
+        for (const InstructionId next : find_all(program, [&](const Instruction& i) { return i.step == step + 1; }))
+            EXPECT_FALSE(waits_for(program, next, look));
+    }
+}
+
+TEST(LooksBehind, TakesNoMoreMemoryThanWithoutLooks) {
+    const auto bytes = [](const std::string& loop) {
+        return on_cpus(loop, "v: o.h5:/v", 2, 400).layouts[0].host_bytes();
+    };
+    EXPECT_LT(bytes(looked_at), bytes("steps: 1000, carry: {a: v}") + 4096);
 }
 
 }  // namespace

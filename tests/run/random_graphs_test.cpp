@@ -11,7 +11,7 @@ void run_seeds(bool with_gpus) {
     const World world(MPI_COMM_WORLD);
     const KernelRegistry registry(standard_kernels());
     constexpr std::uint32_t seeds = 300;
-    std::int64_t failures = 0, on_gpus = 0, moves = 0, changes = 0, claimed = 0, recuts = 0;
+    std::int64_t failures = 0, on_gpus = 0, moves = 0, changes = 0, claimed = 0, recuts = 0, ended = 0, behind = 0;
     for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
         ImitatedGpus gpus;
         const CaseCounts counts = run_seed(seed, world, registry, with_gpus ? &gpus : nullptr);
@@ -20,6 +20,8 @@ void run_seeds(bool with_gpus) {
         changes += counts.share_changes;
         recuts += counts.recuts;
         claimed += counts.claimed_by_gpus;
+        ended += counts.ended;
+        behind += counts.ended_behind;
         failures = world.sum(std::int64_t{::testing::Test::HasFailure() ? 1 : 0});
     }
     EXPECT_EQ(failures, 0);
@@ -31,6 +33,8 @@ void run_seeds(bool with_gpus) {
     EXPECT_EQ(on_gpus > seeds, with_gpus) << on_gpus;
     EXPECT_EQ(changes > 20, with_gpus) << changes;
     EXPECT_GT(recuts, with_gpus ? 5 : 20);
+    EXPECT_GT(ended, 5);
+    EXPECT_EQ(behind > 2, !with_gpus) << behind;
     EXPECT_EQ(claimed > 20, with_gpus) << claimed;
 }
 

@@ -9,16 +9,17 @@ namespace {
 
 class JobWriter {
 public:
-    explicit JobWriter(std::uint32_t seed) : random_(seed), integers_(seed % 2 == 0) {
+    explicit JobWriter(std::uint32_t seed) : seed_(seed), random_(seed), integers_(seed % 2 == 0) {
         type_ = integers_ ? DType::i64 : (pick(2) == 0 ? DType::f32 : DType::f64);
         shape_ = {1 + pick(pick(3) == 0 ? 60 : 12), 1 + pick(pick(3) == 0 ? 60 : 12)};
     }
 
-    RandomJob write(int entries) {
+    RandomJob write(int entries, bool ends) {
         add_inputs();
         const int count = entries > 0 ? entries : 1 + static_cast<int>(pick(7));
         for (int i = 0; i < count; ++i) add_entry();
         const bool loop = pick(2) == 0;
+        const std::string end = loop && ends ? until() : "";
         RandomJob job;
         job.catalogue = catalogue_;
         job.sums_last = !integers_;
@@ -28,12 +29,27 @@ public:
                         std::to_string(1 + pick(entries > 0    ? 3
                                                 : pick(4) == 0 ? 40
                                                                : 7)) +
-                        carries() + "}\n";
+                        carries() + end + "}\n";
         job.text += "outputs:\n" + outputs(loop);
         return job;
     }
 
 private:
+    /// In every other loop: what some value may reach, sooner or later. No sums, whose last bits may differ.
+    std::string until() {
+        std::mt19937 random(seed_ * 61 + 11);
+        std::vector<std::string> candidates;
+        for (const Value& value : values_) {
+            if (!value.input && !value.summed && value.shape.rank() > 0) candidates.push_back(value.name);
+        }
+        if (candidates.empty() || random() % 2 == 0) return "";
+        static const std::vector<std::string> limits = {"0.9", "1.5", "3", "12", "700", "999", "5000", "1e6"};
+        const std::string value = candidates[random() % candidates.size()];
+        const std::string limit = limits[random() % limits.size()];
+        entries_ += "  reached: \"max(" + value + ")\"\n";
+        return ", until: \"reached > " + limit + "\", check: " + std::to_string(1 + random() % 4);
+    }
+
     struct Value {
         std::string name;
         Shape shape;
@@ -183,6 +199,7 @@ private:
         return text;
     }
 
+    std::uint32_t seed_;
     std::mt19937 random_;
     bool integers_;
     DType type_ = DType::f32;
@@ -195,12 +212,12 @@ private:
 
 }  // namespace
 
-RandomJob random_job(std::uint32_t seed, int entries) {
-    RandomJob job = JobWriter(seed).write(entries);
+RandomJob random_job(std::uint32_t seed, int entries, bool ends) {
+    RandomJob job = JobWriter(seed).write(entries, ends);
     // A graph must not be empty: some seeds draw only shapes that do not broadcast.
     return job.text.find("graph:\noutputs") == std::string::npos && job.text.find("graph:\nloop") == std::string::npos
                ? job
-               : random_job(seed + 1000000, entries);
+               : random_job(seed + 1000000, entries, ends);
 }
 
 }  // namespace maniple

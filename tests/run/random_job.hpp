@@ -17,6 +17,7 @@ struct RandomJob {
 
 /// The same job for the same seed, everywhere. Odd seeds: floating point with stencils, sums only as outputs. Even
 /// seeds: 64-bit integers, whose sums are exact in any order, feeding anything. `entries` of the graph; 0: a few.
-RandomJob random_job(std::uint32_t seed, int entries = 0);
+/// `ends`: some loops have an `until`, which is true early, late or never.
+RandomJob random_job(std::uint32_t seed, int entries = 0, bool ends = false);
 
 }  // namespace maniple

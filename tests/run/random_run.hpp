@@ -58,6 +58,8 @@ struct CaseCounts {
     std::int64_t unfit = 0;            ///< 1: that was not possible, it has not been run
     std::int64_t recomputed = 0;       ///< steps of MemoryStep::Kind
     std::int64_t spilled = 0;
+    std::int64_t ended = 0;         ///< by `until`, before all steps were done: 1
+    std::int64_t ended_behind = 0;  ///< likewise, where steps may have been begun that nobody wanted (looks_behind)
 };
 
 /// Where the job has a loop and there are no gpus, borders move between most blocks for half of the seeds.

@@ -85,15 +85,30 @@ struct CheckWork {
     void run() const { check_domain(*graph, *operation, operation->domains[domain], elements, box); }
 };
 
+/// The value of `until` after a step.
+struct DecideWork {
+    const std::byte* holds = nullptr;
+    int step = 0;  ///< of the block
+
+    void run(const Execution& execution) const {
+        if (*holds == std::byte{0}) return;
+        const std::int64_t wanted = execution.first_step + step + 1;
+        std::int64_t known = execution.wanted_steps->load(std::memory_order_relaxed);
+        while (wanted < known &&
+               !execution.wanted_steps->compare_exchange_weak(known, wanted, std::memory_order_relaxed)) {}
+    }
+};
+
 /// A part of a chunk: one instruction, or those of a chain over a tile.
 struct Section {
     InstructionId last;
+    int step = 0;                            ///< of the block
     std::unique_ptr<const ChainTile> chain;  ///< null: one instruction
 };
 
 /// The rare ones stand apart: there is one for each instruction of a program.
 using Work = std::variant<KernelWork, BoxCopy, std::unique_ptr<const FillWork>, std::unique_ptr<const CompareWork>,
-                          std::unique_ptr<const CheckWork>>;
+                          std::unique_ptr<const CheckWork>, DecideWork>;
 
 }  // namespace
 
@@ -127,12 +142,17 @@ public:
         const std::int64_t begin = now_ns();
         const std::int64_t flown = lane_.flights_ != nullptr ? lane_.flights_->reading_ns(begin) : 0;
         const std::int64_t worked = lane_.is_slowed() ? thread_ns() : 0;
+        bool complete = true;
         for (const Section& section : sections_[chunk.index()]) {
+            if (decides_ && !is_wanted(section.step, execution)) {
+                complete = false;
+                continue;
+            }
             try {
                 if (section.chain) {
                     section.chain->run(pieces_[static_cast<std::size_t>(this_worker)].data());
                 } else {
-                    carry_out(work_[section.last.index()]);
+                    carry_out(work_[section.last.index()], execution);
                 }
             } catch (const Error&) {
                 throw;  // says itself what and where
@@ -146,12 +166,17 @@ public:
         if (lane_.flights_ != nullptr)
             activity.hiding_ns += FlightClock::between(flown, lane_.flights_->reading_ns(end));
         ++activity.chunks;
+        if (!complete) return;  // no measure of what it would have taken
         add_work_time(chunk_work_[chunk.index()], duration, lane_.times_[static_cast<std::size_t>(this_worker)]);
         const ChunkBytes& made = chunk_bytes_[chunk.index()];
         if (made.bytes > 0) lane_.fills_[static_cast<std::size_t>(this_worker)].add(made.work, made.bytes, duration);
     }
 
 private:
+    static bool is_wanted(int step, const Execution& execution) {
+        return execution.first_step + step < execution.wanted_steps->load(std::memory_order_relaxed);
+    }
+
     double slowness_of(ChunkId chunk, const Execution& execution) const {
         const CpuLane::SlowKernel& slow = lane_.slow_kernel_;
         for (const InstructionId id : program_.chunks[chunk.index()].instructions) {
@@ -180,8 +205,8 @@ private:
             while (end < chunk.instructions.size() && program_.instructions[chunk.instructions[end].index()].chained)
                 ++end;
             const std::span<const InstructionId> part = std::span(chunk.instructions).subspan(i, end - i);
-            sections.push_back(
-                {part.back(), part.size() > 1 ? std::make_unique<const ChainTile>(chain_of(part)) : nullptr});
+            sections.push_back({part.back(), program_.instructions[part.back().index()].step,
+                                part.size() > 1 ? std::make_unique<const ChainTile>(chain_of(part)) : nullptr});
             i = end;
         }
         return sections;
@@ -252,6 +277,7 @@ private:
             case InstructionKind::fill: return resolve_fill(instruction);
             case InstructionKind::compare: return resolve_compare(instruction);
             case InstructionKind::check: return resolve_check(instruction);
+            case InstructionKind::decide: return resolve_decide(instruction);
             case InstructionKind::compute: return resolve_compute(instruction);
             case InstructionKind::accumulate: return resolve_accumulate(instruction);
             case InstructionKind::merge: return resolve_merge(instruction);
@@ -300,6 +326,11 @@ private:
         return std::make_unique<const CheckWork>(
             CheckWork{&lane_.graph_, &operation_of(instruction), instruction.domain,
                       read_only(lane_.arena_.block(instruction.reads[0].buffer)), instruction.box});
+    }
+
+    Work resolve_decide(const Instruction& instruction) {
+        decides_ = true;
+        return DecideWork{lane_.arena_.block(instruction.reads[0].buffer).data, instruction.step};
     }
 
     const Operation& operation_of(const Instruction& instruction) const { return lane_.graph_[instruction.operation]; }
@@ -449,7 +480,7 @@ private:
         return KernelWork{&operation, {call}};
     }
 
-    void carry_out(Work& work) {
+    void carry_out(Work& work, const Execution& execution) {
         if (KernelWork* kernel = std::get_if<KernelWork>(&work)) {
             std::byte* const states = scratch_[static_cast<std::size_t>(this_worker)].data();
             for (KernelCall& call : kernel->calls) call.run(kernel->operation->parameters, states);
@@ -459,6 +490,8 @@ private:
             (*compare)->run();
         } else if (const auto* check = std::get_if<std::unique_ptr<const CheckWork>>(&work)) {
             (*check)->run();
+        } else if (const auto* decide = std::get_if<DecideWork>(&work)) {
+            decide->run(execution);
         } else {
             const FillWork& fill = *std::get<std::unique_ptr<const FillWork>>(work);
             generate(*fill.tensor, fill.target, fill.to);
@@ -471,6 +504,7 @@ private:
     std::vector<std::vector<ChunkWork>> chunk_work_;  ///< by ChunkId
     std::vector<ChunkBytes> chunk_bytes_;             ///< likewise
     std::vector<std::vector<Section>> sections_;      ///< by ChunkId
+    bool decides_ = false;                            ///< steps may turn out not to be wanted
     std::int64_t half_ = 0;                           ///< of the pieces: where the next operation of a chain writes
     std::size_t scratch_bytes_ = 0;
     std::vector<HostBytes> pieces_;   ///< by worker: two pieces of a chain
