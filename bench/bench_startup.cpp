@@ -19,8 +19,20 @@ namespace {
 constexpr int operations = 1000;
 /// So small that computing takes no time to speak of.
 constexpr int rows = 4;
-/// More than other benches: processes differ by more than what is looked for.
+/// More than other benches, but for --quick: processes differ by more than what is looked for.
 constexpr int least_samples = 25;
+
+/// How a program is started: words before its own; `ending` of the cases' names.
+struct Launch {
+    const char* ending;
+    std::vector<std::string> words;
+};
+
+std::vector<Launch> launches() {
+    return {{"", {}},
+            {"/launched", {"mpirun", "--quiet", "-n", "1"}},
+            {"/2ranks", {"mpirun", "--quiet", "--oversubscribe", "-n", "2"}}};
+}
 
 /// A folder of its own, gone with this.
 class Folder {
@@ -46,16 +58,15 @@ struct Pairs {
     std::vector<double> ours, empty, own, own_cpu;
 };
 
-Pairs measure(const std::vector<std::string>& ours, const std::vector<std::string>& variables,
-              const std::vector<std::string>& empty, int samples) {
+Pairs measure(const std::vector<std::string>& ours, const std::vector<std::string>& empty, int samples) {
     Pairs pairs;
     for (int round = -1; round < samples; ++round) {
         // Whoever goes first finds the other's traces in the caches: they take turns.
         const bool first = round % 2 == 0;
         ProcessTimes mine, theirs;
-        if (first) mine = run_process(ours, variables);
+        if (first) mine = run_process(ours);
         theirs = run_process(empty);
-        if (!first) mine = run_process(ours, variables);
+        if (!first) mine = run_process(ours);
         if (round < 0) continue;
         pairs.ours.push_back(mine.wall_ms);
         pairs.empty.push_back(theirs.wall_ms);
@@ -71,18 +82,23 @@ Row against_target(const std::string& name, std::vector<double> figures, double 
             samples};
 }
 
-/// `ending` of the cases' names; `variables` of our process.
-void run_pattern(const Options& options, Report& report, const std::string& pattern, const std::string& ending,
-                 const std::vector<std::string>& variables, bool tiny) {
+int samples_of(const Options& options, bool tiny) {
+    return tiny || options.quick ? options.samples : std::max(options.samples, least_samples);
+}
+
+void run_pattern(const Options& options, Report& report, const std::string& pattern, const Launch& launch, bool tiny) {
+    const std::string ending = launch.ending;
     if (!options.wants("run/" + pattern + ending)) return;
     const Folder folder;
     const std::string job = (folder.path() / "job.yaml").string();
     std::ofstream(job) << job_of(pattern, operations, rows);
     const std::filesystem::path programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    const std::vector<std::string> ours = {
-        (programs / "maniple").string(), "run", job, "--lanes", "cpu", "--gpus", "none"};
-    const std::vector<std::string> empty = {(programs / "bench_startup_empty").string()};
-    Pairs pairs = measure(ours, variables, empty, tiny ? options.samples : std::max(options.samples, least_samples));
+    std::vector<std::string> ours = launch.words, empty = launch.words;
+    for (const std::string& word :
+         {(programs / "maniple").string(), std::string("run"), job, std::string("--lanes"), std::string("cpu")})
+        ours.push_back(word);
+    empty.push_back((programs / "bench_startup_empty").string());
+    Pairs pairs = measure(ours, empty, samples_of(options, tiny));
     const int samples = static_cast<int>(pairs.ours.size());
     report.add({"run/" + pattern + ending,
                 "ms",
@@ -98,9 +114,11 @@ void run(const Options& options, bool tiny) {
     Report report("startup", options, false);
     report.machine()["operations"] = operations;
     for (const std::string& pattern : graph_patterns()) {
-        run_pattern(options, report, pattern, "", {}, tiny);
-        // As a launcher tells the one process that it starts: without a launcher MPI is not used.
-        run_pattern(options, report, pattern, "/launched", {"OMPI_COMM_WORLD_SIZE=1", "OMPI_COMM_WORLD_RANK=0"}, tiny);
+        const bool is_first = pattern == graph_patterns().front();
+        for (const Launch& launch : launches()) {
+            if (options.quick && !tiny && !launch.words.empty() && !is_first) continue;
+            run_pattern(options, report, pattern, launch, tiny);
+        }
     }
     report.finish();
 }

@@ -11,9 +11,8 @@ struct ProcessTimes {
     double cpu_ms = 0;  ///< of all its threads, user and system
 };
 
-/// Runs a program with its outputs thrown away, with `variables` ("NAME=value") beside those of this process; blocks until
-/// it has ended. Requires: `command[0]` is a path.
+/// Runs a program, looked for as a shell does, with its outputs thrown away; blocks until it has ended.
 /// Errors: std::runtime_error where it cannot be started or does not end with 0.
-ProcessTimes run_process(const std::vector<std::string>& command, const std::vector<std::string>& variables = {});
+ProcessTimes run_process(const std::vector<std::string>& command);
 
 }  // namespace maniple::bench

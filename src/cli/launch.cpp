@@ -22,15 +22,6 @@ std::optional<int> launched(std::initializer_list<const char*> variables) {
     return std::nullopt;
 }
 
-}  // namespace
-
-int launched_ranks() { return launched({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}).value_or(1); }
-
-int launched_ranks_here() {
-    if (!was_launched()) return 1;
-    return launched({"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PALS_LOCAL_SIZE"}).value_or(0);
-}
-
 bool was_launched() {
     // Of Open MPI, PMIx, MPICH and what follows it (PMI), Slurm, Cray, MVAPICH, Intel, Flux, Spectrum. Slurm's is there
     // in a batch script, too.
@@ -50,6 +41,22 @@ bool was_launched() {
                                   "FLUX_TASK_RANK",
                                   "JSM_NAMESPACE_RANK"};
     return std::any_of(signs.begin(), signs.end(), [](const char* name) { return std::getenv(name) != nullptr; });
+}
+
+}  // namespace
+
+int launched_ranks() { return launched({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}).value_or(1); }
+
+int launched_ranks_here() {
+    if (!was_launched()) return 1;
+    return launched({"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PALS_LOCAL_SIZE"}).value_or(0);
+}
+
+bool is_alone() {
+    if (!was_launched()) return true;
+    // A launcher may have been started by what another one has launched, and hand on what that one has said.
+    return launched({"OMPI_COMM_WORLD_SIZE"}) == 1 && launched({"PMI_SIZE"}).value_or(1) == 1 &&
+           launched({"SLURM_STEP_NUM_TASKS"}).value_or(1) == 1;
 }
 
 int launched_rank() { return launched({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}).value_or(0); }

@@ -1,5 +1,8 @@
 #include "cli/preparation.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -35,6 +38,10 @@ PlanRequest likely_request(const Graph& graph, const PlanRequest& asked, const P
     return choice.kept_of(plan_candidates(graph, asked, request.ranks)).value_or(asked);
 }
 
+/// For the calling thread. MPI_Init is an exchange between processes: where cores are few, each of its answers would wait
+/// for what is prepared.
+void give_way() { setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10); }
+
 void prepare(const PreparationRequest& request, Prepared& made) {
     const RunOptions& options = request.options;
     made.registry = std::make_unique<KernelRegistry>(standard_kernels());
@@ -61,19 +68,14 @@ void prepare(const PreparationRequest& request, Prepared& made) {
 
 Preparation::Preparation(PreparationRequest request, Thread thread)
     : prepared_(std::async(thread == Thread::its_own ? std::launch::async : std::launch::deferred,
-                           [request = std::move(request)] {
+                           [request = std::move(request), thread] {
                                Prepared made;
+                               if (thread == Thread::its_own) give_way();
                                try {
                                    prepare(request, made);
                                } catch (...) {}  // the run tries again where an error can be told to all ranks
                                return made;
                            })) {}
-
-Prepared Preparation::take(const World& world) {
-    Prepared made = prepared_.get();
-    if (!world.is_root()) made.history.reset();
-    return made;
-}
 
 void Prepared::keep_if_of(const std::string& wanted) {
     if (text == wanted) return;

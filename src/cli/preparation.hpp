@@ -10,7 +10,6 @@
 #include "cli/options.hpp"
 #include "cli/rehearsal.hpp"
 #include "graph/graph.hpp"
-#include "lanes/net/world.hpp"
 
 namespace maniple {
 
@@ -20,7 +19,7 @@ struct Prepared {
     std::optional<std::string> text;        ///< of the job, as this rank finds it
     std::optional<JobReading> reading;      ///< of that text
     std::optional<Graph> graph;             ///< of that job, if it reads no files; borrows `registry`
-    std::optional<HistoryReading> history;  ///< rank 0 alone
+    std::optional<HistoryReading> history;  ///< as this rank finds it
     std::optional<Rehearsal> rehearsal;     ///< of a run on ranks of one node
 
     /// Forgets what follows from another text than `text`.
@@ -47,7 +46,7 @@ public:
     };
     Preparation(PreparationRequest request, Thread thread);
     /// Blocks until it is done. Once.
-    Prepared take(const World& world);
+    Prepared take() { return prepared_.get(); }
 
 private:
     std::future<Prepared> prepared_;

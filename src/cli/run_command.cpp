@@ -12,21 +12,14 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/dry_run.hpp"
-#include "cli/gpu_choice.hpp"
-#include "cli/history_file.hpp"
-#include "cli/job_loading.hpp"
 #include "cli/launch.hpp"
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
-#include "cli/own_choice.hpp"
 #include "cli/preparation.hpp"
 #include "cli/print_options.hpp"
-#include "cli/rates_file.hpp"
 #include "cli/run_costs.hpp"
-#include "cli/stages.hpp"
-#include "cli/test_hooks.hpp"
+#include "cli/run_planning.hpp"
 #include "cli/this_rank.hpp"
-#include "graph/twins.hpp"
 #include "lanes/cpu/cpu_lane.hpp"
 #include "lanes/cpu/fast_code.hpp"
 #include "lanes/cpu/topology.hpp"
@@ -36,12 +29,9 @@
 #include "lanes/net/watch.hpp"
 #include "lanes/vulkan/cache_file.hpp"
 #include "lanes/vulkan/gpu_lane.hpp"
-#include "program/blocks.hpp"
-#include "program/choose_plan.hpp"
 #include "program/fit_memory.hpp"
 #include "program/point_costs.hpp"
 #include "program/predict.hpp"
-#include "program/refuse_plan.hpp"
 #include "report/progress.hpp"
 #include "report/summary.hpp"
 #include "run/executor.hpp"
@@ -65,22 +55,16 @@ using Closing = std::vector<std::future<void>>;
 class JobRun {
 public:
     JobRun(const World& world, Watch& watch, RunOptions options, std::unique_ptr<const Topology> topology,
-           Prepared prepared, std::int64_t begin_ns, Closing& closing)
-        : world_(world), watch_(watch), options_(std::move(options)), topology_(std::move(topology)),
-          prepared_(std::move(prepared)), begin_ns_(begin_ns), closing_(closing) {}
+           std::int64_t begin_ns, Closing& closing)
+        : world_(world), watch_(watch), options_(std::move(options)), begin_ns_(begin_ns), closing_(closing) {
+        planned_.topology = std::move(topology);
+    }
 
-    void run() {
-        together(world_, [&] {
-            registry_ = std::move(prepared_.registry);
-            if (registry_ == nullptr) registry_ = std::make_unique<KernelRegistry>(standard_kernels());
-            if (topology_ == nullptr) topology_ = std::make_unique<const Topology>();
-            hooks_ = read_test_hooks(world_.rank());
-        });
-        load_job();
-        make_graph_and_plan();
+    void run(Prepared prepared) {
+        plan_run(world_, options_, std::move(prepared), planned_);
         if (options_.verbose && world_.is_root()) {
-            const std::string report = options_.no_report ? "none" : report_folder(options_, job_);
-            print_run_options(options_, job_, {threads_, threads_origin_}, report);
+            const std::string report = options_.no_report ? "none" : report_folder(options_, planned_.job);
+            print_run_options(options_, planned_.job, {planned_.threads, planned_.threads_origin}, report);
         }
         check_report();
         execute();
@@ -89,321 +73,46 @@ public:
     }
 
 private:
-    void load_job() {
-        std::string text;
-        together(world_, [&] {
-            if (world_.is_root()) text = prepared_.text ? *prepared_.text : read_job_text(options_.job);
-        });
-        text = world_.broadcast(text);
-        prepared_.keep_if_of(text);
-        world_.require_equal(version_number() + text, "the version of maniple or the job file");
-        // Every rank reads the same text, so all of them find the same errors; rank 0 adds those of the graph.
-        JobReading reading =
-            prepared_.reading ? std::move(*prepared_.reading) : read_job(text, options_.job, options_.overrides);
-        if (!reading.errors.empty()) {
-            together(world_, [&] {
-                if (world_.is_root()) refuse_job(std::move(reading), *registry_);
-            });
-        }
-        job_ = std::move(reading.job);
-        std::string facts;
-        together(world_, [&] {
-            if (world_.is_root()) facts = serialize(read_catalogue(job_));
-        });
-        catalogue_ = deserialize_catalogue(world_.broadcast(facts));
-        // What the command line and the environment say stands above the job file.
-        if (options_.lanes) job_.plan.lanes = *options_.lanes;
-    }
-
-    void make_graph_and_plan() {
-        graph_ = prepared_.graph ? std::move(*prepared_.graph) : build_graph(job_, catalogue_, *registry_);
-        if (options_.validate) graph_ = with_twins(std::move(graph_));
-        if (world_.is_root() && !options_.quiet) print_messages(graph_.warnings);
-        together(world_, [&] {
-            instruction_set_ = choose_instruction_set(registry_->all().front().instruction_sets);
-            const ThreadCount count = choose_threads(options_, *topology_);
-            threads_ = count.threads;
-            threads_origin_ = count.origin;
-        });
-        open_gpus();
-        find_machine();
-        if (!options_.no_history) history_ = read_history(world_, cache_folder(), std::move(prepared_.history));
-        const PlanRequest request = chosen_request();
-        PlannedGraph planned = plan_graph(std::move(graph_), machine_, request);
-        graph_ = std::move(planned.graph);
-        plan_ = std::move(planned.plan);
-        settle_sharing();
-        plan_text_ = print_plan(graph_, plan_);
-        if (hooks_.tampers) tamper();
-        const std::string identity = plan_identity(graph_, plan_);
-        world_.require_equal(identity, "the plan");
-        first_core_ = machine_.first_core(world_.rank());
-        together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()], identity); });
-        if (!has_room()) {
-            make_room();
-            require_room();
-        }
-        prove_by_hand();
-        begin_first_program();
-    }
-
-    /// Where something else decides which lane computes what, earlier runs do. The same on every rank.
-    void settle_sharing() {
-        const bool scheduled = is_scheduled();
-        const bool dynamic = plan_.sharing == LaneSharing::dynamic;
-        if (!dynamic && plan_.sharing != LaneSharing::adaptive) return;
-        const std::string beside = scheduled                      ? "--record and --replay"
-                                   : plan_.claiming_ranks > 1     ? "plan: stealing"
-                                   : dynamic && options_.validate ? "--validate"
-                                                                  : "";
-        if (beside.empty()) return;
-        plan_.sharing = LaneSharing::weighted;
-        plan_.notes.push_back(fmt::format("sharing: {} does not go with {}: lanes share as with weighted",
-                                          dynamic ? "dynamic" : "adaptive", beside));
-    }
-
-    /// The first operation on another rank than the others think.
-    void tamper() {
-        BlockGrid& grid = plan_.operations.front().points;
-        grid.first = Rank((grid.first.value + 1) % world_.size());
-    }
-
-    /// A plan that people made, or that has been made to fit, is proved before it runs; others are by the same rules, and
-    /// `maniple check` proves them.
-    void prove_by_hand() {
-        if (asked_.from.empty() && !plan_.tight) return;
-        together(world_, [&] {
-            if (world_.is_root())
-                prove(graph_, plan_, constraints().memory,
-                      lanes_of_ranks(graph_, plan_, {machine_, history_.history, lane_use_}));
-        });
-    }
-
-    /// Whether what has been rehearsed is what will be run.
-    bool rehearsal_holds(const LaneChoice& lanes, const std::string& identity) const {
-        if (!prepared_.rehearsal) return false;
-        const Layout& layout = prepared_.rehearsal->layout;
-        return layout.rank == world_.rank() && lanes.lanes.empty() && lanes.gpus.empty() &&
-               lanes.threads == layout.lanes.threads && lanes.point_ns == layout.lanes.point_ns &&
-               prepared_.rehearsal->identity == identity;
-    }
-
-    /// What has been rehearsed, if that holds; else the first program is built while memory and files are being made.
-    void begin_first_program() {
-        if (takes_rehearsal_) {
-            std::promise<Program> built;
-            built.set_value(std::move(prepared_.rehearsal->first_program));
-            first_program_ = built.get_future();
-            if (is_alike(prepared_.rehearsal->machine, machine_))
-                rehearsed_seconds_ = prepared_.rehearsal->predicted_seconds;
-            prepared_.rehearsal.reset();
-            return;
-        }
-        prepared_.rehearsal.reset();
-        first_program_ = std::async([this] {
-            StepBlock block;
-            set_first_block(graph_, layout_.versions, block);
-            return build_program(graph_, plan_, layout_, block.shape);
-        });
-    }
-
-    /// The facts of all ranks; of their devices no more than `max_devices` are opened.
-    void find_machine() {
-        RankFacts facts = facts_without_gpus(threads_, *topology_);
-        facts.gpus = gpus_.facts();
-        for (const std::string& bytes : world_.gather(serialize(facts)))
-            machine_.ranks.push_back(deserialize_rank_facts(bytes));
-        share_rates();
-        if (!job_.plan.max_devices) return;
-        const bool needed = lane_use_ == LaneUse::gpu || lane_use_ == LaneUse::both;
-        if (needed && *job_.plan.max_devices < world_.size()) {
-            throw UnavailableError(
-                job_.plan.place_of("max_devices"),
-                fmt::format("max_devices: {}: --lanes {} needs a gpu lane on each rank, at least {}",
-                            *job_.plan.max_devices, lane_use_ == LaneUse::gpu ? "gpu" : "both", world_.size()));
-        }
-        machine_ = with_devices(std::move(machine_), *job_.plan.max_devices);
-        const std::size_t kept = machine_.ranks[world_.rank().index()].gpus.size();
-        if (kept < gpus_.devices.size())
-            gpus_.note = fmt::format("max_devices: {}: gpu lanes beyond that are left idle", *job_.plan.max_devices);
-        gpus_.devices.resize(kept);
-    }
-
-    /// The rates that were measured, as rank 0 has them: what messages are made of follows from them, on every rank alike.
-    void share_rates() {
-        if (world_.is_root()) machine_.rates = read_rates(cache_folder()).value_or(Rates{});
-        if (world_.size() == 1) return;
-        const std::string rates = world_.is_root() ? text_of(machine_.rates) : std::string();
-        MANIPLE_CHECK(parse_rates(world_.broadcast(rates), machine_.rates), "rates that are not what was sent");
-    }
-
-    Constraints constraints() const {
-        return constraints_of(job_,
-                              memory_limit(job_, topology_->memory_bytes(), machine_.ranks_on_node_of(world_.rank())));
-    }
-
-    /// Of the rank that may have least: nodes may differ.
-    Constraints least_constraints() const {
-        Constraints least = constraints();
-        for (const std::string& bytes : world_.gather(std::to_string(least.memory.bytes)))
-            least.memory.bytes = std::min(least.memory.bytes, *parse_count(bytes));
-        return least;
-    }
-
-    /// Whether all ranks have.
-    bool has_room() const {
-        const std::int64_t lacking = constraints().has_memory_for(layout_.host_bytes()) ? 0 : 1;
-        return world_.sum(lacking) == 0;
-    }
-
-    /// Reuse, recomputing, spilling: as rank 0 finds. Changes nothing where they do not help.
-    void make_room() {
-        const Constraints least = least_constraints();
-        std::string means, note;
-        together(world_, [&] {
-            if (!world_.is_root()) return;
-            const PlannedGraph planned{graph_, plan_};
-            const Fit fit = fit_memory(planned, {machine_, history_.history, lane_use_}, least);
-            if (fit.means.none() || !least.has_memory_for(fit.bytes)) return;
-            means = serialize(fit.means);
-            note = fit_text(planned, fit);
-        });
-        means = world_.broadcast(means);
-        note = world_.broadcast(note);
-        if (means.empty()) return;
-        PlannedGraph fitted = with_means({std::move(graph_), std::move(plan_)}, deserialize_means(means));
-        graph_ = std::move(fitted.graph);
-        plan_ = std::move(fitted.plan);
-        plan_.notes.push_back(note);
-        plan_text_ = print_plan(graph_, plan_);
-        const std::string identity = plan_identity(graph_, plan_);
-        world_.require_equal(identity, "the plan");
-        together(world_, [&] { make_layout(machine_.ranks[world_.rank().index()], identity); });
-    }
-
-    /// All ranks, or none, go on. What would be enough is found out by rank 0 alone.
-    void require_room() {
-        if (has_room()) return;
-        const Constraints least = least_constraints();
-        together(world_, [&] {
-            if (world_.is_root()) {
-                refuse_memory(build_graph(job_, catalogue_, *registry_), asked_,
-                              {machine_, history_.history, lane_use_}, least);
-            }
-            require_memory(layout_, constraints().memory);
-        });
-    }
-
-    /// With the text of the plan file, which rank 0 reads.
-    PlanRequest asked_request() {
-        PlanRequest asked = plan_request(job_.plan);
-        if (asked.from.empty()) return asked;
-        together(world_, [&] {
-            if (world_.is_root()) asked.from_text = read_plan_text(job_.plan);
-        });
-        asked.from_text = world_.broadcast(asked.from_text);
-        return asked;
-    }
-
-    /// What the job asks for; instead of `auto`, what rank 0 finds best.
-    PlanRequest chosen_request() {
-        asked_ = asked_request();
-        const std::string folder = options_.no_history ? "" : cache_folder();
-        const PredictionRequest request{machine_, history_.history, lane_use_};
-        return chosen_together(world_, graph_, asked_, request, constraints(), folder, choice_);
-    }
-
-    /// The devices that this rank's gpu lanes will be on.
-    void open_gpus() {
-        const World::NodePlace place = world_.place_on_node();
-        together(world_, [&] {
-            GpuRequest request;
-            request.gpus = options_.gpus;
-            request.use = parse_lane_use(job_.plan.lanes.empty() ? "auto" : job_.plan.lanes);
-            const auto pinned =
-                std::find_if(graph_.operations.begin(), graph_.operations.end(),
-                             [](const Operation& operation) { return operation.pin.lane == LanePin::Lane::gpu; });
-            if (pinned != graph_.operations.end()) request.pinned = pinned->pin.place;
-            request.validate = options_.validate;
-            request.local_rank = place.rank;
-            request.local_ranks = place.ranks;
-            request.threads = threads_;
-            lane_use_ = request.use;
-            gpus_ = choose_gpus(request);
-        });
-    }
-
-    /// A schedule holds for the programs that it was kept of: these follow from the job, not from what runs have
-    /// measured.
-    bool is_scheduled() const { return !options_.record.empty() || !options_.replay.empty(); }
-
-    LaneChoice shared_lanes(Rank rank, const RankFacts& facts) const {
-        LaneChoice choice = informed_lanes(graph_, plan_, rank, facts, lane_use_, history_.history);
-        if (is_scheduled()) choice.point_ns.clear();
-        return choice;
-    }
-
-    /// The lanes of each operation, and the storage that they need.
-    void make_layout(const RankFacts& facts, const std::string& identity) {
-        RankFacts mine = facts;
-        LaneChoice lanes = shared_lanes(world_.rank(), mine);
-        takes_rehearsal_ = !takes_rehearsal_ && rehearsal_holds(lanes, identity);  // once: its layout is gone after
-        if (takes_rehearsal_) {
-            layout_ = std::move(prepared_.rehearsal->layout);
-            layout_.lanes = std::move(lanes);
-            return;
-        }
-        layout_ = build_layout(graph_, plan_, world_.rank(), lanes);
-        const bool too_large = std::any_of(mine.gpus.begin(), mine.gpus.end(), [&](const GpuFacts& gpu) {
-            const DeviceDescription& device = gpus_.instance->devices()[static_cast<std::size_t>(gpu.device)];
-            const std::int64_t room = device.available_bytes < 0 ? device.memory_bytes : device.available_bytes;
-            return gpu.unified && layout_.host_bytes() > room / 8 * 7;
-        });
-        if (!too_large) return;
-        // The driver's part of the memory does not hold all of it: the gpu gets what it computes, by copies.
-        for (GpuFacts& gpu : mine.gpus) gpu.unified = false;
-        layout_ = build_layout(graph_, plan_, world_.rank(), shared_lanes(world_.rank(), mine));
-    }
-
     /// Before anything is computed, so that hours of work do not end with a folder that cannot be made.
     void check_report() {
         together(world_, [&] {
-            if (world_.is_root() && !options_.no_report) require_report_folder(report_folder(options_, job_));
+            if (world_.is_root() && !options_.no_report) require_report_folder(report_folder(options_, planned_.job));
         });
     }
 
     Provenance provenance() const {
         Provenance provenance;
-        provenance.job_name = job_.name;
-        provenance.job_text = job_.text;
+        provenance.job_name = planned_.job.name;
+        provenance.job_text = planned_.job.text;
         provenance.version = version_number();
-        provenance.plan = plan_text_;
+        provenance.plan = planned_.plan_text;
         provenance.started_utc = utc_now();
         provenance.ranks = world_.size();
-        for (const RankFacts& rank : machine_.ranks) provenance.hosts.push_back(rank.host);
+        for (const RankFacts& rank : planned_.machine.ranks) provenance.hosts.push_back(rank.host);
         return provenance;
     }
 
     /// Beside the first output: where there is room for results.
     std::string scratch_folder() const {
-        const std::string folder = std::filesystem::path(job_.outputs.front().to.path).parent_path().string();
+        const std::string folder = std::filesystem::path(planned_.job.outputs.front().to.path).parent_path().string();
         return folder.empty() ? "." : folder;
     }
 
     void execute() {
-        Progress progress(job_.name, graph_.steps, progress_mode(options_.quiet || !world_.is_root()));
-        progress.say(fmt::format(
-            "{}: {} {} on {} {}, {} {} each", job_.name, graph_.steps, graph_.steps == 1 ? "step" : "steps",
-            world_.size(), world_.size() == 1 ? "rank" : "ranks", threads_, threads_ == 1 ? "thread" : "threads"));
+        Progress progress(planned_.job.name, planned_.graph.steps, progress_mode(options_.quiet || !world_.is_root()));
+        progress.say(fmt::format("{}: {} {} on {} {}, {} {} each", planned_.job.name, planned_.graph.steps,
+                                 planned_.graph.steps == 1 ? "step" : "steps", world_.size(),
+                                 world_.size() == 1 ? "rank" : "ranks", planned_.threads,
+                                 planned_.threads == 1 ? "thread" : "threads"));
         say_lanes(progress);
         say_libraries(progress);
         together(world_, [&] {
             open_schedules();
             make_memory();
         });
-        outputs_ =
-            std::make_unique<OutputFiles>(world_.files(), job_, catalogue_, output_datasets(graph_, job_, catalogue_),
-                                          provenance(), options_.overwrite);
+        outputs_ = std::make_unique<OutputFiles>(world_.files(), planned_.job, planned_.catalogue,
+                                                 output_datasets(planned_.graph, planned_.job, planned_.catalogue),
+                                                 provenance(), options_.overwrite);
         for (const std::string& notice : outputs_->notices()) progress.say(notice);
         const Mailboxes mailboxes(world_, has_shared_memory(std::getenv(mpi_ways_variable)));
         std::optional<InputFiles> opened_inputs;
@@ -411,10 +120,10 @@ private:
         std::optional<NetLane> net_lane;
         std::optional<FileLane> file_lane;
         together(world_, [&] {
-            opened_inputs.emplace(job_, catalogue_);
-            cpu_lane.emplace(graph_, *arena_, instruction_set_, threads_);
+            opened_inputs.emplace(planned_.job, planned_.catalogue);
+            cpu_lane.emplace(planned_.graph, *arena_, planned_.instruction_set, planned_.threads);
             net_lane.emplace(world_, *arena_, &mailboxes);
-            file_lane.emplace(graph_, *arena_, *opened_inputs, outputs_.get(), scratch_folder());
+            file_lane.emplace(planned_.graph, *arena_, *opened_inputs, outputs_.get(), scratch_folder());
         });
         InputFiles& inputs = *opened_inputs;
         CpuLane& cpu = *cpu_lane;
@@ -423,20 +132,22 @@ private:
         std::vector<Lane*> gpus;
         for (const auto& lane : gpu_lanes_) gpus.push_back(lane.get());
         std::optional<Stealing> stealing;
-        cpu.slow_down(hooks_.slowness * hooks_.cpu_slowness);
-        cpu.slow_down_kernel(hooks_.slow_kernel, hooks_.kernel_slowness, hooks_.slow_kernel_step);
-        if (hooks_.slow_gpu >= 0 && hooks_.slow_gpu < static_cast<int>(gpu_lanes_.size()))
-            gpu_lanes_[static_cast<std::size_t>(hooks_.slow_gpu)]->slow_down(hooks_.gpu_slowness);
+        cpu.slow_down(planned_.hooks.slowness * planned_.hooks.cpu_slowness);
+        cpu.slow_down_kernel(planned_.hooks.slow_kernel, planned_.hooks.kernel_slowness,
+                             planned_.hooks.slow_kernel_step);
+        if (planned_.hooks.slow_gpu >= 0 && planned_.hooks.slow_gpu < static_cast<int>(gpu_lanes_.size()))
+            gpu_lanes_[static_cast<std::size_t>(planned_.hooks.slow_gpu)]->slow_down(planned_.hooks.gpu_slowness);
         if (claim_memory_) stealing.emplace(world_, claim_context(), *claim_memory_, *arena_);
-        Executor executor(graph_, plan_, *arena_, cpu, net, file, gpus, threads_, [&](int worker) {
-            if (first_core_) topology_->pin_to(*first_core_ + worker);
-        });
-        executor.expect(std::move(first_program_));
+        Executor executor(planned_.graph, planned_.plan, *arena_, cpu, net, file, gpus, planned_.threads,
+                          [&](int worker) {
+                              if (planned_.first_core) planned_.topology->pin_to(*planned_.first_core + worker);
+                          });
+        executor.expect(std::move(planned_.first_program));
         executor.follow_costs();
         std::optional<Exchange> exchange;
         if (may_move_borders()) {
             exchange.emplace(world_);
-            executor.move_borders({&*exchange, constraints().memory.bytes});
+            executor.move_borders({&*exchange, planned_.constraints(world_.rank()).memory.bytes});
         }
         if (options_.check) executor.audit();
         if (options_.host_complete) executor.complete_on_host();
@@ -467,19 +178,22 @@ private:
 
     /// Not where a gpu computes: what it holds would have to be moved too; nor where a schedule is kept or followed.
     bool may_move_borders() const {
-        return plan_.moves_borders && !is_scheduled() && world_.sum(layout_.lanes.gpus.empty() ? 0 : 1) == 0;
+        return planned_.plan.moves_borders && !planned_.is_scheduled &&
+               world_.sum(planned_.layout.lanes.gpus.empty() ? 0 : 1) == 0;
     }
 
     /// What ranks need that compute each other's chunks.
     ClaimContext claim_context() const {
-        const auto lanes_of = [this](Rank rank) { return shared_lanes(rank, machine_.ranks[rank.index()]); };
-        return {graph_,
-                plan_,
+        const auto lanes_of = [this](Rank rank) {
+            return planned_.lanes_of(rank, planned_.machine.ranks[rank.index()]);
+        };
+        return {planned_.graph,
+                planned_.plan,
                 lanes_of,
-                instruction_set_,
-                threads_,
-                hooks_.slowness * hooks_.cpu_slowness,
-                hooks_.claims_by_messages};
+                planned_.instruction_set,
+                planned_.threads,
+                planned_.hooks.slowness * planned_.hooks.cpu_slowness,
+                planned_.hooks.claims_by_messages};
     }
 
     void measure_lanes(const CpuLane& cpu, const Stealing* stealing) {
@@ -487,39 +201,39 @@ private:
         if (stealing != nullptr) stealing->add_work_times(on_cpu);
         std::vector<WorkTimes> gpus;
         for (const auto& lane : gpu_lanes_) gpus.push_back(lane->work_times());
-        const RankFacts& facts = machine_.ranks[world_.rank().index()];
-        add_measured(graph_, plan_, world_.rank(), facts, on_cpu, gpus, measured_);
+        const RankFacts& facts = planned_.machine.ranks[world_.rank().index()];
+        add_measured(planned_.graph, planned_.plan, world_.rank(), facts, on_cpu, gpus, measured_);
     }
 
     void open_schedules() {
-        if (!is_scheduled()) return;
-        const ScheduleKey key{world_.rank().value, world_.size(), threads_,
-                              fingerprint(print_graph(graph_) + plan_text_)};
+        if (!planned_.is_scheduled) return;
+        const ScheduleKey key{world_.rank().value, world_.size(), planned_.threads,
+                              fingerprint(print_graph(planned_.graph) + planned_.plan_text)};
         if (!options_.replay.empty()) replayed_.emplace(schedule_path(options_.replay, key.rank), key);
         if (!options_.record.empty()) recorded_.emplace(schedule_path(options_.record, key.rank), key);
     }
 
     /// What is not as the user may expect, one line each.
     void say_lanes(Progress& progress) const {
-        if (choice_ && !choice_->note().empty()) progress.say(choice_->note());
-        for (const std::string& note : plan_.notes) progress.say(note);
-        for (const std::string& note : layout_.lanes.notes) progress.say(note);
-        if (is_scheduled() && !history_.history.empty())
+        if (planned_.choice && !planned_.choice->note().empty()) progress.say(planned_.choice->note());
+        for (const std::string& note : planned_.plan.notes) progress.say(note);
+        for (const std::string& note : planned_.layout.lanes.notes) progress.say(note);
+        if (planned_.is_scheduled && !planned_.history.history.empty())
             progress.say("--record and --replay: tiles are cut as if nothing had been measured");
-        if (plan_.claiming_ranks > 1 && is_scheduled())
+        if (planned_.plan.claiming_ranks > 1 && planned_.is_scheduled)
             progress.say("every rank computes its own tiles: which thread starts what is kept or followed");
-        if (plan_.claiming_ranks > 1 && !layout_.lanes.gpus.empty())
+        if (planned_.plan.claiming_ranks > 1 && !planned_.layout.lanes.gpus.empty())
             progress.say("what a gpu computes is not claimed by other ranks");
-        if (!history_.note.empty()) progress.say(history_.note);
-        if (gpus_.devices.empty() && !gpus_.note.empty())
-            progress.say("no gpu: " + gpus_.note + "; the cpu computes everything");
-        if (!gpus_.devices.empty() && !gpus_.note.empty()) progress.say(gpus_.note);
+        if (!planned_.history.note.empty()) progress.say(planned_.history.note);
+        if (planned_.gpus.devices.empty() && !planned_.gpus.note.empty())
+            progress.say("no gpu: " + planned_.gpus.note + "; the cpu computes everything");
+        if (!planned_.gpus.devices.empty() && !planned_.gpus.note.empty()) progress.say(planned_.gpus.note);
     }
 
     /// Opens what kernels call on this rank; what is not there, one line for each kind of rank.
     void say_libraries(Progress& progress) const {
         std::string lines;
-        together(world_, [&] { lines = join(open_fast_code(graph_, layout_), "\n"); });
+        together(world_, [&] { lines = join(open_fast_code(planned_.graph, planned_.layout), "\n"); });
         std::set<std::string> said;
         for (const std::string& of_rank : world_.gather(lines)) {
             if (!of_rank.empty() && said.insert(of_rank).second) progress.say(of_rank);
@@ -528,19 +242,19 @@ private:
 
     /// The gpu lanes first: they give the host the memory that both see.
     void make_memory() {
-        const std::size_t used = layout_.lanes.gpus.size();
+        const std::size_t used = planned_.layout.lanes.gpus.size();
         for (std::size_t i = 0; i < used; ++i) {
-            gpu_lanes_.push_back(
-                std::make_unique<GpuLane>(*gpus_.instance, gpus_.devices[i], static_cast<int>(i), graph_, layout_));
+            gpu_lanes_.push_back(std::make_unique<GpuLane>(*planned_.gpus.instance, planned_.gpus.devices[i],
+                                                           static_cast<int>(i), planned_.graph, planned_.layout));
         }
         const auto mapped = [&](BufferId buffer) {
-            return gpu_lanes_[static_cast<std::size_t>(layout_[buffer].memory.gpu)]->mapped(buffer);
+            return gpu_lanes_[static_cast<std::size_t>(planned_.layout[buffer].memory.gpu)]->mapped(buffer);
         };
-        if (plan_.claiming_ranks > 1) {
-            claim_memory_.emplace(layout_);
-            arena_ = std::make_unique<Arena>(layout_, claim_memory_->storage(), mapped);
+        if (planned_.plan.claiming_ranks > 1) {
+            claim_memory_.emplace(planned_.layout);
+            arena_ = std::make_unique<Arena>(planned_.layout, claim_memory_->storage(), mapped);
         } else {
-            arena_ = std::make_unique<Arena>(layout_, mapped);
+            arena_ = std::make_unique<Arena>(planned_.layout, mapped);
         }
     }
 
@@ -568,7 +282,7 @@ private:
             computed += stealing->activity();
             for (const ClaimCount& count : stealing->counts()) summary_.claims.push_back({count.from, count.boxes});
         }
-        const double busy_seconds = static_cast<double>(computed.busy_ns) / 1e9 / threads_;
+        const double busy_seconds = static_cast<double>(computed.busy_ns) / 1e9 / planned_.threads;
         const auto share_of = [&](std::size_t lane) -> std::optional<double> {
             if (shares_.empty()) return std::nullopt;
             return shares_[lane];
@@ -604,16 +318,16 @@ private:
         summary_.read_bytes = inputs.bytes_read();
         summary_.spilled_bytes = file.spilled_bytes();
         summary_.host_peak_bytes = arena_->peak_bytes();
-        summary_.device_peak_bytes = layout_.device_bytes();
+        summary_.device_peak_bytes = planned_.layout.device_bytes();
     }
 
     void finish() {
         std::vector<std::int64_t> rows;
-        for (const GraphOutput& output : graph_.outputs)
+        for (const GraphOutput& output : planned_.graph.outputs)
             rows.push_back(output.every > 0 ? totals_.steps / output.every : 0);
         // Beside what has to be done anyway: a processor has nothing to do.
         std::future<std::optional<double>> predicted;
-        const bool tells = world_.is_root() && (!options_.quiet || !options_.no_report || choice_);
+        const bool tells = world_.is_root() && (!options_.quiet || !options_.no_report || planned_.choice);
         if (tells) predicted = std::async([this] { return predicted_steps(); });
         outputs_->finish(rows);
         summary_.written_bytes = outputs_->bytes_written();
@@ -622,17 +336,17 @@ private:
         Summary summary = summary_of_all();
         if (!world_.is_root()) return;
         const std::optional<double> steps = tells ? predicted.get() : std::nullopt;
-        if (steps) summary.predicted_seconds = *steps + overhead().seconds(history_.history);
-        if (steps && choice_) {
-            const auto keep = [choice = *choice_, predicted = *steps, took = steps_seconds_] {
+        if (steps) summary.predicted_seconds = *steps + overhead().seconds(planned_.history.history);
+        if (steps && planned_.choice) {
+            const auto keep = [choice = *planned_.choice, predicted = *steps, took = steps_seconds_] {
                 choice.keep(predicted, took);
             };
             closing_.push_back(std::async(keep));
         }
-        summary.previous_wall_seconds = read_previous_wall_seconds(summary, report_folder(options_, job_));
+        summary.previous_wall_seconds = read_previous_wall_seconds(summary, report_folder(options_, planned_.job));
         if (!options_.quiet) std::fputs(summary_table(summary).c_str(), stderr);
         if (options_.no_report) return;
-        const std::string folder = report_folder(options_, job_);
+        const std::string folder = report_folder(options_, planned_.job);
         try {
             write_report(summary, folder);
             if (!options_.quiet) std::fprintf(stderr, "  report in %s\n", folder.c_str());
@@ -644,14 +358,14 @@ private:
 
     Summary summary_of_all() const {
         Summary summary;
-        summary.job = job_.name;
+        summary.job = planned_.job.name;
         summary.version = version_number();
-        summary.strategy = plan_.strategy;
+        summary.strategy = planned_.plan.strategy;
         summary.steps = totals_.steps;
-        summary.recomputed = recomputed_names(graph_);
+        summary.recomputed = recomputed_names(planned_.graph);
         for (const std::string& bytes : world_.gather(serialize(summary_)))
             summary.ranks.push_back(deserialize_rank_summary(bytes));
-        for (const OutputSpec& output : job_.outputs) {
+        for (const OutputSpec& output : planned_.job.outputs) {
             std::vector<std::string>& names = summary.outputs;
             if (std::find(names.begin(), names.end(), output.to.path) == names.end()) names.push_back(output.to.path);
         }
@@ -660,21 +374,23 @@ private:
 
     /// By what was asked for, and whether several plans were weighed.
     Overhead overhead() const {
-        const bool weighed = choice_ && choice_->is_weighed();
-        return {job_.name, asked_.strategy + (weighed ? " weighed" : ""), world_.size()};
+        const bool weighed = planned_.choice && planned_.choice->is_weighed();
+        return {planned_.job.name, planned_.asked.strategy + (weighed ? " weighed" : ""), world_.size()};
     }
 
     void keep_history() {
         if (world_.is_root()) overhead().add(summary_.wall_seconds - steps_seconds_, measured_);
-        measure_links(world_, machine_, history_.history, measured_);
+        measure_links(world_, planned_.machine, planned_.history.history, measured_);
         closing_.push_back(add_to_history(world_, cache_folder(), measured_));
     }
 
     /// Of the steps, from what was known before the run. Nothing where that fails: the results are complete by now.
     std::optional<double> predicted_steps() const {
         try {
-            if (rehearsed_seconds_) return rehearsed_seconds_;
-            return predicted_step_seconds(graph_, plan_, {machine_, history_.history, lane_use_}, totals_.steps);
+            if (planned_.predicted_seconds) return planned_.predicted_seconds;
+            return predicted_step_seconds(planned_.graph, planned_.plan,
+                                          {planned_.machine, planned_.history.history, planned_.lane_use},
+                                          totals_.steps);
         } catch (const std::exception&) { return std::nullopt; }
     }
 
@@ -686,39 +402,17 @@ private:
             Plan plan;
             ThroughputHistory history;
         };
-        auto pieces = std::make_unique<Pieces>(
-            Pieces{std::move(job_), std::move(graph_), std::move(plan_), std::move(history_.history)});
+        auto pieces = std::make_unique<Pieces>(Pieces{std::move(planned_.job), std::move(planned_.graph),
+                                                      std::move(planned_.plan), std::move(planned_.history.history)});
         closing_.push_back(std::async([pieces = std::move(pieces)]() mutable { pieces.reset(); }));
     }
 
     const World& world_;
     Watch& watch_;
     RunOptions options_;
-    std::unique_ptr<const Topology> topology_;
-    Prepared prepared_;
     std::int64_t begin_ns_;
     Closing& closing_;
-    TestHooks hooks_;
-    std::unique_ptr<const KernelRegistry> registry_;
-    std::string instruction_set_;
-    HistoryReading history_;
-    int threads_ = 1;
-    std::string threads_origin_;
-    std::optional<int> first_core_;
-    Job job_;
-    Catalogue catalogue_;
-    Graph graph_;
-    Machine machine_;
-    PlanRequest asked_;                ///< as the job says it
-    std::optional<OwnChoice> choice_;  ///< of `auto`, on rank 0
-    Plan plan_;
-    std::string plan_text_;
-    GpuChoice gpus_;
-    LaneUse lane_use_ = LaneUse::automatic;
-    Layout layout_;
-    std::future<Program> first_program_;  ///< borrows what stands above
-    bool takes_rehearsal_ = false;        ///< layout_ and the first program are those of prepared_
-    std::optional<double> rehearsed_seconds_;
+    PlannedRun planned_;
     std::vector<std::unique_ptr<GpuLane>> gpu_lanes_;
     std::optional<ClaimMemory> claim_memory_;  ///< where ranks claim work from each other
     std::unique_ptr<Arena> arena_;
@@ -744,8 +438,8 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
     // Wrong ones are an error of all ranks, told once MPI is there.
     std::exception_ptr wrong_options;
     RunOptions options;
-    // MPI takes longer to start than many a job to run, and a process that nobody launched has nobody to talk to.
-    const bool alone = !was_launched();
+    // MPI takes longer to start than many a job to run, and a process alone has nobody to talk to.
+    const bool alone = is_alone();
     std::unique_ptr<const Topology> topology;
     std::shared_future<std::optional<RankFacts>> facts;
     std::optional<Preparation> preparation;
@@ -770,12 +464,12 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
     const World world = session ? World(MPI_COMM_WORLD) : World();
     try {
         if (wrong_options) std::rethrow_exception(wrong_options);
-        Prepared prepared = preparation->take(world);
+        Prepared prepared = preparation->take();
         facts.wait();
         without_plugins.reset();
         if (world.is_root() && !options.quiet) print_messages(unknown_variables());
         Watch watch(world, options.stall_seconds);
-        JobRun(world, watch, std::move(options), std::move(topology), std::move(prepared), begin_ns, closing).run();
+        JobRun(world, watch, std::move(options), std::move(topology), begin_ns, closing).run(std::move(prepared));
         return 0;
     } catch (const Error& error) {
         // Every rank has the same error: found alike by all, or agreed upon. One prints it, while no other can leave:

@@ -27,19 +27,19 @@ Spread spread_of(const Communication& communication, std::span<const Rank> membe
     spread.members = static_cast<double>(members.size());
     spread.on_node = spread.members;
     if (communication.nodes.empty() || members.empty()) return spread;
-    std::map<int, int> on_node;
+    const int all_nodes = 1 + *std::max_element(communication.nodes.begin(), communication.nodes.end());
+    std::vector<int> on_node(static_cast<std::size_t>(all_nodes));
     int before = node_of(communication, members.back());
     for (const Rank member : members) {
         const int node = node_of(communication, member);
-        ++on_node[node];
+        ++on_node[static_cast<std::size_t>(node)];
         spread.crossings += node != before ? 1 : 0;
         before = node;
     }
-    spread.nodes = static_cast<double>(on_node.size());
-    spread.on_node = 0;
-    for (const auto& [node, count] : on_node) spread.on_node = std::max(spread.on_node, static_cast<double>(count));
+    spread.nodes =
+        static_cast<double>(on_node.size()) - static_cast<double>(std::count(on_node.begin(), on_node.end(), 0));
+    spread.on_node = *std::max_element(on_node.begin(), on_node.end());
     spread.in_order = spread.crossings <= spread.nodes;
-    const double all_nodes = 1 + *std::max_element(communication.nodes.begin(), communication.nodes.end());
     spread.groups = std::max(1.0, static_cast<double>(communication.nodes.size()) / all_nodes / spread.on_node);
     return spread;
 }

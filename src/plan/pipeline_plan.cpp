@@ -10,6 +10,9 @@ namespace {
 
 /// Without another wish: so many for each stage that the columns idle a fifth of the time.
 constexpr int microbatches_per_column = 4;
+/// Each rank holds the operations of all microbatches: more of them would take longer to plan, and more memory, than the
+/// columns lose by idling.
+constexpr std::int64_t most_operations = 100'000;
 
 /// The stages that have something to do for the batch in `phase`, in their order.
 std::vector<int> stages_in(const Graph& graph, const Batch& batch, const PipelineOutline& outline, int phase) {
@@ -44,9 +47,17 @@ std::vector<std::vector<int>> readers_in(const Graph& graph, const Batch& batch,
     return readers;
 }
 
-int microbatches_of(const Batch& batch, const PlanRequest& request, int columns) {
+/// Of the rows that there are.
+int microbatches_wanted(const Batch& batch, const PlanRequest& request, int columns) {
     const int wanted = request.microbatches > 0 ? request.microbatches : microbatches_per_column * columns;
     return static_cast<int>(std::min<std::int64_t>(wanted, batch.rows));
+}
+
+int microbatches_of(const Graph& graph, const Batch& batch, const PlanRequest& request, int columns) {
+    const int wanted = microbatches_wanted(batch, request, columns);
+    if (request.microbatches > 0) return wanted;
+    const auto operations = static_cast<std::int64_t>(graph.operations.size());
+    return static_cast<int>(std::min<std::int64_t>(wanted, std::max<std::int64_t>(2, most_operations / operations)));
 }
 
 }  // namespace
@@ -73,13 +84,13 @@ PipelinePhase pipeline_phase(const Graph& graph, const Batch& batch, const Pipel
 }
 
 int microbatches_for(const Graph& graph, const PlanRequest& request, int columns) {
-    return std::max(1, microbatches_of(find_batch(graph), request, columns));
+    return std::max(1, microbatches_of(graph, find_batch(graph), request, columns));
 }
 
 PlanOutline pipeline_outline(const Graph& graph, StagedPlan staged, const GroupShape& shape,
                              const PlanRequest& request) {
     const Batch batch = find_batch(graph);
-    const int microbatches = microbatches_of(batch, request, shape.columns);
+    const int microbatches = microbatches_of(graph, batch, request, shape.columns);
     PlanOutline outline{std::move(staged.plan), std::nullopt};
     std::vector<std::string>& notes = outline.plan.notes;
     if (batch.rows == 0) {
@@ -93,6 +104,13 @@ PlanOutline pipeline_outline(const Graph& graph, StagedPlan staged, const GroupS
     }
     if (microbatches < request.microbatches)
         notes.push_back(fmt::format("pipeline: {} microbatches, as the batch has no more rows", microbatches));
+    const int wanted = microbatches_wanted(batch, request, shape.columns);
+    if (microbatches < wanted) {
+        notes.push_back(
+            fmt::format("pipeline: {} microbatches: {} would be a plan of {} operations (microbatches: {} "
+                        "asks for it)",
+                        microbatches, wanted, static_cast<std::size_t>(wanted) * graph.operations.size(), wanted));
+    }
     PipelineOutline pipeline;
     pipeline.microbatches = microbatches;
     pipeline.stage_of = std::move(staged.stage_of);

@@ -181,7 +181,11 @@ TensorId computed_source(const Graph& graph, TensorId id) {
 }
 
 Box points_of(const Graph& graph, const Plan& plan, OperationId operation, Rank rank) {
-    return plan[operation].points.block(graph[operation].bound->index_space(), rank);
+    const BlockGrid& grid = plan[operation].points;
+    const BoundSignature& bound = *graph[operation].bound;
+    // Of many ranks most have no part of most operations.
+    if (!grid.holds(rank)) return Box::nothing(static_cast<int>(bound.indices.size()));
+    return grid.block(bound.index_space(), rank);
 }
 
 Box results_of(const Graph& graph, const Plan& plan, OperationId id, Rank rank) {

@@ -18,10 +18,10 @@ namespace {
 /// Another way than the first is taken if it takes at most this part of its time, and saves so much of it.
 constexpr double worth_it = 0.9;
 constexpr double least_saved_seconds = 0.003;
-/// Operations on all ranks beyond which a plan is not weighed: it would take gigabytes.
+/// Operations on all ranks beyond which a plan is not weighed: it would take long.
 constexpr std::size_t most_weighed = 20'000;
 /// The same where somebody waits for the alternatives: a plan in microbatches has many more operations than its graph.
-constexpr std::size_t most_predicted = 400'000;
+constexpr std::size_t most_predicted = 1'000'000;
 /// What it takes to build and to simulate one chunk, and to plan one operation. Clocks would tell ranks and runs different
 /// things.
 constexpr double chunk_seconds = 4e-6;

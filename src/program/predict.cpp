@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <map>
 #include <optional>
+#include <thread>
 
 #include "base/text.hpp"
 #include "program/blocks.hpp"
@@ -17,6 +20,9 @@ namespace {
 
 /// A run of more blocks is taken to go on as it began.
 constexpr std::int64_t most_blocks = 100'000;
+
+/// Operations of all ranks together from which on several cores are faster than one.
+constexpr std::size_t least_shared = 4'000;
 
 struct CountedBlock {
     BlockShape shape;
@@ -86,8 +92,22 @@ public:
     }
 
     Prediction find() {
-        lay_out();
-        for (const CountedBlock& block : blocks_of(graph_, layout_of(0).versions)) add(block);
+        if (request_.layout == nullptr) lanes_ = lanes_of_ranks(graph_, plan_, request_);
+        std::optional<Layout> first;
+        if (request_.layout == nullptr) first.emplace(build_layout(graph_, plan_, Rank(0), lanes_[0]));
+        const Layout& layout = first ? *first : *request_.layout;
+        const std::vector<CountedBlock> blocks = blocks_of(graph_, layout.versions);
+        programs_.resize(blocks.size(), std::vector<SimulatedProgram>(ranks()));
+        host_bytes_.resize(ranks());
+        simulate_rank(layout, blocks);
+        for_all(ranks() - 1, [&](std::size_t other) {
+            const Rank rank(other + 1);
+            simulate_rank(build_layout(graph_, plan_, rank, lanes_[rank.index()]), blocks);
+        });
+        const auto fullest = std::max_element(host_bytes_.begin(), host_bytes_.end());
+        prediction_.peak_bytes = *fullest;
+        prediction_.fullest = Rank(static_cast<std::size_t>(fullest - host_bytes_.begin()));
+        for (std::size_t i = 0; i < blocks.size(); ++i) add(blocks[i].count, programs_[i]);
         double servers = 0;
         for (const RankFacts& facts : request_.machine.ranks) servers += std::max(1, facts.threads);
         const double gpus = computing_gpus();
@@ -100,63 +120,67 @@ private:
     const RankFacts& facts_of(std::size_t rank) const { return request_.machine.ranks[rank]; }
 
     std::size_t ranks() const { return static_cast<std::size_t>(plan_.ranks); }
-    const Layout& layout_of(std::size_t rank) const {
-        return request_.layout != nullptr ? *request_.layout : layouts_[rank];
+
+    /// What of a layout and its programs is needed later: all of all ranks together would take gigabytes.
+    void simulate_rank(const Layout& layout, const std::vector<CountedBlock>& blocks) {
+        const std::size_t rank = layout.rank.index();
+        host_bytes_[rank] = layout.host_bytes();
+        const CostModel costs(graph_, machine_.rates, request_.history, profiles_, facts_of(rank),
+                              ranks_on_[static_cast<std::size_t>(machine_.node[rank])], plan_.ranks);
+        std::vector<std::int64_t> points;
+        for (std::size_t i = 0; i < graph_.operations.size(); ++i)
+            points.push_back(points_of(graph_, plan_, OperationId(i), layout.rank).volume());
+        for (std::size_t i = 0; i < blocks.size(); ++i)
+            programs_[i][rank] = simulated_program(layout, blocks[i].shape, costs, points);
     }
 
-    void lay_out() {
-        if (request_.layout == nullptr) {
-            for (const LaneChoice& lanes : lanes_of_ranks(graph_, plan_, request_))
-                layouts_.push_back(build_layout(graph_, plan_, Rank(layouts_.size()), lanes));
-        }
-        for (std::size_t rank = 0; rank < ranks(); ++rank) {
-            const std::int64_t bytes = layout_of(rank).host_bytes();
-            if (prediction_.fullest.valid() && bytes <= prediction_.peak_bytes) continue;
-            prediction_.fullest = Rank(rank);
-            prediction_.peak_bytes = bytes;
-        }
-    }
-
-    SimulatedProgram simulated_program(std::size_t rank, const BlockShape& shape, const CostModel& costs,
+    SimulatedProgram simulated_program(const Layout& layout, const BlockShape& shape, const CostModel& costs,
                                        const std::vector<std::int64_t>& points) const {
         if (request_.program != nullptr && request_.program->shape == shape)
             return simulated(*request_.program, costs, points);
-        return simulated(build_program(graph_, plan_, layout_of(rank), shape), costs, points);
+        return simulated(build_program(graph_, plan_, layout, shape), costs, points);
     }
 
-    void add(const CountedBlock& block) {
-        std::vector<SimulatedProgram> programs;
-        programs.reserve(ranks());
-        for (std::size_t rank = 0; rank < ranks(); ++rank) {
-            const CostModel costs(graph_, machine_.rates, request_.history, profiles_, facts_of(rank),
-                                  ranks_on_[static_cast<std::size_t>(machine_.node[rank])], plan_.ranks);
-            std::vector<std::int64_t> points;
-            for (std::size_t i = 0; i < graph_.operations.size(); ++i)
-                points.push_back(points_of(graph_, plan_, OperationId(i), Rank(rank)).volume());
-            programs.push_back(simulated_program(rank, block.shape, costs, points));
-        }
+    /// `work(0)` to `work(count - 1)`, on as many cores as this process has, where that is worth the threads.
+    template <class Work>
+    void for_all(std::size_t count, const Work& work) const {
+        const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+        const bool is_small = graph_.operations.size() * count < least_shared;
+        const std::size_t helpers = is_small ? 0 : std::min(cores, std::max<std::size_t>(1, count)) - 1;
+        std::atomic<std::size_t> next{0};
+        const auto take = [&] {
+            for (std::size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) work(i);
+        };
+        std::vector<std::future<void>> others;
+        for (std::size_t i = 0; i < helpers; ++i) others.push_back(std::async(std::launch::async, take));
+        take();
+        for (std::future<void>& other : others) other.get();
+    }
+
+    void add(double count, const std::vector<SimulatedProgram>& programs) {
         for (const SimulatedProgram& program : programs)
             prediction_.simulated_chunks += static_cast<std::int64_t>(program.chunks.size());
         const BlockTimes times = simulate_block(programs, machine_);
-        prediction_.seconds += block.count * times.ns / 1e9;
-        for (const double ns : times.cpu_busy_ns) prediction_.cpu_busy_seconds += block.count * ns / 1e9;
-        for (const double ns : times.gpu_busy_ns) gpu_busy_seconds_ += block.count * ns / 1e9;
-        prediction_.messages += static_cast<std::int64_t>(block.count * static_cast<double>(times.messages));
-        prediction_.message_bytes += static_cast<std::int64_t>(block.count * static_cast<double>(times.message_bytes));
-        prediction_.way.compute += block.count * times.way.compute / 1e9;
-        prediction_.way.moves += block.count * times.way.moves / 1e9;
-        prediction_.way.messages += block.count * times.way.messages / 1e9;
-        prediction_.way.files += block.count * times.way.files / 1e9;
+        prediction_.seconds += count * times.ns / 1e9;
+        for (const double ns : times.cpu_busy_ns) prediction_.cpu_busy_seconds += count * ns / 1e9;
+        for (const double ns : times.gpu_busy_ns) gpu_busy_seconds_ += count * ns / 1e9;
+        prediction_.messages += static_cast<std::int64_t>(count * static_cast<double>(times.messages));
+        prediction_.message_bytes += static_cast<std::int64_t>(count * static_cast<double>(times.message_bytes));
+        prediction_.way.compute += count * times.way.compute / 1e9;
+        prediction_.way.moves += count * times.way.moves / 1e9;
+        prediction_.way.messages += count * times.way.messages / 1e9;
+        prediction_.way.files += count * times.way.files / 1e9;
     }
 
     /// Gpu lanes that compute anything, if the gpus do most of the work.
     double computing_gpus() const {
-        double gpus = 0;
-        for (std::size_t rank = 0; rank < ranks(); ++rank) {
-            const LaneChoice& lanes = layout_of(rank).lanes;
-            gpus += lanes.lanes.empty() ? 0 : static_cast<double>(lanes.gpus.size());
-        }
-        return gpu_busy_seconds_ > prediction_.cpu_busy_seconds ? gpus : 0;
+        if (gpu_busy_seconds_ <= prediction_.cpu_busy_seconds) return 0;
+        const auto gpus_of = [](const LaneChoice& lanes) {
+            return lanes.lanes.empty() ? 0.0 : static_cast<double>(lanes.gpus.size());
+        };
+        double gpus = request_.layout != nullptr ? gpus_of(request_.layout->lanes) : 0;
+        for (const LaneChoice& lanes : lanes_) gpus += gpus_of(lanes);
+        return gpus;
     }
 
     const Graph& graph_;
@@ -164,8 +188,10 @@ private:
     const PredictionRequest& request_;
     const PointProfiles profiles_;
     SimulatedMachine machine_;
-    std::vector<int> ranks_on_;    ///< by node
-    std::vector<Layout> layouts_;  ///< by rank; empty where one is given
+    std::vector<int> ranks_on_;                            ///< by node
+    std::vector<LaneChoice> lanes_;                        ///< by rank; empty where a layout is given
+    std::vector<std::vector<SimulatedProgram>> programs_;  ///< by block and rank
+    std::vector<std::int64_t> host_bytes_;                 ///< by rank
     Prediction prediction_;
     double gpu_busy_seconds_ = 0;
 };

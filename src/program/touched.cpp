@@ -10,7 +10,11 @@ namespace {
 
 /// Operations on all ranks: some seconds.
 constexpr std::size_t most_laid_out = 400'000;
-constexpr std::size_t fullest = 16;
+/// Ranks, where that would be too many.
+constexpr std::size_t least_looked_at = 4, most_looked_at = 16;
+
+/// That are looked at one by one: a second or two. Blocks of a grid of more than a few ranks differ by little.
+constexpr std::size_t most_blocks = 1'000'000, few_blocks = 8;
 
 std::int64_t touched_by(const Graph& graph, const Plan& plan, Rank rank, const std::vector<OperationId>& operations) {
     std::map<TensorId, Box> around;
@@ -36,26 +40,38 @@ std::int64_t touched_by(const Graph& graph, const Plan& plan, Rank rank, const s
 }  // namespace
 
 std::vector<std::int64_t> bytes_touched_by_ranks(const Graph& graph, const Plan& plan) {
-    std::vector<std::vector<OperationId>> operations_of(static_cast<std::size_t>(plan.ranks));
+    const std::size_t ranks = static_cast<std::size_t>(plan.ranks);
+    std::size_t blocks = 0;
+    for (const OperationPlacement& placement : plan.operations)
+        blocks += static_cast<std::size_t>(placement.points.count());
+    const std::size_t stride = std::max<std::size_t>(1, blocks / most_blocks);
+    // By rank: all of its operations where it is looked at, else those of which few ranks have a block.
+    std::vector<std::vector<OperationId>> operations_of(ranks);
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const BlockGrid& grid = plan.operations[i].points;
-        const int count = grid.count();
-        for (int block = 0; block < count; ++block)
-            operations_of[grid.first.index() + static_cast<std::size_t>(block)].emplace_back(i);
+        const auto count = static_cast<std::size_t>(grid.count());
+        for (std::size_t rank = grid.first.index(); rank < grid.first.index() + count; ++rank) {
+            if (count <= few_blocks || rank % stride == 0) operations_of[rank].emplace_back(i);
+        }
     }
     std::vector<std::int64_t> bytes;
-    for (std::size_t rank = 0; rank < operations_of.size(); ++rank)
-        bytes.push_back(touched_by(graph, plan, Rank(rank), operations_of[rank]));
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+        const std::int64_t before = rank % stride == 0 ? 0 : bytes[rank / stride * stride];
+        bytes.push_back(before + touched_by(graph, plan, Rank(rank), operations_of[rank]));
+    }
     return bytes;
 }
 
 std::vector<Rank> fullest_ranks(const Graph& graph, const Plan& plan) {
     std::vector<Rank> ranks;
     for (int rank = 0; rank < plan.ranks; ++rank) ranks.emplace_back(rank);
-    if (ranks.size() <= fullest || graph.operations.size() * ranks.size() <= most_laid_out) return ranks;
+    const std::size_t operations = std::max<std::size_t>(1, graph.operations.size());
+    if (operations * ranks.size() <= most_laid_out) return ranks;
+    const std::size_t looked_at = std::clamp(most_laid_out / operations, least_looked_at, most_looked_at);
+    if (ranks.size() <= looked_at) return ranks;
     const std::vector<std::int64_t> bytes = bytes_touched_by_ranks(graph, plan);
     std::stable_sort(ranks.begin(), ranks.end(), [&](Rank a, Rank b) { return bytes[a.index()] > bytes[b.index()]; });
-    ranks.resize(fullest);
+    ranks.resize(looked_at);
     std::sort(ranks.begin(), ranks.end());
     return ranks;
 }

@@ -205,7 +205,8 @@ def test_second_run():
 
 
 def test_alone():
-    """A process that no launcher has started does without MPI, which cannot start here; one with the sign of a launcher does not."""
+    """A process that no launcher has started, or mpirun as its only one, does without MPI, which cannot start here; one with
+    another sign of a launcher does not."""
     folder = make_folder(200)
     job = os.path.join(folder, "terrain.yaml")
     signs = ("OMPI_", "PMI", "SLURM_", "PALS_", "ALPS_", "MV2_", "MPI_", "FLUX_", "JSM_")
@@ -225,9 +226,15 @@ def test_alone():
     with h5py.File(os.path.join(folder, "terrain.h5")) as file:
         expect(launched.returncode == 0 and [file[name][()].tobytes() for name in ("relief", "slope", "total")] == first,
                "and those of a rank that was launched")
-    for sign in ("OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"):
+    for sign in ("PMIX_RANK", "PMI_RANK", "SLURM_PROCID"):
         result = subprocess.run(ours, env=dict(alone, **{sign: "0"}), capture_output=True, timeout=100)
         expect(result.returncode != 0, "with %s MPI is asked" % sign)
+    one = dict(alone, OMPI_COMM_WORLD_SIZE="1")
+    result = subprocess.run(ours, env=one, capture_output=True, text=True, timeout=100)
+    expect(result.returncode == 0, "the only process of mpirun does without MPI: %s" % result.stderr[-300:])
+    for more in ({"OMPI_COMM_WORLD_SIZE": "2"}, {"PMI_SIZE": "2"}, {"SLURM_STEP_NUM_TASKS": "2"}):
+        result = subprocess.run(ours, env=dict(one, **more), capture_output=True, timeout=100)
+        expect(result.returncode != 0, "with %s MPI is asked" % more)
     wrong = subprocess.run(ours + ["--gpus", "99"], env=alone, capture_output=True, text=True, timeout=100)
     expect(wrong.returncode == 69 and wrong.stderr.count("error:") == 1, "an error of a process alone is told once: %s" % wrong.stderr)
     expect(not [name for name in os.listdir(folder) if name.startswith(".")], "nothing is left behind")

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "plan/outline.hpp"
 #include "program/proof.hpp"
 
 namespace maniple {
@@ -148,6 +149,21 @@ TEST(Strategies, PlainLayersStayInARow) {
         before = planned.plan.operations[i].points.first.value;
     }
     EXPECT_EQ(before, 1);
+}
+
+TEST(Strategies, MicrobatchesAreFewerWherePlansWouldBeLarge) {
+    const Example example(layers_job(600, 512, 4));
+    const Machine machine = Machine::uniform(32, {});
+    PlanOutline outline = outline_plan(example.graph, machine, pipeline(0, false));
+    EXPECT_EQ(outline.pipeline->microbatches, 100'000 / 1200);
+    ASSERT_EQ(outline.plan.notes.size(), 1u);
+    EXPECT_NE(outline.plan.notes[0].find("microbatches: 128 asks for it"), std::string::npos) << outline.plan.notes[0];
+    outline = outline_plan(example.graph, machine, pipeline(128, false));
+    EXPECT_EQ(outline.pipeline->microbatches, 128);
+    EXPECT_TRUE(outline.plan.notes.empty());
+    outline = outline_plan(example.graph, Machine::uniform(4, {}), pipeline(0, false));
+    EXPECT_EQ(outline.pipeline->microbatches, 16);
+    EXPECT_TRUE(outline.plan.notes.empty());
 }
 
 TEST(Strategies, WithoutRowsThereIsOneMicrobatch) {

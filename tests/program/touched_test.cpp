@@ -51,6 +51,30 @@ TEST(Touched, OfVeryManyRanksThoseThatTouchMostAreLookedAt) {
     EXPECT_EQ(fullest_ranks(graph, plan), most);
 }
 
+TEST(Touched, OfMillionsOfBlocksRanksTouchAsMuchAsThoseBesideThem) {
+    const KernelRegistry registry(standard_kernels());
+    constexpr int operations = 2100, ranks = 1024;
+    std::string graph;
+    for (int k = 1; k <= operations; ++k)
+        graph += "  y" + std::to_string(k) + ": relu(y" + std::to_string(k - 1) + ")\n";
+    const Job job = parse_job("maniple: 1\nname: rows\ninputs: {y0: {shape: [2048, 4], fill: 1}}\ngraph:\n" + graph +
+                                  "outputs: {y2100: out.h5:/y}\n",
+                              "test.yaml");
+    const Graph made = build_graph(job, {}, registry);
+    Plan plan = make_plan(made, Machine::uniform(ranks, {}), {});
+    constexpr Rank alone(501);
+    plan.operations.back().points = {{}, alone};
+    const std::vector<std::int64_t> bytes = bytes_touched_by_ranks(made, plan);
+    // Two rows of each tensor but the last; one rank has all rows of that.
+    constexpr std::int64_t row = 4 * 4, usual = 2 * row * operations;
+    for (std::size_t rank = 0; rank < bytes.size(); ++rank) {
+        if (Rank(rank) == alone) continue;
+        EXPECT_EQ(bytes[rank], usual) << rank;
+    }
+    EXPECT_GE(bytes[alone.index()], usual + 2048 * row);
+    EXPECT_LE(bytes[alone.index()], usual + 2 * 2048 * row);
+}
+
 TEST(Touched, OfFewRanksAllAreLookedAt) {
     const Example example(terrain, {540, 1081}, 20);
     EXPECT_EQ(fullest_ranks(example.graph, example.plan).size(), 20U);
