@@ -27,13 +27,14 @@ struct PlanCandidate {
 /// "data", "model", "{data: 2, model: 4}", "data on 4 ranks".
 std::string name_of(const PlanRequest& request);
 
-/// The ways that there are on `ranks` ranks, what is asked for first: of `auto`, `data` on all of them. New strategies are
-/// added here. `stealing` is none for large graphs without irregular work: it would take long to see that it gains nothing.
+/// The ways that there are on `ranks` ranks, what is asked for first: of `auto`, `data` on all of them. New strategies
+/// are added here. `stealing` is none for large graphs without irregular work: it would take long to see that it gains
+/// nothing.
 std::vector<PlanRequest> plan_candidates(const Graph& graph, const PlanRequest& asked, int ranks);
 
-/// Predicts all of plan_candidates() that do not have too many operations (1,000,000 on all ranks together) for that, and what
-/// `max_ranks` rules out. What was asked for is taken; of `auto` what choose_plan()
-/// takes, and where none meets the constraints the fastest that fits the memory. Pure; costs the programs of all ranks for each.
+/// Predicts all of plan_candidates() that do not have too many operations (1,000,000 on all ranks together) for that,
+/// and what `max_ranks` rules out. What was asked for is taken; of `auto` what choose_plan() takes, and where none
+/// meets the constraints the fastest that fits the memory. Pure; costs the programs of all ranks for each.
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                        const Constraints& constraints);
 
@@ -43,11 +44,13 @@ bool may_predict(const Graph& graph, int ranks);
 /// Whether the plans of a graph on so many ranks can be weighed in the memory that a login node has.
 bool may_weigh(const Graph& graph, int ranks);
 
-/// What `auto` becomes: the best of those that meet the constraints, if it is so much better than the first that the prediction's
-/// error does not matter; other requests stay what they are. Predicts one after the other and ends when that has taken a
-/// quarter of what could be saved (all of it where `request.keeps_choice`), the time in which a run with the first does not
-/// compute. `stealing` is weighed where there is irregular work, if the time in which lanes have nothing to do is so long. Counted in chunks, so that all ranks and runs choose alike. What takes no time, and graphs so large on so many ranks that a single prediction would take
-/// too long, are `data`. Where the first does not meet the constraints it looks on.
+/// What `auto` becomes: the best of those that meet the constraints, if it is so much better than the first that the
+/// prediction's error does not matter; other requests stay what they are. Predicts one after the other and ends when
+/// that has taken a quarter of what could be saved (all of it where `request.keeps_choice`): the time in which a run
+/// with the first does not compute; of `stealing`, which is weighed where there is irregular work, that in which lanes
+/// have nothing to do. It is counted in chunks, so that all ranks and runs choose alike. What takes no time, and graphs
+/// so large on so many ranks that a single prediction would take too long, are `data`. Where the first does not meet
+/// the constraints it looks on.
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints);
 

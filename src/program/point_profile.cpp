@@ -36,8 +36,8 @@ int followed_index(const Operation& operation) {
     return found == indices.end() ? -1 : static_cast<int>(found - indices.begin());
 }
 
-/// Of what the costs of an operation's points follow from, but for the values of its inputs. A part of a batch is part of the same
-/// operation.
+/// Of what the costs of an operation's points follow from, but for the values of its inputs. A part of a batch is part
+/// of the same operation.
 std::uint64_t identity_of(const Graph& graph, const Operation& operation) {
     std::string text = fmt::format("{} {}", operation.kernel->name, operation.types);
     for (const BoundSignature::Index& index : operation.bound->indices) text += fmt::format(" {}", index.extent);

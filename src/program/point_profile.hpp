@@ -29,13 +29,14 @@ class PointProfile {
 public:
     static constexpr std::size_t parts = WorkTime::most_parts;
 
-    /// What earlier runs of this operation (the same kernel, shapes, parameters and inputs' names) have measured. Along indices
-    /// of which nothing is known the last points are taken to cost three times as much as the first: who calls a kernel
-    /// irregular expects that even blocks do not take the same time.
+    /// What earlier runs of this operation (the same kernel, shapes, parameters and inputs' names) have measured. Along
+    /// indices of which nothing is known the last points are taken to cost three times as much as the first: who calls
+    /// a kernel irregular expects that even blocks do not take the same time.
     PointProfile(const Operation& operation, const Graph& graph, const ThroughputHistory& history);
 
     bool is_measured() const { return is_measured_; }
-    /// What a point of `points` takes a thread on average: nanoseconds where it was measured, else against the mean of all.
+    /// What a point of `points` takes a thread on average: nanoseconds where it was measured, else against the mean of
+    /// all.
     double mean(const Box& points) const;
 
 private:
@@ -51,8 +52,8 @@ private:
 using PointProfiles = std::map<OperationId, PointProfile>;
 PointProfiles point_profiles(const Graph& graph, const ThroughputHistory& history);
 
-/// What a lane of the cpu has measured of an operation in one run; of little time nothing is kept, nor of an operation that is
-/// not followed.
+/// What a lane of the cpu has measured of an operation in one run; of little time nothing is kept, nor of an operation
+/// that is not followed.
 void add_profile(const Graph& graph, const Operation& operation, const WorkTime& time, ThroughputHistory& history);
 
 /// There is room for the profiles of so many operations; of two that would take the same place the newer one stays.

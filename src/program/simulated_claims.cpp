@@ -6,8 +6,8 @@ namespace maniple {
 
 namespace {
 
-/// What a rank takes from another one of its node: exchanges of words that lie in the other one's cache, of the tables of a program
-/// that it has not used, and the return of the number.
+/// What a rank takes from another one of its node: exchanges of words that lie in the other one's cache, of the tables
+/// of a program that it has not used, and the return of the number.
 constexpr double near_claim_ns = 1000;
 
 // As in run/far_claims.cpp.

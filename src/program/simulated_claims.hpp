@@ -31,11 +31,11 @@ private:
     std::vector<std::uint32_t> rank_of_;  ///< by chunk
 };
 
-/// The rule of run/stealing.hpp and run/far_claims.hpp. A rank takes its own chunks first, in their order; then half of what the
-/// next rank of its node has; then what it has lent to other nodes, the last first; then it asks a rank of another node. Who that is
-/// takes a question more for each rank that has nothing: those in between are not simulated. Who has been refused waits, longer each
-/// time, unless nobody has anything; that a rank gives up waiting for an answer is not simulated.
-/// Borrows what it is given.
+/// The rule of run/stealing.hpp and run/far_claims.hpp. A rank takes its own chunks first, in their order; then half of
+/// what the next rank of its node has; then what it has lent to other nodes, the last first; then it asks a rank of
+/// another node. Who that is takes a question more for each rank that has nothing: those in between are not simulated.
+/// Who has been refused waits, longer each time, unless nobody has anything; that a rank gives up waiting for an answer
+/// is not simulated. Borrows what it is given.
 class SimulatedClaims {
 public:
     using Number = NumberedChunks::Number;
@@ -59,8 +59,8 @@ public:
     /// For a free thread of `rank`: what there is without asking.
     Work take(std::size_t rank);
 
-    /// Whom `rank` asks, when it has found nothing, and how long it takes until the question is there; nobody, where none has
-    /// anything, it waits for an answer, or has been refused not long ago.
+    /// Whom `rank` asks, when it has found nothing, and how long it takes until the question is there; nobody, where
+    /// none has anything, it waits for an answer, or has been refused not long ago.
     std::optional<double> ask(std::size_t rank, double now_ns);
     std::size_t asked_by(std::size_t rank) const { return claimants_[rank].asked; }
     double refused_until(std::size_t rank) const { return claimants_[rank].not_before_ns; }

@@ -50,7 +50,8 @@ public:
         std::size_t count_ = 0;
     };
 
-    /// A sample that no lane can have is taken as the nearest that one can. The first of a PointProfile drops what has its place.
+    /// A sample that no lane can have is taken as the nearest that one can. The first of a PointProfile drops what has
+    /// its place.
     void add(const ThroughputKey& key, double ns_per_point);
     /// The median of the key's samples, or of the nearest size class that has some, the larger of two; one slow outlier
     /// changes little. Classes that are more than `most_away` from it do not count.

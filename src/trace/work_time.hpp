@@ -30,8 +30,8 @@ struct WorkTime {
         ns += more_ns;
         recent[chunks++ % most_recent] = static_cast<float>(more_ns / static_cast<double>(more_points));
     }
-    /// The same of points that lie evenly from `begin` to `end`, as parts of the whole index. Requires: begin < end <= 1.
-    /// Allocates unless there are parts.
+    /// The same of points that lie evenly from `begin` to `end`, as parts of the whole index. Requires: begin < end <=
+    /// 1. Allocates unless there are parts.
     void add_along(double begin, double end, double more_points, double more_ns) {
         parts.resize(most_parts);
         const double first = begin * most_parts, last = end * most_parts;

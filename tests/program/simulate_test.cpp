@@ -236,8 +236,8 @@ TEST(SimulateClaims, FreeRanksTakeWhatOthersHave) {
     }
 }
 
-/// Of eight the owner computes one, and keeps the last three of the others: they are cheap. Then it takes half of what is left of
-/// the dear ones. Were they taken one by one, or all at once, it would not compute all that are cheap.
+/// Of eight the owner computes one, and keeps the last three of the others: they are cheap. Then it takes half of what
+/// is left of the dear ones. Were they taken one by one, or all at once, it would not compute all that are cheap.
 TEST(SimulateClaims, AreOfHalfOfWhatThereIs) {
     const std::vector<double> chunks = {cheap, dear, dear, dear, dear, cheap, cheap, cheap};
     const BlockTimes times = times_of(ranks_with({{}, chunks}), claiming(2, 1, true));
