@@ -118,7 +118,7 @@ private:
 
     void show(const std::string& name, const std::vector<Point>& points, double allowed_slope) {
         for (const Point& point : points) {
-            std::vector<double> all, slopes;
+            std::vector<double> all;
             for (const Times& times : point.samples) all.push_back(times.all());
             // 1 ms for every 1,000 operations.
             report_.add(against_target(fmt::format("{}/{}", name, static_cast<int>(point.size)), "ms", std::move(all),
@@ -127,6 +127,7 @@ private:
                                      median_of(point.samples, &Times::plan), median_of(point.samples, &Times::layout),
                                      median_of(point.samples, &Times::program)));
         }
+        if (points.size() < 2) return;
         std::vector<double> slopes;
         for (std::size_t round = 0; round < points.front().samples.size(); ++round)
             slopes.push_back(std::max(0.001, slope_of(points, round)));
@@ -170,11 +171,12 @@ outputs: {v: bench.h5:/v}
     report.add(against_target("blocks/heat4096", "ms", std::move(figures), 10));
 }
 
-void run(const Options& options, bool tiny) {
+void run(const Options& options, bool tiny, int only) {
     Report report("plan", options, false);
     std::vector<int> operations = {100, 1000, 10'000};
     if (tiny) operations = {10, 100};
     if (!tiny && !options.quick) operations.push_back(100'000);
+    if (only > 0) operations = {only};
     for (const std::string& pattern : graph_patterns()) {
         Series series(options, report, pattern);
         series.over_operations(operations);
@@ -192,11 +194,13 @@ int main(int argc, char** argv) {
     maniple::bench::remember_cores();
     po::options_description own("Of this bench");
     own.add_options()("tiny", "sizes for a test of the bench itself");
+    own.add_options()("operations", po::value<int>()->default_value(0),
+                      "of the cases operations/ only this size, for a profiler");
     po::variables_map values;
     const maniple::bench::Options options = maniple::bench::read_options(argc, argv, own, values);
     maniple::bench::pin_this_thread(0);
     try {
-        maniple::bench::run(options, values.count("tiny") > 0);
+        maniple::bench::run(options, values.count("tiny") > 0, values["operations"].as<int>());
         return 0;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "bench_plan: error: %s\n", error.what());

@@ -2,6 +2,7 @@
 
 #include "program/kernel_instructions.hpp"
 #include "program/movement.hpp"
+#include "program/repeats.hpp"
 #include "program/tiles.hpp"
 
 namespace maniple {
@@ -10,9 +11,11 @@ namespace {
 
 class ProgramBuilder {
 public:
-    ProgramBuilder(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape)
+    ProgramBuilder(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape,
+                   bool copies_alike)
         : graph_(graph), plan_(plan), layout_(layout), shape_(shape), me_(layout.rank), emitter_(graph, layout, shape),
-          movement_(graph, plan, layout, emitter_), kernels_(graph, plan, layout, emitter_, movement_) {}
+          movement_(graph, plan, layout, emitter_), kernels_(graph, plan, layout, emitter_, movement_),
+          repeats_(graph, plan, layout, emitter_, movement_, kernels_), copies_alike_(copies_alike) {}
 
     Program build() {
         if (graph_.loop) find_needed();
@@ -171,6 +174,7 @@ private:
     }
 
     void run_operation(OperationId id) {
+        if (copies_alike_ && repeats_.run(id)) return;
         movement_.gather_inputs(id, false);
         check_domains(id);
         const std::vector<OperationId>& chain = layout_.chains[id.index()];
@@ -305,6 +309,8 @@ private:
     Emitter emitter_;
     Movement movement_;
     KernelInstructions kernels_;
+    Repeats repeats_;
+    bool copies_alike_;
     std::vector<bool> every_step_;
     std::vector<bool> deciding_step_;
     std::vector<bool> last_step_;
@@ -312,8 +318,9 @@ private:
 
 }  // namespace
 
-Program build_program(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape) {
-    return ProgramBuilder(graph, plan, layout, shape).build();
+Program build_program(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape,
+                      bool copies_alike) {
+    return ProgramBuilder(graph, plan, layout, shape, copies_alike).build();
 }
 
 }  // namespace maniple

@@ -40,6 +40,7 @@ public:
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             if (has_previous_[i] || !next_[i].valid()) continue;
             Chain chain;
+            chain.operations.reserve(8);
             for (OperationId id(i); id.valid(); id = next_[id.index()]) chain.operations.push_back(id);
             chains.push_back(std::move(chain));
         }

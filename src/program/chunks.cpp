@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/huge_pages.hpp"
 #include "program/program.hpp"
 
 namespace maniple {
@@ -21,22 +22,47 @@ constexpr std::int64_t small_share = 16;
 constexpr std::int64_t gpu_chunk_bytes = std::int64_t{4} << 30;
 constexpr std::size_t gpu_chunk_instructions = 1024;
 
+/// What chunks are made by, of one instruction: these lie close together and are looked at several times.
+struct Brief {
+    InstructionKind kind;
+    LaneKind lane;
+    bool chained : 1, tail : 1, claimable : 1;
+    int gpu;
+    std::uint32_t first_after;  ///< in ChunkBuilder::after_, up to that of the next one
+    int dependents = 0;
+    InstructionId last_dependent = {};
+    std::int64_t bytes;
+};
+
 class ChunkBuilder {
 public:
     ChunkBuilder(const std::vector<Instruction>& instructions, std::span<const double> point_ns)
-        : instructions_(instructions), point_ns_(point_ns), chunk_of_(instructions.size()),
-          dependents_(instructions.size(), 0), awaited_elsewhere_(instructions.size(), false),
-          last_dependent_(instructions.size()) {
+        : instructions_(instructions), point_ns_(point_ns), chunk_of_(instructions.size()) {
+        briefs_.reserve(instructions.size() + 1);
+        prefer_huge_pages(briefs_.data(), briefs_.capacity() * sizeof(Brief));
+        after_.reserve(2 * instructions.size());
+        bool has_gpu = false;
         for (std::size_t i = 0; i < instructions.size(); ++i) {
-            const Instruction& instruction = instructions[i];
-            for (const InstructionId before : instruction.after) {
-                ++dependents_[before.index()];
-                last_dependent_[before.index()] = InstructionId(i);
-                const Instruction& other = instructions[before.index()];
-                if (other.lane != instruction.lane || other.gpu != instruction.gpu)
-                    awaited_elsewhere_[before.index()] = true;
+            const Instruction& one = instructions[i];
+            briefs_.push_back({one.kind,
+                               one.lane,
+                               one.chained,
+                               one.tail,
+                               one.claimable,
+                               one.gpu,
+                               static_cast<std::uint32_t>(after_.size()),
+                               0,
+                               {},
+                               one.bytes});
+            has_gpu = has_gpu || one.lane == LaneKind::gpu;
+            for (const InstructionId before : one.after) {
+                after_.push_back(before);
+                ++briefs_[before.index()].dependents;
+                briefs_[before.index()].last_dependent = InstructionId(i);
             }
         }
+        briefs_.emplace_back().first_after = static_cast<std::uint32_t>(after_.size());
+        if (has_gpu) find_awaited_elsewhere();
     }
 
     std::vector<Chunk> build() {
@@ -54,12 +80,29 @@ private:
         std::vector<ChunkId> waits_for;  ///< because of its first instruction
     };
 
+    void find_awaited_elsewhere() {
+        awaited_elsewhere_.resize(instructions_.size(), false);
+        for (std::size_t i = 0; i < instructions_.size(); ++i) {
+            for (const InstructionId before : after(InstructionId(i))) {
+                const Brief &first = brief(before), &second = briefs_[i];
+                if (first.lane != second.lane || first.gpu != second.gpu) awaited_elsewhere_[before.index()] = true;
+            }
+        }
+    }
+
+    const Brief& brief(InstructionId id) const { return briefs_[id.index()]; }
+    std::span<const InstructionId> after(InstructionId id) const {
+        const std::size_t first = briefs_[id.index()].first_after;
+        return std::span(after_).subspan(first, briefs_[id.index() + 1].first_after - first);
+    }
+
     void add(InstructionId id) {
-        const Instruction& instruction = instructions_[id.index()];
+        const Brief& instruction = brief(id);
+        const std::span<const InstructionId> after = this->after(id);
         const auto is_left = [&](InstructionId before) { return !chunk_of_[before.index()].valid(); };
-        const bool brings_copies = std::any_of(instruction.after.begin(), instruction.after.end(), is_left);
+        const bool brings_copies = std::any_of(after.begin(), after.end(), is_left);
         ChunkId chunk;
-        if (!brings_copies) chunk = chunk_to_join(instruction, InstructionId(id.value - 1));
+        if (!brings_copies) chunk = chunk_to_join(id);
         if (!chunk.valid() && is_left_to_its_tile(id)) return;
         if (!chunk.valid()) {
             chunk = ChunkId(chunks_.size());
@@ -70,9 +113,9 @@ private:
             made_at_.push_back(id);
             bytes_.push_back(0);
             ns_.push_back(0);
-            if (instruction.lane == LaneKind::gpu) open_[instruction.gpu] = {chunk, chunks_before(instruction)};
+            if (instruction.lane == LaneKind::gpu) open_[instruction.gpu] = {chunk, chunks_before(id)};
         }
-        for (const InstructionId before : instruction.after) {
+        for (const InstructionId before : after) {
             if (is_left(before)) put(before, chunk);
         }
         put(id, chunk);
@@ -80,114 +123,119 @@ private:
 
     void put(InstructionId id, ChunkId chunk) {
         chunks_[chunk.index()].instructions.push_back(id);
-        bytes_[chunk.index()] += instructions_[id.index()].bytes;
-        ns_[chunk.index()] += ns_of(instructions_[id.index()]);
+        bytes_[chunk.index()] += brief(id).bytes;
+        ns_[chunk.index()] += ns_of(id);
         chunk_of_[id.index()] = chunk;
     }
 
     /// Of a kernel whose cost is known; else 0.
-    double ns_of(const Instruction& instruction) const {
-        const bool known = runs_kernel(instruction.kind) && !point_ns_.empty();
-        return known ? point_ns_[instruction.operation.index()] * static_cast<double>(instruction.box.volume()) : 0;
+    double ns_of(InstructionId id) const {
+        if (point_ns_.empty() || !runs_kernel(brief(id).kind)) return 0;
+        const Instruction& instruction = instructions_[id.index()];
+        return point_ns_[instruction.operation.index()] * static_cast<double>(instruction.box.volume());
     }
 
     /// A small copy that only one tile needs (at the beginning of a block, a piece of its halo) is made in the tile's chunk,
     /// before it: by itself it would take less time than a chunk costs, and the tile needs the same lines. No chunks come to
     /// wait for each other by that: what the tile waits for does not wait for the copy.
     bool is_left_to_its_tile(InstructionId id) const {
-        const Instruction& copy = instructions_[id.index()];
-        if (copy.lane != LaneKind::cpu || !is_copy(copy) || dependents_[id.index()] != 1) return false;
-        const Instruction& tile = instructions_[last_dependent_[id.index()].index()];
+        const Brief& copy = brief(id);
+        if (copy.lane != LaneKind::cpu || !is_copy(copy) || copy.dependents != 1) return false;
+        const Brief& tile = brief(copy.last_dependent);
         return tile.kind == InstructionKind::compute && tile.lane == LaneKind::cpu && !tile.claimable &&
                !tile.chained && !tile.tail && copy.bytes * small_share <= tile.bytes;
     }
 
-    static bool is_copy(const Instruction& instruction) {
+    static bool is_copy(const Brief& instruction) {
         return instruction.kind == InstructionKind::boundary || instruction.kind == InstructionKind::copy;
     }
 
-    std::vector<ChunkId> chunks_before(const Instruction& instruction) const {
+    std::vector<ChunkId> chunks_before(InstructionId id) const {
         std::vector<ChunkId> before;
-        for (const InstructionId id : instruction.after) before.push_back(chunk_of_[id.index()]);
+        for (const InstructionId other : after(id)) before.push_back(chunk_of_[other.index()]);
         return before;
     }
 
-    ChunkId chunk_to_join(const Instruction& instruction, InstructionId instruction_before) const {
-        if (instruction.chained) return chunk_of_[instruction_before.index()];
-        if (instruction.lane == LaneKind::gpu) return gpu_chunk_to_join(instruction);
+    ChunkId chunk_to_join(InstructionId id) const {
+        const Brief& instruction = brief(id);
+        if (instruction.chained) return chunk_of_[id.index() - 1];
+        if (instruction.lane == LaneKind::gpu) return gpu_chunk_to_join(id);
         if (instruction.lane != LaneKind::cpu || instruction.claimable) return {};
-        ChunkId chunk = tile_to_join(instruction);
-        if (!chunk.valid()) chunk = cpu_chunk_to_join(instruction);
+        ChunkId chunk = tile_to_join(id);
+        if (!chunk.valid()) chunk = cpu_chunk_to_join(id);
         return chunk.valid() && chunks_[chunk.index()].claimable ? ChunkId{} : chunk;
     }
 
     /// What the edge of a tile is copied to (a halo, most often) follows the tile at once, while it lies in the cache: the
     /// chunk that holds the last instruction that it waits for, if the chunk waits for all others itself.
-    ChunkId tile_to_join(const Instruction& instruction) const {
-        if (!is_copy(instruction) || instruction.after.empty()) return {};
-        const ChunkId chunk = chunk_of_[instruction.after.back().index()];
-        const Chunk& candidate = chunks_[chunk.index()];
-        const Instruction& first = instructions_[made_at_[chunk.index()].index()];
-        if (candidate.lane != LaneKind::cpu || first.kind != InstructionKind::compute) return {};
+    ChunkId tile_to_join(InstructionId id) const {
+        const Brief& instruction = brief(id);
+        const std::span<const InstructionId> after = this->after(id);
+        if (!is_copy(instruction) || after.empty()) return {};
+        const ChunkId chunk = chunk_of_[after.back().index()];
+        const InstructionId first = made_at_[chunk.index()];
+        if (brief(first).lane != LaneKind::cpu || brief(first).kind != InstructionKind::compute) return {};
         if (instruction.bytes * small_share > bytes_[chunk.index()]) return {};
-        const bool covers_all =
-            std::all_of(instruction.after.begin(), instruction.after.end(), [&](InstructionId before) {
-                return chunk_of_[before.index()] == chunk ||
-                       std::binary_search(first.after.begin(), first.after.end(), before);
-            });
+        const std::span<const InstructionId> awaited = this->after(first);
+        const bool covers_all = std::all_of(after.begin(), after.end(), [&](InstructionId before) {
+            return chunk_of_[before.index()] == chunk || std::binary_search(awaited.begin(), awaited.end(), before);
+        });
         return covers_all ? chunk : ChunkId{};
     }
 
     /// The newest chunk of the same gpu, if this instruction waits for nothing that the chunk does not hold or wait for
     /// already, and no other lane waits for what the chunk holds: it would have to wait for this one, too.
-    ChunkId gpu_chunk_to_join(const Instruction& instruction) const {
+    ChunkId gpu_chunk_to_join(InstructionId id) const {
+        const Brief& instruction = brief(id);
+        const std::span<const InstructionId> after = this->after(id);
         const auto open = open_.find(instruction.gpu);
         if (open == open_.end()) return {};
         const OpenChunk& newest = open->second;
         const std::size_t chunk = newest.chunk.index();
-        const ShortVector<InstructionId, 4>& held = chunks_[chunk].instructions;
+        const auto& held = chunks_[chunk].instructions;
         const bool fits =
             held.size() < gpu_chunk_instructions && bytes_[chunk] + instruction.bytes <= gpu_chunk_bytes &&
-            std::none_of(held.begin(), held.end(), [&](InstructionId id) { return awaited_elsewhere_[id.index()]; });
+            std::none_of(held.begin(), held.end(), [&](InstructionId one) { return awaited_elsewhere_[one.index()]; });
         if (!fits) return {};
         const auto is_covered = [&](InstructionId before) {
             const ChunkId other = chunk_of_[before.index()];
             const std::vector<ChunkId>& known = newest.waits_for;
             return other == newest.chunk || std::find(known.begin(), known.end(), other) != known.end();
         };
-        return std::all_of(instruction.after.begin(), instruction.after.end(), is_covered) ? newest.chunk : ChunkId{};
+        return std::all_of(after.begin(), after.end(), is_covered) ? newest.chunk : ChunkId{};
     }
 
     /// The chunk whose last instruction is waited for by this one alone, and that holds all it waits for. The tail of a
     /// product goes on in it whatever its size, and the whole chunk waits for what the tail takes beside: that must come
     /// before the chunk's first instruction, so that no chunks wait for each other.
-    ChunkId cpu_chunk_to_join(const Instruction& instruction) const {
-        if (instruction.after.empty()) return {};
-        const InstructionId last = instruction.after.back();
+    ChunkId cpu_chunk_to_join(InstructionId id) const {
+        const Brief& instruction = brief(id);
+        const std::span<const InstructionId> after = this->after(id);
+        if (after.empty()) return {};
+        const InstructionId last = after.back();
         const ChunkId chunk = chunk_of_[last.index()];
         const Chunk& candidate = chunks_[chunk.index()];
         const std::int64_t most_bytes = instruction.tail ? longest_chunk_bytes : chunk_bytes;
         const double most_ns = instruction.tail ? longest_chunk_ns : chunk_ns;
         const bool fits = candidate.lane == LaneKind::cpu && candidate.instructions.back() == last &&
-                          dependents_[last.index()] == 1 && bytes_[chunk.index()] + instruction.bytes <= most_bytes &&
-                          ns_[chunk.index()] + ns_of(instruction) <= most_ns;
+                          brief(last).dependents == 1 && bytes_[chunk.index()] + instruction.bytes <= most_bytes &&
+                          ns_[chunk.index()] + ns_of(id) <= most_ns;
         if (!fits) return {};
-        const bool holds_all =
-            std::all_of(instruction.after.begin(), instruction.after.end(), [&](InstructionId before) {
-                const bool beside = instruction.tail && is_input(before) && before < made_at_[chunk.index()];
-                return chunk_of_[before.index()] == chunk || beside;
-            });
+        const bool holds_all = std::all_of(after.begin(), after.end(), [&](InstructionId before) {
+            const bool beside = instruction.tail && before < made_at_[chunk.index()] && is_input(before);
+            return chunk_of_[before.index()] == chunk || beside;
+        });
         return holds_all ? chunk : ChunkId{};
     }
 
     bool is_loaded(InstructionId id) const {
-        const InstructionKind kind = instructions_[id.index()].kind;
+        const InstructionKind kind = brief(id).kind;
         return kind == InstructionKind::read || kind == InstructionKind::fill;
     }
 
     /// Loaded, or computed of nothing but what is.
     bool is_input(InstructionId id) const {
-        const ShortVector<InstructionId, 4>& after = instructions_[id.index()].after;
+        const std::span<const InstructionId> after = this->after(id);
         return is_loaded(id) || (!after.empty() && std::all_of(after.begin(), after.end(), [&](InstructionId before) {
                    return is_loaded(before);
                }));
@@ -197,7 +245,7 @@ private:
         std::vector<ChunkId>& before = before_;
         before.clear();
         for (const InstructionId instruction : chunks_[id.index()].instructions) {
-            for (const InstructionId predecessor : instructions_[instruction.index()].after) {
+            for (const InstructionId predecessor : after(instruction)) {
                 if (chunk_of_[predecessor.index()] != id) before.push_back(chunk_of_[predecessor.index()]);
             }
         }
@@ -212,15 +260,15 @@ private:
     const std::vector<Instruction>& instructions_;
     std::span<const double> point_ns_;  ///< by OperationId; empty: nothing is known
     std::vector<Chunk> chunks_;
-    std::vector<InstructionId> made_at_;  ///< by chunk: the one that it was made for
-    std::vector<std::int64_t> bytes_;     ///< by chunk
-    std::vector<double> ns_;              ///< likewise: of kernels whose cost is known
-    std::vector<ChunkId> chunk_of_;       ///< of what has one
-    std::vector<int> dependents_;
-    std::vector<bool> awaited_elsewhere_;  ///< by instruction: one on another lane waits for it
-    std::vector<InstructionId> last_dependent_;
-    std::map<int, OpenChunk> open_;  ///< by gpu lane: its newest chunk
-    std::vector<ChunkId> before_;    ///< those that one chunk waits for; kept for its memory
+    std::vector<InstructionId> made_at_;   ///< by chunk: the one that it was made for
+    std::vector<std::int64_t> bytes_;      ///< by chunk
+    std::vector<double> ns_;               ///< likewise: of kernels whose cost is known
+    std::vector<ChunkId> chunk_of_;        ///< of what has one
+    std::vector<Brief> briefs_;            ///< one more than there are instructions
+    std::vector<InstructionId> after_;     ///< of all instructions, one's behind the other's
+    std::vector<bool> awaited_elsewhere_;  ///< by instruction: one on another lane waits for it; empty without a gpu
+    std::map<int, OpenChunk> open_;        ///< by gpu lane: its newest chunk
+    std::vector<ChunkId> before_;          ///< those that one chunk waits for; kept for its memory
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ std::vector<bool> buffers_apart(const Layout& layout) {
 std::size_t expected_instructions(const Graph& graph, const Layout& layout) {
     constexpr std::size_t halo_moves = 8;
     std::size_t count = graph.tensors.size();
-    for (const std::vector<Tile>& tiles : layout.tiles) count += tiles.size();
+    for (std::size_t i = 0; i < layout.tiles.size(); ++i) count += layout.tiles[i].size();
     for (const Operation& operation : graph.operations) count += operation.boundary.empty() ? 0 : halo_moves;
     return count;
 }
@@ -155,6 +155,106 @@ void Emitter::emit_on(int lane, Instruction&& instruction, Touched& touched) {
     for (const Use& use : touched.reads) instruction.reads.push_back(use);
     for (const Use& use : touched.writes) instruction.writes.push_back(use);
     add(std::move(instruction), touched);
+}
+
+// --- Again -----------------------------------------------------------------------------------------------------------
+
+void Stretch::add(Instruction&& instruction) {
+    const auto number = static_cast<std::uint32_t>(instructions.size());
+    const auto add_access = [&](const Use& use, bool writes) {
+        if (patterns.size() <= use.buffer.index()) patterns.resize(use.buffer.index() + 1);
+        AccessPattern& pattern = patterns[use.buffer.index()];
+        pattern.accesses.push_back({number, writes, use.box});
+        pattern.writes = pattern.writes || writes;
+    };
+    for (const Use& use : instruction.reads) add_access(use, false);
+    for (const Use& use : instruction.writes) add_access(use, true);
+    instructions.push_back(std::move(instruction));
+}
+
+void Emitter::repeat(std::span<const Repeated> stretches) {
+    const InstructionId first(program_.instructions.size());
+    const std::size_t length = stretches.front().stretch->instructions.size();
+    if (followed_.size() < length * stretches.size()) followed_.resize(length * stretches.size());
+    for (std::size_t i = 0; i < length * stretches.size(); ++i) followed_[i].clear();
+    order_again(stretches, first);
+    Followed* after = followed_.data();
+    for (std::size_t i = 0; i < length; ++i) {
+        for (const Repeated& one : stretches) add_again(one, i, *after++);
+    }
+}
+
+void Emitter::order_again(std::span<const Repeated> stretches, InstructionId first) {
+    for (std::size_t member = 0; member < stretches.size(); ++member) {
+        const Subjects& subjects = stretches[member].subjects;
+        std::vector<AccessPattern>& patterns = stretches[member].stretch->patterns;
+        const Hazards::Numbering number{InstructionId(first.index() + member), stretches.size()};
+        for (std::size_t i = 0; i < patterns.size(); ++i) {
+            if (!patterns[i].accesses.empty() && !hazards_.is_apart(subjects.buffers[i]))
+                hazards_.order_again(subjects.buffers[i], patterns[i], number, std::span(followed_).subspan(member));
+        }
+    }
+}
+
+void Emitter::add_again(const Repeated& repeated, std::size_t place, Followed& after) {
+    const InstructionId id(program_.instructions.size());
+    const Subjects& subjects = repeated.subjects;
+    const auto actual = [&](BufferId one) { return subjects.buffers[one.index()]; };
+    Instruction& instruction = program_.instructions.emplace_back(repeated.stretch->instructions[place]);
+    instruction.step = step_;
+    instruction.position = position_;
+    instruction.operation = subjects.operation;
+    instruction.chained = repeated.goes_on;
+    instruction.tensor = subjects.tensors[instruction.tensor.index()];
+    instruction.reads.rename(actual);
+    instruction.writes.rename(actual);
+    for (Argument& argument : instruction.arguments) argument.buffer = actual(argument.buffer);
+    if (instruction.chained) after.emplace_back(id.index() - 1);
+    if (after.size() > 1) {
+        std::sort(after.begin(), after.end());
+        after.erase(std::unique(after.begin(), after.end()), after.end());
+    }
+    instruction.after.append(after.begin(), after.end());
+}
+
+namespace {
+
+/// Turns ids into their places among `all`.
+template <class Kind, std::size_t room>
+class PlacesIn {
+public:
+    explicit PlacesIn(const ShortVector<Kind, room>& all) : all_(all) {}
+
+    Kind operator()(Kind id) {
+        const auto found = std::find(all_.begin(), all_.end(), id);
+        complete_ = complete_ && found != all_.end();
+        return Kind(static_cast<std::size_t>(found - all_.begin()));
+    }
+    bool complete() const { return complete_; }
+
+private:
+    const ShortVector<Kind, room>& all_;
+    bool complete_ = true;
+};
+
+}  // namespace
+
+std::optional<Stretch> Emitter::stretch_from(std::size_t first, const Subjects& subjects) const {
+    PlacesIn buffer_place(subjects.buffers);
+    PlacesIn tensor_place(subjects.tensors);
+    Stretch stretch;
+    for (std::size_t i = first; i < program_.instructions.size(); ++i) {
+        Instruction copy = program_.instructions[i];
+        if (copy.operation != subjects.operation) return {};
+        copy.after.clear();
+        copy.tensor = tensor_place(copy.tensor);
+        copy.reads.rename(buffer_place);
+        copy.writes.rename(buffer_place);
+        for (Argument& argument : copy.arguments) argument.buffer = buffer_place(argument.buffer);
+        stretch.add(std::move(copy));
+    }
+    if (!buffer_place.complete() || !tensor_place.complete()) return {};
+    return stretch;
 }
 
 void Emitter::emit_send(Rank to, TensorId tensor, BufferId buffer, const Box& box, MessageKind kind) {

@@ -85,11 +85,11 @@ void KernelInstructions::add_keeping(OperationId id) {
     }
 }
 
-void KernelInstructions::count_flops(OperationId id) {
+double KernelInstructions::flops_of(OperationId id) {
     const Box& points = points_.of(id);
     const bool redundant = graph_[id].twin_of.valid() || graph_[id].again;
-    if (!points.empty() && !redundant)
-        emitter_.add_flops(graph_[id].kernel->flops_per_point * static_cast<double>(points.volume()));
+    if (points.empty() || redundant) return 0;
+    return graph_[id].kernel->flops_per_point * static_cast<double>(points.volume());
 }
 
 bool KernelInstructions::may_be_claimed(OperationId id, const Tile& tile) const {
@@ -138,15 +138,20 @@ void KernelInstructions::add_outputs(OperationId id, const Box& points, int memo
 }
 
 void KernelInstructions::add_compute(OperationId id, const Tile& tile, bool chained) {
+    Touched touched;
+    Instruction instruction = compute(id, tile, chained, touched);
+    emitter_.emit_on(tile.lane, std::move(instruction), touched);
+}
+
+Instruction KernelInstructions::compute(OperationId id, const Tile& tile, bool chained, Touched& touched) const {
     const int memory = layout_.lanes.memory_of(tile.lane);
     Instruction compute = instruction(InstructionKind::compute, id, tile.box);
     compute.tail = layout_.tails[id.index()];
     compute.chained = chained;
     compute.claimable = may_be_claimed(id, tile);
-    Touched touched;
     add_outputs(id, tile.box, memory, compute, touched);
     add_inputs(id, tile.box, memory, compute, touched);
-    emitter_.emit_on(tile.lane, std::move(compute), touched);
+    return compute;
 }
 
 // --- Folds -----------------------------------------------------------------------------------------------------------

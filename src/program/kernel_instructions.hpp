@@ -19,6 +19,10 @@ public:
     void add(OperationId operation);
     /// The same for all operations of a chain, tile by tile.
     void add_chain(const std::vector<OperationId>& chain);
+    /// What an operation counts for in Program::flops: add() and add_chain() do that.
+    double flops_of(OperationId id);
+    /// The instruction that computes a tile of an operation that is no fold, or folds by tile; what it touches in `touched`.
+    Instruction compute(OperationId id, const Tile& tile, bool chained, Touched& touched) const;
 
 private:
     Argument argument_for(const Operation& operation, std::size_t input, int memory) const;
@@ -29,7 +33,7 @@ private:
     void add_compute(OperationId id, const Tile& tile, bool chained = false);
     void add_join(OperationId id);
     void add_keeping(OperationId id);
-    void count_flops(OperationId id);
+    void count_flops(OperationId id) { emitter_.add_flops(flops_of(id)); }
 
     void add_fold(OperationId id);
     void add_accumulate(OperationId id, const Tile& tile);

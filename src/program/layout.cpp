@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "program/chains.hpp"
@@ -10,6 +11,7 @@
 #include "program/device_boxes.hpp"
 #include "program/finishes.hpp"
 #include "program/lane_claims.hpp"
+#include "program/operation_kinds.hpp"
 #include "program/pool.hpp"
 #include "program/rank_points.hpp"
 #include "program/recut.hpp"
@@ -39,6 +41,12 @@ Box with_parts(const Box& box, std::int64_t lo, std::int64_t hi) {
 constexpr std::int64_t most_staging_bytes = std::int64_t{16} << 20;
 constexpr std::int64_t least_staging_bytes = std::int64_t{64} << 10;
 
+bool have_equal_tiles(const std::vector<Tile>& a, const std::vector<Tile>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Tile& x, const Tile& y) {
+        return x.lane == y.lane && x.contracted_part == y.contracted_part && x.box == y.box;
+    });
+}
+
 class LayoutBuilder {
 public:
     LayoutBuilder(const Graph& graph, const Plan& plan, Rank rank, const LaneChoice& lanes)
@@ -49,6 +57,10 @@ public:
         layout_.versions = find_versions(graph, workers());
         if (plan.sharing == LaneSharing::adaptive) layout_.versions.single_steps = first_single_steps;
         if (plan.moves_borders) layout_.versions.settling_steps = settling_blocks * settling_block_steps;
+        layout_.kinds = find_kinds(graph, plan);
+        for (const std::int32_t kind : layout_.kinds) {
+            if (facts_.size() <= static_cast<std::size_t>(kind)) facts_.resize(static_cast<std::size_t>(kind) + 1);
+        }
         layout_.instances.resize(layout_.versions.families.size());
         layout_.folds.resize(graph.operations.size());
     }
@@ -60,17 +72,15 @@ public:
         layout_.buffers.reserve(layout_.versions.families.size());
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             const OperationId id(i);
-            std::vector<Tile> tiles = tail_tiles(graph_, plan_, layout_, id);
-            layout_.tails.push_back(!tiles.empty());
-            layout_.tiles.push_back(tiles.empty() ? tiles_of(id) : std::move(tiles));
-            layout_.finishes.push_back(finish_shares(graph_, plan_, layout_, id));
+            add_tiles(id);
+            layout_.finishes.emplace_back();
+            if (facts_of(id).is_fold) layout_.finishes.back() = finish_shares(graph_, plan_, layout_, id);
             layout_.claimed.push_back(is_claimed_by_lanes(plan_, layout_.lanes, id));
             layout_.recuttable.push_back(may_recut(graph_, plan_, layout_.lanes, id));
         }
         share_tiles();
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             add_family(static_cast<int>(family));
-        if (layout_.lanes.gpus.empty() && !plan_.tight) align_rows();
         const DeviceBoxes boxes =
             layout_.lanes.gpus.empty() ? DeviceBoxes{} : find_device_boxes(graph_, plan_, layout_);
         if (layout_.lanes.gpus.empty()) {
@@ -82,7 +92,7 @@ public:
         share_buffers();
         put_in_wholes();
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
-            if (graph_.operations[i].kernel->is_fold()) add_fold(OperationId(i));
+            if (facts_of(OperationId(i)).is_fold) add_fold(OperationId(i));
         }
         add_staging();
         if (plan_.tight && layout_.lanes.gpus.empty()) put_in_pool(graph_, plan_, layout_);
@@ -108,32 +118,32 @@ private:
         for (const std::vector<OperationId>& chain : layout_.chains) {
             if (chain.empty()) continue;
             const std::vector<Tile>& tiles = layout_.tiles[chain.back().index()];
-            for (const OperationId id : chain) layout_.tiles[id.index()] = tiles;
+            for (const OperationId id : chain) layout_.tiles.set_same(id.index(), chain.back().index());
             layout_.piece_bytes = std::max(layout_.piece_bytes, bytes_of_pieces(graph_, chain, tiles));
         }
     }
 
-    /// As cut_tiles(). On one rank with nothing but a cpu they follow from the operation alone, and many are alike.
-    std::vector<Tile> tiles_of(OperationId id) {
-        const bool alone = plan_.ranks == 1 && layout_.lanes.lanes.empty() && !plan_[id].claimable;
-        const double point_ns = tile_point_ns(layout_, layout_.lanes.point_ns, id);
-        if (!alone) return cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes, point_ns);
-        for (const OperationId other : cut_) {
-            if (is_cut_alike(id, other)) return layout_.tiles[other.index()];
+    /// Those of the product that it is the tail of, else its own.
+    void add_tiles(OperationId id) {
+        std::vector<Tile> tiles;
+        if (facts_of(id).is_elementwise) tiles = tail_tiles(graph_, plan_, layout_, id);
+        layout_.tails.push_back(!tiles.empty());
+        if (!tiles.empty()) {
+            const std::optional<OperationId> other = newest_tail_;
+            const bool same = other && have_equal_tiles(tiles, layout_.tiles[other->index()]);
+            newest_tail_ = id;
+            if (same) return layout_.tiles.push_same(other->index());
+            return layout_.tiles.push_back(std::move(tiles));
         }
-        if (cut_.size() == most_compared) cut_.erase(cut_.begin());
-        cut_.push_back(id);
-        return cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes, point_ns);
-    }
-
-    bool is_cut_alike(OperationId a, OperationId b) const {
-        const Operation &first = graph_[a], &second = graph_[b];
-        const auto same_shape = [&](TensorId x, TensorId y) { return graph_[x].shape == graph_[y].shape; };
-        return first.bound.is(second.bound) && first.kernel == second.kernel && first.types == second.types &&
-               plan_[a].points == plan_[b].points &&
-               tile_point_ns(layout_, layout_.lanes.point_ns, a) == tile_point_ns(layout_, layout_.lanes.point_ns, b) &&
-               std::equal(first.inputs.begin(), first.inputs.end(), second.inputs.begin(), second.inputs.end(),
-                          same_shape);
+        // On one rank with nothing but a cpu they follow from the kind and the cost of points.
+        const double point_ns = tile_point_ns(layout_, layout_.lanes.point_ns, id);
+        const bool alone = plan_.ranks == 1 && layout_.lanes.lanes.empty() && !plan_[id].claimable;
+        KindFacts& facts = facts_of(id);
+        if (alone && facts.cut.valid() && facts.cut_point_ns == point_ns)
+            return layout_.tiles.push_same(facts.cut.index());
+        layout_.tiles.push_back(cut_tiles(graph_, plan_, layout_.versions, id, layout_.rank, layout_.lanes, point_ns));
+        facts.cut = id;
+        facts.cut_point_ns = point_ns;
     }
 
     BufferId add_buffer(std::string name, const Box& box, std::int64_t element_bytes, Memory memory = {}) {
@@ -177,7 +187,7 @@ private:
         const int rank = graph_[family.head].shape.rank();
         instances.push_back({{}, Box::nothing(rank), {}});
         for (const TensorId tensor : layout_.versions.members_of(number)) {
-            grow(instances[0], points_.owned(tensor));
+            grow(instances[0], owned_of(tensor));
             if (tensor == graph_.until) grow(instances[0], Box::whole(graph_[tensor].shape));
             for (const OperationId reader : graph_[tensor].readers) add_reader(reader, tensor, instances);
         }
@@ -185,30 +195,84 @@ private:
             if (layout_.versions[copy.value].family == number)
                 grow(instances[0], owned_box(graph_, plan_, copy.input, layout_.rank));
         }
+        align_rows(family.head, instances);
     }
 
     /// Not where memory is scarce, nor where a gpu takes what its tiles touch.
-    void align_rows() {
-        for (std::size_t family = 0; family < layout_.versions.families.size(); ++family) {
-            const TensorId head = layout_.versions.families[family].head;
-            const Box owned = owned_box(graph_, plan_, head, layout_.rank);
-            const auto element_bytes = static_cast<std::int64_t>(size_of(graph_[head].dtype));
-            for (Instance& instance : layout_.instances[family]) {
-                if (instance.box.contains(owned)) instance.box = with_aligned_rows(instance.box, owned, element_bytes);
-            }
+    void align_rows(TensorId head, std::vector<Instance>& instances) {
+        if (!layout_.lanes.gpus.empty() || plan_.tight || graph_[head].shape.rank() == 0) return;
+        const Box owned = owned_of(head);
+        const int last = owned.rank() - 1;
+        const auto element_bytes = static_cast<std::int64_t>(size_of(graph_[head].dtype));
+        for (Instance& instance : instances) {
+            const bool has_halo = instance.box.lo[last] < owned.lo[last] || instance.box.hi[last] > owned.hi[last];
+            if (has_halo && instance.box.contains(owned))
+                instance.box = with_aligned_rows(instance.box, owned, element_bytes);
         }
     }
 
-    static void grow(Instance& instance, const Box& box) { instance.box = bounding(instance.box, box); }
+    static void grow(Instance& instance, const Box& box) {
+        if (!instance.box.contains(box)) instance.box = bounding(instance.box, box);
+    }
 
     void add_reader(OperationId reader, TensorId tensor, std::vector<Instance>& instances) {
         const Operation& operation = graph_[reader];
-        const Box& points = points_.of(reader);
-        for (const BoundAccess& access : operation.bound->reads) {
-            if (operation.inputs[static_cast<std::size_t>(access.argument)] != tensor) continue;
-            Instance& instance = instance_under(rule_of(operation, access.argument), instances);
-            if (!points.empty()) grow(instance, touched_box(access, points, graph_[tensor].shape));
+        const std::vector<BoundAccess>& reads = operation.bound->reads;
+        const KindFacts& facts = facts_of(reader);
+        for (std::size_t i = 0; i < reads.size(); ++i) {
+            if (operation.inputs[static_cast<std::size_t>(reads[i].argument)] != tensor) continue;
+            Instance& instance = instance_under(facts.reads[i].rule, instances);
+            if (facts.has_points) grow(instance, facts.reads[i].box);
         }
+    }
+
+    // --- Kinds of operations -------------------------------------------------------------------------------------
+
+    /// What all operations of a kind have in common.
+    struct KindFacts {
+        struct Read {
+            BoundaryRule rule;
+            Box box;
+        };
+        bool known = false;
+        bool has_points = false;
+        bool is_fold = false;
+        bool is_elementwise = false;
+        std::vector<Read> reads;  ///< by number in BoundSignature::reads: what the rank touches
+        std::vector<Box> owned;   ///< by output
+        OperationId cut;          ///< the last one with tiles of its own
+        double cut_point_ns = 0;
+    };
+
+    KindFacts& facts_of(OperationId id) {
+        KindFacts& facts = facts_[static_cast<std::size_t>(layout_.kinds[id.index()])];
+        if (!facts.known) find_facts(id, facts);
+        return facts;
+    }
+
+    void find_facts(OperationId id, KindFacts& facts) const {
+        const Operation& operation = graph_[id];
+        const Box points = points_of(graph_, plan_, id, layout_.rank);
+        facts.known = true;
+        facts.has_points = !points.empty();
+        facts.is_fold = operation.kernel->is_fold();
+        facts.is_elementwise = is_elementwise(operation);
+        for (const BoundAccess& access : operation.bound->reads) {
+            const TensorId tensor = operation.inputs[static_cast<std::size_t>(access.argument)];
+            facts.reads.push_back({rule_of(operation, access.argument),
+                                   facts.has_points ? touched_box(access, points, graph_[tensor].shape) : Box()});
+        }
+        for (const TensorId output : operation.outputs)
+            facts.owned.push_back(owned_box(graph_, plan_, output, layout_.rank));
+    }
+
+    /// As owned_box().
+    Box owned_of(TensorId id) {
+        const Tensor& tensor = graph_[id];
+        if (tensor.kind != Tensor::Kind::computed) return owned_box(graph_, plan_, id, layout_.rank);
+        const std::vector<TensorId>& outputs = graph_[tensor.producer].outputs;
+        const auto output = std::find(outputs.begin(), outputs.end(), id) - outputs.begin();
+        return facts_of(tensor.producer).owned[static_cast<std::size_t>(output)];
     }
 
     /// The first rule that occurs becomes instance 0's; a different one gets an instance of its own.
@@ -394,11 +458,11 @@ private:
     RankPoints points_;
     Layout layout_;
     static constexpr std::size_t longest_shared_name = 60;
-    static constexpr std::size_t most_compared = 4;
-    ShortVector<OperationId, most_compared> cut_;  ///< whose tiles were found last
-    std::vector<TensorId> whole_of_;               ///< by TensorId: what a piece is made in; empty or invalid: nothing
-    std::vector<TensorId> sharing_;                ///< by TensorId: find_sharing(); empty: nothing is shared
-    int in_place_ = -1;                            ///< the gpu lane whose memory the host's buffers lie in
+    std::vector<KindFacts> facts_;  ///< by number in Layout::kinds
+    std::optional<OperationId> newest_tail_;
+    std::vector<TensorId> whole_of_;  ///< by TensorId: what a piece is made in; empty or invalid: nothing
+    std::vector<TensorId> sharing_;   ///< by TensorId: find_sharing(); empty: nothing is shared
+    int in_place_ = -1;               ///< the gpu lane whose memory the host's buffers lie in
 };
 
 }  // namespace

@@ -1,10 +1,12 @@
 // program/layout.hpp: the storage that one rank needs for a run: tensor instances with their halos, slots, fold states.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/shared.hpp"
 #include "plan/plan.hpp"
 #include "program/lane_choice.hpp"
 #include "program/program.hpp"
@@ -71,6 +73,25 @@ struct Tile {
     int lane = LaneChoice::cpu_lane;
 };
 
+/// A list of tiles for each operation. Operations that are alike share one.
+class TileLists {
+public:
+    std::size_t size() const { return lists_.size(); }
+    const std::vector<Tile>& operator[](std::size_t operation) const { return *lists_[operation]; }
+    const std::vector<Tile>& back() const { return *lists_.back(); }
+    /// Whether both share one.
+    bool are_one(std::size_t a, std::size_t b) const { return lists_[a].is(lists_[b]); }
+
+    void reserve(std::size_t count) { lists_.reserve(count); }
+    void push_back(std::vector<Tile> tiles) { lists_.emplace_back(std::move(tiles)); }
+    void push_same(std::size_t other) { lists_.push_back(lists_[other]); }
+    void set(std::size_t operation, std::vector<Tile> tiles) { lists_[operation] = std::move(tiles); }
+    void set_same(std::size_t operation, std::size_t other) { lists_[operation] = lists_[other]; }
+
+private:
+    std::vector<Shared<std::vector<Tile>>> lists_;
+};
+
 /// What a lane finishes of a fold's results: the kept coordinates.
 struct FinishShare {
     int lane = LaneChoice::cpu_lane;
@@ -98,7 +119,8 @@ struct Layout {
     std::vector<BufferId> staging;                 ///< by gpu lane: bytes on their way; invalid: not needed
     std::vector<std::vector<Instance>> instances;  ///< by family
     std::vector<FoldBuffers> folds;                ///< by OperationId
-    std::vector<std::vector<Tile>> tiles;          ///< by OperationId
+    TileLists tiles;                               ///< by OperationId
+    std::vector<std::int32_t> kinds;               ///< by OperationId: find_kinds()
     std::vector<bool> tails;                       ///< by OperationId: its tiles are those of a product before it
     std::vector<std::vector<OperationId>> chains;  ///< by OperationId: of a chain's last operation all of them in order
     std::vector<bool> chained;                     ///< by OperationId: of a chain, not its last

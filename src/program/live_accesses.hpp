@@ -20,10 +20,21 @@ using Followed = ShortVector<InstructionId, 24>;
 class LiveAccesses {
 public:
     void add(const Box& box, InstructionId by) {
-        if (!box.empty()) new (pieces_.extend(1)) Piece{box, by, 0};
+        if (box.empty()) return;
+        if (pieces_.size() == 1) pieces_.reserve(6);  // most often a tile and its edges
+        new (pieces_.extend(1)) Piece{box, by, 0};
     }
     /// Appends those who accessed a part of `box` that is left; one more than once, if several parts are.
     void find(const Box& box, Followed& by);
+    /// Boxes that have been accessed, in pieces; some may not be left.
+    std::size_t size() const { return pieces_.size(); }
+    /// Calls `visit` with each box that is left and with who accessed it.
+    template <class Visit>
+    void for_each(Visit&& visit) const {
+        for (const Piece& piece : pieces_) {
+            if (piece.by.valid()) visit(piece.box, piece.by);
+        }
+    }
     /// How many coordinates of `box` are left of all boxes together. Requires: these do not overlap.
     std::int64_t volume_in(const Box& box);
     /// find() and cut() in one.

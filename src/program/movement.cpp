@@ -1,6 +1,7 @@
 #include "program/movement.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "plan/neighbours.hpp"
 #include "program/device_boxes.hpp"
@@ -104,7 +105,8 @@ Movement::Movement(const Graph& graph, const Plan& plan, const Layout& layout, E
     : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), me_(layout.rank), points_(graph, plan, me_),
       relays_(graph, plan, me_), moved_(layout.buffers.size()), available_(plan.ranks > 1 ? layout.buffers.size() : 0),
       gathered_(layout.buffers.size()), memories_(static_cast<std::size_t>(layout.lanes.memory_count())),
-      valid_(layout.buffers.size() * memories_), staging_at_(layout.lanes.gpus.size(), 0) {
+      valid_(layout.buffers.size() * memories_), number_of_(has_numbers() ? layout.buffers.size() : 0, -1),
+      staging_at_(layout.lanes.gpus.size(), 0) {
     if (emitter.shape().loads) return;
     for (std::size_t family = 0; family < layout.versions.families.size(); ++family) {
         const int slots = layout.versions.families[family].slots;
@@ -157,10 +159,32 @@ ShortVector<Movement::Home, 1> Movement::homes_of(int number) const {
 }
 
 Region& Movement::valid(BufferId host, int memory) {
+    if (!number_of_.empty() && number_of_[host.index()] >= 0) {
+        const int number = std::exchange(number_of_[host.index()], -1);
+        valid_[host.index()] = numbered_[static_cast<std::size_t>(number)];
+    }
     return valid_[host.index() * memories_ + static_cast<std::size_t>(memory)];
 }
 
+int Movement::number_of_valid(BufferId host) {
+    int& number = number_of_[host.index()];
+    if (number >= 0) return number;
+    const Region& region = valid_[host.index()];
+    const auto is_equal = [&](const Region& other) { return std::ranges::equal(other.boxes(), region.boxes()); };
+    const auto known = std::find_if(numbered_.begin(), numbered_.end(), is_equal);
+    if (known == numbered_.end() && numbered_.size() == most_numbers) return -1;
+    number = static_cast<int>(known - numbered_.begin());
+    if (known == numbered_.end()) numbered_.push_back(region);
+    return number;
+}
+
+void Movement::set_valid(BufferId host, int number) {
+    number_of_[host.index()] = number;
+    gathered_[host.index()].clear();
+}
+
 void Movement::forget(BufferId host) {
+    if (!number_of_.empty()) number_of_[host.index()] = -1;
     for (std::size_t memory = 0; memory < memories_; ++memory) valid_[host.index() * memories_ + memory].clear();
 }
 

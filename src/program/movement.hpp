@@ -41,6 +41,17 @@ public:
     /// Makes `box` valid in `memory`, by copies from where it is. Requires: it is valid in some memory.
     void place(int memory, BufferId host, const Box& box);
 
+    /// What is valid of a buffer, as a number: equal ones, equal boxes in the same order. At most most_numbers; -1: there
+    /// have been too many. Requires: has_numbers().
+    int number_of_valid(BufferId host);
+    const Region& numbered(int number) const { return numbered_[static_cast<std::size_t>(number)]; }
+    /// That is valid from now on: as if what led to it had been done. Requires: number_of_valid() has given it.
+    void set_valid(BufferId host, int number);
+    static constexpr int nothing = 0;
+    static constexpr std::size_t most_numbers = 64;
+    /// Whether numbers say all that decides over movement: the rank is alone and has one memory.
+    bool has_numbers() const { return plan_.ranks == 1 && memories_ == 1; }
+
     /// A rank's part of a tensor, made by one lane.
     struct Home {
         int memory = 0;
@@ -152,14 +163,16 @@ private:
     /// By host buffer: on a rank, in some memory of it. Empty where there is no other rank.
     std::vector<std::map<Rank, Region>> available_;
     std::vector<ShortVector<Gathered, most_remembered>>
-        gathered_;                          ///< by host buffer: for whom, since it was made; the last few
-    std::size_t memories_;                  ///< of this rank
-    std::vector<Region> valid_;             ///< by host buffer, then by memory: on this rank
-    std::vector<std::int64_t> staging_at_;  ///< by gpu lane: the next byte of its staging buffer
-    std::vector<Found> found_;              ///< the last few
-    std::size_t next_found_ = 0;            ///< of these the one to be forgotten next
-    std::vector<Exchanged> exchanged_;      ///< the last few
-    std::size_t next_exchanged_ = 0;        ///< of these the one to be forgotten next
+        gathered_;                ///< by host buffer: for whom, since it was made; the last few
+    std::size_t memories_;        ///< of this rank
+    std::vector<Region> valid_;   ///< by host buffer, then by memory: on this rank; see valid()
+    std::vector<int> number_of_;  ///< by host buffer: what is valid instead; -1: what valid_ says
+    std::vector<Region> numbered_ = std::vector<Region>(1);  ///< by number
+    std::vector<std::int64_t> staging_at_;                   ///< by gpu lane: the next byte of its staging buffer
+    std::vector<Found> found_;                               ///< the last few
+    std::size_t next_found_ = 0;                             ///< of these the one to be forgotten next
+    std::vector<Exchanged> exchanged_;                       ///< the last few
+    std::size_t next_exchanged_ = 0;                         ///< of these the one to be forgotten next
 };
 
 }  // namespace maniple

@@ -158,6 +158,12 @@ public:
         clear();
         for (const Use& use : uses) push_back(use);
     }
+    /// Puts `rename` of each buffer in its place.
+    template <class Rename>
+    void rename(Rename&& rename) {
+        for (std::size_t at = 0; at < words_.size(); at += 2 + packed::words_behind(words_[at + 1]))
+            words_[at] = rename(BufferId(words_[at])).value;
+    }
     /// Lets `change` alter each of them.
     template <class Change>
     void change(Change&& change) {

@@ -83,8 +83,8 @@ struct Instruction {
 /// A sequence of instructions on one lane without outside dependencies except before the first one.
 struct Chunk {
     LaneKind lane = LaneKind::cpu;
-    int gpu = -1;  ///< which gpu lane of the rank
-    ShortVector<InstructionId, 4> instructions;
+    int gpu = -1;                                ///< which gpu lane of the rank
+    ShortVector<InstructionId, 6> instructions;  ///< most often a tile and the edges that are copied of it
     ShortVector<ChunkId, 4> dependents;
     std::int32_t predecessors = 0;  ///< how many chunks must be done before; 0: a root
     bool claimable = false;         ///< one instruction that another rank, or another lane, may compute
@@ -128,8 +128,10 @@ struct Program {
 
 struct Layout;
 
-/// Derives one rank's program of one block. Pure; looks at no other rank's program.
-Program build_program(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape);
+/// Derives one rank's program of one block. Pure; looks at no other rank's program. Without `copies_alike` each operation is
+/// looked at by itself, which takes longer and gives the same (repeats.hpp).
+Program build_program(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape,
+                      bool copies_alike = true);
 
 /// Groups instructions into chunks: an instruction joins the chunk of its predecessors where that chunk holds all of
 /// them, ends with the only one that needs nothing else to follow, and stays under the cost cap: of bytes, and of time where

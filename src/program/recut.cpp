@@ -106,8 +106,8 @@ private:
     }
 
     void take(OperationId id, std::vector<Tile> tiles) {
-        for (const OperationId part : before_.chains[id.index()]) next_.layout.tiles[part.index()] = tiles;
-        next_.layout.tiles[id.index()] = std::move(tiles);
+        next_.layout.tiles.set(id.index(), std::move(tiles));
+        for (const OperationId part : before_.chains[id.index()]) next_.layout.tiles.set_same(part.index(), id.index());
         next_.layout.finishes[id.index()] = finish_shares(graph_, plan_, next_.layout, id);
         changed_[id.index()] = true;
     }
@@ -158,7 +158,7 @@ std::optional<Layout> recut(const Graph& graph, const Plan& plan, const Layout& 
         if (!has_room(layout, id, tiles)) {
             next.lanes.weights[i] = old;
         } else if (!alike(tiles, layout.tiles[i])) {
-            next.tiles[i] = std::move(tiles);
+            next.tiles.set(i, std::move(tiles));
             next.finishes[i] = finish_shares(graph, plan, next, id);
             changed = true;
         }

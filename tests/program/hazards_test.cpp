@@ -87,6 +87,50 @@ TEST(Hazards, OrderWhatAskingEveryPairOrders) {
     }
 }
 
+/// A few stretches of instructions on a few buffers, again and again in any order, now and then instruction by instruction.
+TEST(Hazards, AgainAsOneByOne) {
+    constexpr std::size_t buffers = 3, length = 4;
+    std::mt19937 random(11);
+    for (int round = 0; round < 40; ++round) {
+        std::vector<AccessPattern> patterns(4);
+        for (AccessPattern& pattern : patterns) {
+            const bool writes = random() % 3 != 0;
+            for (std::uint32_t instruction = 0; instruction < length; ++instruction) {
+                pattern.accesses.push_back({instruction, false, random_box(random, 2, 8)});
+                if (writes && random() % 2 == 0)
+                    pattern.accesses.push_back({instruction, true, random_box(random, 2, 8)});
+            }
+            pattern.writes = writes;
+        }
+        Hazards again{std::vector<bool>(buffers, false)}, by_one{std::vector<bool>(buffers, false)};
+        for (std::size_t first = 0; first < 300 * length; first += length) {
+            const BufferId buffer(random() % buffers);
+            AccessPattern& pattern = patterns[random() % patterns.size()];
+            const bool repeats = random() % 10 != 0;
+            std::vector<Followed> after(length);
+            if (repeats) again.order_again(buffer, pattern, {InstructionId(first), 1}, after);
+            for (std::size_t i = 0; i < length; ++i) {
+                Touched touched;
+                for (const AccessPattern::Access& access : pattern.accesses) {
+                    if (access.instruction != i) continue;
+                    if (access.writes) {
+                        touched.writes.push_back({buffer, access.box});
+                    } else {
+                        touched.reads.push_back({buffer, access.box});
+                    }
+                }
+                Touched same = touched;
+                by_one.order(touched, InstructionId(first + i));
+                if (!repeats) again.order(same, InstructionId(first + i));
+                Followed& found = repeats ? after[i] : same.after;
+                std::sort(found.begin(), found.end());
+                found.erase(std::unique(found.begin(), found.end()), found.end());
+                ASSERT_EQ(found, touched.after) << "round " << round << ", instruction " << first + i;
+            }
+        }
+    }
+}
+
 /// 200 steps of a stencil over 300 tiles: an instruction waits for its neighbours in the step before, not for all steps.
 TEST(Hazards, EdgesOfAStencilDoNotGrowWithTheSteps) {
     constexpr std::int64_t tiles = 300, rows = 4, steps = 200;
