@@ -94,8 +94,8 @@ void run_pattern(const Options& options, Report& report, const std::string& patt
     std::ofstream(job) << job_of(pattern, operations, rows);
     const std::filesystem::path programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
     std::vector<std::string> ours = launch.words, empty = launch.words;
-    for (const std::string& word :
-         {(programs / "maniple").string(), std::string("run"), job, std::string("--lanes"), std::string("cpu")})
+    for (const std::string& word : {(programs / "maniple").string(), std::string("run"), job, std::string("--lanes"),
+                                    std::string("cpu"), std::string("--gpus"), std::string("none")})
         ours.push_back(word);
     empty.push_back((programs / "bench_startup_empty").string());
     Pairs pairs = measure(ours, empty, samples_of(options, tiny));

@@ -22,26 +22,28 @@ std::optional<int> launched(std::initializer_list<const char*> variables) {
     return std::nullopt;
 }
 
-bool was_launched() {
-    // Of Open MPI, PMIx, MPICH and what follows it (PMI), Slurm, Cray, MVAPICH, Intel, Flux, Spectrum. Slurm's is there
-    // in a batch script, too.
-    constexpr std::array signs = {"OMPI_COMM_WORLD_SIZE",
-                                  "PMIX_RANK",
-                                  "PMIX_NAMESPACE",
-                                  "PMI_RANK",
-                                  "PMI_SIZE",
-                                  "PMI_FD",
-                                  "PMI_PORT",
-                                  "SLURM_PROCID",
-                                  "SLURM_STEP_NUM_TASKS",
-                                  "PALS_RANKID",
-                                  "ALPS_APP_PE",
-                                  "MV2_COMM_WORLD_RANK",
-                                  "MPI_LOCALRANKID",
-                                  "FLUX_TASK_RANK",
-                                  "JSM_NAMESPACE_RANK"};
-    return std::any_of(signs.begin(), signs.end(), [](const char* name) { return std::getenv(name) != nullptr; });
+template <std::size_t count>
+bool has_any(const std::array<const char*, count>& variables) {
+    return std::any_of(variables.begin(), variables.end(),
+                       [](const char* name) { return std::getenv(name) != nullptr; });
 }
+
+/// Signs of MPICH and what follows it (PMI), Cray, MVAPICH, Intel, Flux, Spectrum.
+constexpr std::array others_signs = {"PMI_RANK",
+                                     "PMI_SIZE",
+                                     "PMI_FD",
+                                     "PMI_PORT",
+                                     "PALS_RANKID",
+                                     "ALPS_APP_PE",
+                                     "MV2_COMM_WORLD_RANK",
+                                     "MPI_LOCALRANKID",
+                                     "FLUX_TASK_RANK",
+                                     "JSM_NAMESPACE_RANK"};
+/// Of Open MPI, PMIx and Slurm, whose are there in a batch script, too.
+constexpr std::array signs = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMIX_NAMESPACE", "SLURM_PROCID",
+                              "SLURM_STEP_NUM_TASKS"};
+
+bool was_launched() { return has_any(signs) || has_any(others_signs); }
 
 }  // namespace
 
@@ -55,8 +57,8 @@ int launched_ranks_here() {
 bool is_alone() {
     if (!was_launched()) return true;
     // A launcher may have been started by what another one has launched, and hand on what that one has said.
-    return launched({"OMPI_COMM_WORLD_SIZE"}) == 1 && launched({"PMI_SIZE"}).value_or(1) == 1 &&
-           launched({"SLURM_STEP_NUM_TASKS"}).value_or(1) == 1;
+    return launched({"OMPI_COMM_WORLD_SIZE"}) == 1 && launched({"SLURM_STEP_NUM_TASKS"}).value_or(1) == 1 &&
+           !has_any(others_signs);
 }
 
 int launched_rank() { return launched({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}).value_or(0); }

@@ -38,9 +38,9 @@ PlanRequest likely_request(const Graph& graph, const PlanRequest& asked, const P
     return choice.kept_of(plan_candidates(graph, asked, request.ranks)).value_or(asked);
 }
 
-/// For the calling thread. MPI_Init is an exchange between processes: where cores are few, each of its answers would wait
-/// for what is prepared.
-void give_way() { setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10); }
+/// For the calling thread, for good. MPI_Init is an exchange between processes: where cores are few, each of its answers
+/// would wait for what is prepared. Not by much: beside others' work the run would wait for what is prepared.
+void give_way() { setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 5); }
 
 void prepare(const PreparationRequest& request, Prepared& made) {
     const RunOptions& options = request.options;

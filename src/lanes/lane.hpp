@@ -28,7 +28,7 @@ public:
 struct Execution {
     std::int64_t first_step = 0;  ///< of the block, counted over the whole run
     /// How many steps of the run are wanted, as far as is known: fewer from when `until` is found to hold. The cpu leaves
-    /// out what belongs to others. Borrowed; relaxed: what must not be done follows what has found it out. Null: all are.
+    /// out what belongs to others. Borrowed; relaxed: what must not be done follows what has found it out. Not null where a program decides (InstructionKind::decide).
     std::atomic<std::int64_t>* wanted_steps = nullptr;
 };
 

@@ -56,7 +56,7 @@ int microbatches_wanted(const Batch& batch, const PlanRequest& request, int colu
 int microbatches_of(const Graph& graph, const Batch& batch, const PlanRequest& request, int columns) {
     const int wanted = microbatches_wanted(batch, request, columns);
     if (request.microbatches > 0) return wanted;
-    const auto operations = static_cast<std::int64_t>(graph.operations.size());
+    const std::int64_t operations = std::max<std::int64_t>(1, std::ssize(graph.operations));
     return static_cast<int>(std::min<std::int64_t>(wanted, std::max<std::int64_t>(2, most_operations / operations)));
 }
 

@@ -38,7 +38,7 @@ std::vector<PlanRequest> plan_candidates(const Graph& graph, const PlanRequest& 
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                        const Constraints& constraints);
 
-/// Whether the programs of all ranks can be made at once in the memory that a login node has; `graph` as planned.
+/// Whether the programs of all ranks are made in some seconds; `graph` as planned.
 bool may_predict(const Graph& graph, int ranks);
 
 /// Whether the plans of a graph on so many ranks can be weighed in the memory that a login node has.

@@ -22,7 +22,7 @@ ChunkGraph::ChunkGraph(std::span<const ChunkNode> nodes, bool back)
         dependents_.insert(dependents_.end(), nodes[i].dependents.begin(), nodes[i].dependents.end());
         first_dependent_[i + 1] = dependents_.size();
         for (const ChunkId dependent : nodes[i].dependents) ++predecessors_[dependent.index()];
-        if (nodes[i].dependents.empty()) ++ends_;
+        if (nodes[i].dependents.empty() || place_.back() >= gpu_place) ++ends_;
     }
     for (std::size_t i = 0; i < nodes.size(); ++i) {
         if (predecessors_[i] == 0) (place_[i] == cpu_place ? cpu_roots_ : other_roots_).push_back(ChunkId(i));

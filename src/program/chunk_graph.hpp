@@ -50,7 +50,7 @@ public:
     const std::vector<ChunkId>& cpu_roots() const { return cpu_roots_; }
     const std::vector<ChunkId>& other_roots() const { return other_roots_; }
     std::size_t levels() const { return levels_; }                ///< chunks on the longest way through
-    std::int64_t ends() const { return ends_; }                   ///< how many chunks nobody waits for
+    std::int64_t ends() const { return ends_; }                   ///< how many chunks nobody waits for, or a device runs
     const std::vector<ChunkId>& order() const { return order_; }  ///< each after its predecessors
 
 private:

@@ -61,7 +61,7 @@ void Hazards::order_again(BufferId buffer, AccessPattern& pattern, const Numberi
 const AccessPattern::Step* Hazards::known_step(Accessed& accessed, AccessPattern& pattern) {
     ++pattern.asked;
     if (accessed.history != nullptr) {
-        if (!HistoryStates::numbers_more(pattern, accessed.history->reads.size())) return nullptr;
+        if (!states_.numbers_more(pattern, accessed.history->reads.size())) return nullptr;
         accessed.state = states_.number_of(*accessed.history, accessed.by);
         accessed.history.reset();
     }

@@ -14,6 +14,8 @@ constexpr std::size_t asked_a_step = 32, asked_a_number = 16;
 constexpr std::size_t most_steps = 64;
 /// What everybody reads comes into ever new states, and long ones: what only reads is not asked for these.
 constexpr std::size_t many_readers = 32;
+/// Of all states, which is a few tens of megabytes.
+constexpr std::size_t most_pieces = 200'000;
 
 /// Gives each accessor a place, in the order in which they are asked for.
 class Places {
@@ -116,6 +118,7 @@ int HistoryStates::number_of(const History& history, Accessors& by) {
         if (states_[static_cast<std::size_t>(known->second)] == state) return known->second;
     }
     const int number = static_cast<int>(states_.size());
+    pieces_ += state.reads.size() + state.writes.size();
     states_.push_back(std::move(state));
     numbers_.emplace(hash, number);
     return number;
@@ -129,13 +132,14 @@ History HistoryStates::restored(int number, const Accessors& by) const {
     return history;
 }
 
-bool HistoryStates::asks_for_more(const AccessPattern& pattern, std::size_t readers) {
+bool HistoryStates::asks_for_more(const AccessPattern& pattern, std::size_t readers) const {
+    if (pieces_ >= most_pieces) return false;
     const std::size_t known = pattern.steps.size();
     if (!pattern.writes && readers >= many_readers) return known < first_steps;
     return known < most_steps && known < first_of(pattern) + pattern.asked / asked_a_step;
 }
 
-bool HistoryStates::numbers_more(AccessPattern& pattern, std::size_t readers) {
+bool HistoryStates::numbers_more(AccessPattern& pattern, std::size_t readers) const {
     if (!asks_for_more(pattern, readers)) return false;
     if (pattern.numbered >= first_of(pattern) + pattern.asked / asked_a_number) return false;
     ++pattern.numbered;

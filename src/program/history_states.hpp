@@ -57,7 +57,7 @@ public:
     /// A history in that state.
     History restored(int number, const Accessors& by) const;
     /// Whether it is worth while to number a history with so many reads for step().
-    static bool numbers_more(AccessPattern& pattern, std::size_t readers);
+    bool numbers_more(AccessPattern& pattern, std::size_t readers) const;
     /// What the accesses of `pattern` make of a state; null where that is not worth while. Valid until it is asked again.
     const AccessPattern::Step* step(AccessPattern& pattern, int before);
 
@@ -81,12 +81,13 @@ private:
 
         bool operator==(const State&) const = default;
     };
-    static bool asks_for_more(const AccessPattern& pattern, std::size_t readers);
+    bool asks_for_more(const AccessPattern& pattern, std::size_t readers) const;
     State state_of(const History& history, Accessors& by);
     static std::size_t hash_of(const State& state);
     AccessPattern::Step made_step(const AccessPattern& pattern, int before);
 
     std::vector<State> states_ = std::vector<State>(1);
+    std::size_t pieces_ = 0;  ///< of all of them
     std::unordered_multimap<std::size_t, int> numbers_;  ///< by hash
     std::vector<Found> reads_, writes_;  ///< of the history that is being numbered; kept for their memory
 };

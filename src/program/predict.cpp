@@ -7,6 +7,7 @@
 #include <future>
 #include <map>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "base/text.hpp"
@@ -23,6 +24,8 @@ constexpr std::int64_t most_blocks = 100'000;
 
 /// Operations of all ranks together from which on several cores are faster than one.
 constexpr std::size_t least_shared = 4'000;
+/// Each holds the storage and the program of a rank.
+constexpr std::size_t most_at_once = 8;
 
 struct CountedBlock {
     BlockShape shape;
@@ -141,10 +144,11 @@ private:
         return simulated(build_program(graph_, plan_, layout, shape), costs, points);
     }
 
-    /// `work(0)` to `work(count - 1)`, on as many cores as this process has, where that is worth the threads.
+    /// `work(0)` to `work(count - 1)`, on the cores that this process has, where that is worth the threads: of a plan of
+    /// hundreds of ranks somebody waits for seconds. What comes out does not depend on them.
     template <class Work>
     void for_all(std::size_t count, const Work& work) const {
-        const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+        const std::size_t cores = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, most_at_once);
         const bool is_small = graph_.operations.size() * count < least_shared;
         const std::size_t helpers = is_small ? 0 : std::min(cores, std::max<std::size_t>(1, count)) - 1;
         std::atomic<std::size_t> next{0};
@@ -152,7 +156,9 @@ private:
             for (std::size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) work(i);
         };
         std::vector<std::future<void>> others;
-        for (std::size_t i = 0; i < helpers; ++i) others.push_back(std::async(std::launch::async, take));
+        try {
+            for (std::size_t i = 0; i < helpers; ++i) others.push_back(std::async(std::launch::async, take));
+        } catch (const std::system_error&) {}  // the process may have no more threads
         take();
         for (std::future<void>& other : others) other.get();
     }

@@ -62,7 +62,7 @@ std::string largest_text(const Layout& layout);
 
 /// Simulates each different block of steps once, from a common beginning of all ranks, and adds them up as often as they
 /// come: what one block's stragglers hide in the next is not counted. Pure; costs the programs of all ranks, which it builds
-/// one by one on each of the cores that the process has.
+/// one by one, on up to eight threads of its own.
 /// Errors: UnavailableError where `lanes` ask for a gpu that a rank does not have.
 Prediction predict(const Graph& graph, const Plan& plan, const PredictionRequest& request);
 

@@ -170,6 +170,7 @@ Repeats::Asked Repeats::ask(OperationId id) {
         asked.key.push_back(number_of(tensor));
         asked.key.push_back(place_in(asked.subjects.tensors, tensor));
         asked.key.push_back(static_cast<std::int32_t>(instance));
+        asked.key.push_back(is_brought_now(tensor) ? 1 : 0);
         add_buffer(emitter_.buffer_of(tensor, 0));
         if (instance > 0) add_buffer(emitter_.buffer_of(tensor, instance));
     }
@@ -233,11 +234,14 @@ void Repeats::compute(OperationId id) {
 
 bool Repeats::compute_again(std::span<const OperationId> operations) {
     stretches_.clear();
+    bool known = true;
     for (const OperationId id : operations) {
         Kind& kind = this->kind(id);
-        const bool known = kind.has_stretch || make_stretch(kind);
+        known = (kind.has_stretch || make_stretch(kind)) && known;  // each counts that it has been here
         stretches_.push_back({&kind.stretch, {}, id != operations.front()});
-        if (!known || !find_subjects(id, stretches_.back().subjects)) return false;
+    }
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+        if (!known || !find_subjects(operations[i], stretches_[i].subjects)) return false;
     }
     if (!layout_.tiles[operations.back().index()].empty()) emitter_.repeat(stretches_);
     for (const OperationId id : operations) emitter_.add_flops(kind(id).flops);

@@ -311,7 +311,7 @@ private:
         claims_.arrive(rank, ns);
         may_claim_ = true;
         const double refused_until = claims_.refused_until(rank);
-        if (refused_until > ns && claims_.has_any()) events_.push({refused_until, rank, Event::Kind::again});
+        if (refused_until > ns) events_.push({refused_until, rank, Event::Kind::again});
     }
 
     // --- All chunks -----------------------------------------------------------------------------------------------------

@@ -34,8 +34,8 @@ private:
 /// The rule of run/stealing.hpp and run/far_claims.hpp. A rank takes its own chunks first, in their order; then half of
 /// what the next rank of its node has; then what it has lent to other nodes, the last first; then it asks a rank of
 /// another node. Who that is takes a question more for each rank that has nothing: those in between are not simulated.
-/// Who has been refused waits, longer each time, unless nobody has anything; that a rank gives up waiting for an answer
-/// is not simulated. Borrows what it is given.
+/// Who has been refused waits, longer each time, whoever refused; that a rank gives up waiting for an answer is not
+/// simulated. Borrows what it is given.
 class SimulatedClaims {
 public:
     using Number = NumberedChunks::Number;

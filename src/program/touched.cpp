@@ -45,19 +45,29 @@ std::vector<std::int64_t> bytes_touched_by_ranks(const Graph& graph, const Plan&
     for (const OperationPlacement& placement : plan.operations)
         blocks += static_cast<std::size_t>(placement.points.count());
     const std::size_t stride = std::max<std::size_t>(1, blocks / most_blocks);
-    // By rank: all of its operations where it is looked at, else those of which few ranks have a block.
-    std::vector<std::vector<OperationId>> operations_of(ranks);
+    const auto is_looked_at = [&](std::size_t rank) { return rank % stride == 0; };
+    // By rank: those of which few ranks have a block, and, where it is looked at, those of which many have one.
+    std::vector<std::vector<OperationId>> of_few(ranks), of_many(ranks);
     for (std::size_t i = 0; i < graph.operations.size(); ++i) {
         const BlockGrid& grid = plan.operations[i].points;
         const auto count = static_cast<std::size_t>(grid.count());
         for (std::size_t rank = grid.first.index(); rank < grid.first.index() + count; ++rank) {
-            if (count <= few_blocks || rank % stride == 0) operations_of[rank].emplace_back(i);
+            if (count <= few_blocks) {
+                of_few[rank].emplace_back(i);
+            } else if (is_looked_at(rank)) {
+                of_many[rank].emplace_back(i);
+            }
         }
     }
     std::vector<std::int64_t> bytes;
+    std::int64_t by_many = 0;
     for (std::size_t rank = 0; rank < ranks; ++rank) {
-        const std::int64_t before = rank % stride == 0 ? 0 : bytes[rank / stride * stride];
-        bytes.push_back(before + touched_by(graph, plan, Rank(rank), operations_of[rank]));
+        if (stride == 1) {  // what both touch counts once
+            of_few[rank].insert(of_few[rank].end(), of_many[rank].begin(), of_many[rank].end());
+        } else if (is_looked_at(rank)) {
+            by_many = touched_by(graph, plan, Rank(rank), of_many[rank]);
+        }
+        bytes.push_back(by_many + touched_by(graph, plan, Rank(rank), of_few[rank]));
     }
     return bytes;
 }

@@ -119,11 +119,7 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker, Released which) {
     if (audit_) audit_->ends(chunk);
     const std::span<const ChunkId> dependents = graph_.dependents(chunk);
     if (dependents.empty()) {
-        if (worker != nullptr) {
-            ++worker->ends;
-        } else {
-            end(1);
-        }
+        add_end(worker);
         return {};
     }
     ChunkId next;
@@ -151,7 +147,17 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker, Released which) {
         next = {};
     }
     if (staged) scheduler_.publish(*worker);
+    if (graph_.on_device(chunk)) add_end(worker);  // what waits on a device may wait for a part of it alone
     return next;
+}
+
+/// Without a worker the run may be over, and gone.
+void Run::add_end(Worker* worker) {
+    if (worker != nullptr) {
+        ++worker->ends;
+    } else {
+        end(1);
+    }
 }
 
 void Run::submit_elsewhere(ChunkId chunk) {

@@ -55,6 +55,7 @@ public:
     /// Whether take_root() or run_static() would find something for this worker.
     bool has_roots(const Worker& worker) const;
     /// Tells the run what the worker has ended.
+    void add_end(Worker* worker);
     void settle(Worker& worker);
 
     /// Whether there are few chunks side by side: then the oldest goes first, so that none are left to wait for.

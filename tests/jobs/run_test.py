@@ -232,7 +232,7 @@ def test_alone():
     one = dict(alone, OMPI_COMM_WORLD_SIZE="1")
     result = subprocess.run(ours, env=one, capture_output=True, text=True, timeout=100)
     expect(result.returncode == 0, "the only process of mpirun does without MPI: %s" % result.stderr[-300:])
-    for more in ({"OMPI_COMM_WORLD_SIZE": "2"}, {"PMI_SIZE": "2"}, {"SLURM_STEP_NUM_TASKS": "2"}):
+    for more in ({"OMPI_COMM_WORLD_SIZE": "2"}, {"PMI_RANK": "0"}, {"SLURM_STEP_NUM_TASKS": "2"}):
         result = subprocess.run(ours, env=dict(one, **more), capture_output=True, timeout=100)
         expect(result.returncode != 0, "with %s MPI is asked" % more)
     wrong = subprocess.run(ours + ["--gpus", "99"], env=alone, capture_output=True, text=True, timeout=100)

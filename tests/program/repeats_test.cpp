@@ -12,8 +12,8 @@ namespace maniple {
 namespace {
 
 /// Every different block of a run, on every rank.
-void expect_same_with_and_without(const std::string& text, const Shape& shape, int ranks) {
-    const Example example(text, shape, ranks);
+void expect_same_with_and_without(const Example& example) {
+    const int ranks = static_cast<int>(example.layouts.size());
     for (const Layout& layout : example.layouts) {
         std::vector<BlockShape> built;
         for (std::int64_t step = 0; step < example.graph.steps;) {
@@ -30,7 +30,7 @@ void expect_same_with_and_without(const std::string& text, const Shape& shape, i
 
 void expect_same_on_ranks(const std::string& text, const Shape& shape) {
     SCOPED_TRACE(text);
-    for (const int ranks : {1, 2, 3}) expect_same_with_and_without(text, shape, ranks);
+    for (const int ranks : {1, 2, 3}) expect_same_with_and_without(Example(text, shape, ranks));
 }
 
 std::string job(const std::string& inputs, const std::string& graph, const std::string& rest) {
@@ -62,6 +62,35 @@ TEST(Repeats, LayersThatReadTheSameWeights) {
                             : fmt::format("  r{}: relu(r{})\n", i, i - 1);
     expect_same_on_ranks(
         job("r0: {shape: [300, 16], fill: 1}, w: {shape: [16, 16], fill: 1}", graph, "outputs: {r60: out.h5:/r}"), {});
+}
+
+/// What is computed before the loop keeps its halo from the first block on, what is computed in it does not.
+TEST(Repeats, InputsThatStayAndInputsThatDoNot) {
+    expect_same_on_ranks(job("c: in.h5:/c, u: in.h5:/u, v: in.h5:/v, w: in.h5:/w",
+                             "  k: square(c)\n  x: square(u)\n  y: square(v)\n  z: square(w)\n"
+                             "  p1, p2: gray_scott(k, x)\n  q1, q2: gray_scott(y, z)\n",
+                             "loop: {steps: 40, carry: {u: p2, v: q1, w: q2}}\n"
+                             "outputs: {p1: out.h5:/p, q1: out.h5:/q}"),
+                         {120, 64});
+}
+
+/// With looks behind the steps in flight, of results with two slots and of larger ones with one.
+TEST(Repeats, ResultsThatAreHeldBackUntilTheLook) {
+    for (const char* const loop :
+         {"steps: 50, carry: {a: v}, until: m > 9", "steps: 50, carry: {a: v}, until: m > 9, check: 3"}) {
+        for (const int ranks : {1, 2, 3}) {
+            Example example(job("a: in.h5:/a", "  v: \"heat_step(a, alpha=0.2)\"\n  m: max(v)\n  w: v * v\n",
+                                fmt::format("loop: {{{}}}\noutputs: {{v: out.h5:/v, m: out.h5:/m}}", loop)),
+                            {60, 40}, ranks);
+            LaneChoice lanes;
+            lanes.cpus_alone = true;
+            for (Layout& layout : example.layouts) {
+                layout = build_layout(example.graph, example.plan, layout.rank, lanes);
+                EXPECT_TRUE(layout.versions.looks_behind);
+            }
+            expect_same_with_and_without(example);
+        }
+    }
 }
 
 /// Chains of all lengths, results that are read late, and in the same operation twice; two rules for one tensor; sums.

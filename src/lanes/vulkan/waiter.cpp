@@ -61,12 +61,12 @@ void Waiter::submit(std::span<QueuedPart> parts, Submission& submission) {
                 awaited = awaited_by(part, last);
             }
             try {
-                if (!error) submit_part(part, awaited);
+                if (!error) submit_part(part, awaited, &part == &parts.back() ? &submission : nullptr);
             } catch (...) { error = translated("submitting to " + device_.description().name); }
             if (error) break;
             last = &part;
         }
-        if (last != nullptr) {
+        if (last != nullptr && error) {
             const std::lock_guard lock(mutex_);
             timeline(last->queue).in_flight.push_back({last->value, &submission, ++submissions_, error});
         }
@@ -96,8 +96,9 @@ Waiter::Values Waiter::awaited_by(const QueuedPart& part, const QueuedPart* part
     return values;
 }
 
-/// The queues' mutex is held.
-void Waiter::submit_part(QueuedPart& part, const Values& awaited) {
+/// The queues' mutex is held. At the same time as its value is given the thread is told who hears of it: else it would wait
+/// for the value after.
+void Waiter::submit_part(QueuedPart& part, const Values& awaited, Submission* heard) {
     constexpr vk::PipelineStageFlags everything = vk::PipelineStageFlagBits::eAllCommands;
     std::array<vk::Semaphore, queue_uses> semaphores;
     std::array<std::uint64_t, queue_uses> values{};
@@ -118,6 +119,7 @@ void Waiter::submit_part(QueuedPart& part, const Values& awaited) {
     part.value = value;
     const std::lock_guard lock(mutex_);
     own.last_value = value;
+    if (heard != nullptr) own.in_flight.push_back({value, heard, ++submissions_, nullptr});
 }
 
 void Waiter::cancel() {

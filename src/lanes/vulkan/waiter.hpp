@@ -72,7 +72,7 @@ private:
     std::exception_ptr refusal() const;
     Timeline& timeline(QueueUse queue) { return timelines_[static_cast<std::size_t>(queue)]; }
     Values awaited_by(const QueuedPart& part, const QueuedPart* part_before) const;
-    void submit_part(QueuedPart& part, const Values& awaited);
+    void submit_part(QueuedPart& part, const Values& awaited, Submission* heard);
     void run();
     bool has_none_in_flight() const;
     Values next_values() const;
