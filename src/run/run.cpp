@@ -122,6 +122,8 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker, Released which) {
         add_end(worker);
         return {};
     }
+    // What waits for it on its device may wait for a part of it alone. Others may end the run once they are released.
+    const bool is_end = graph_.on_device(chunk);
     ChunkId next;
     bool staged = false;
     for (const ChunkId dependent : dependents) {
@@ -147,7 +149,7 @@ ChunkId Run::release_dependents(ChunkId chunk, Worker* worker, Released which) {
         next = {};
     }
     if (staged) scheduler_.publish(*worker);
-    if (graph_.on_device(chunk)) add_end(worker);  // what waits on a device may wait for a part of it alone
+    if (is_end) add_end(worker);
     return next;
 }
 

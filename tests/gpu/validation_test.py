@@ -123,7 +123,7 @@ def test_silent():
 
 
 def test_queues():
-    result, text = under_layer([maniple, "devices"], queues=True)
+    result, text = under_layer([maniple, "devices"], pretend="not-unified", queues=True)
     expect("uploads on queue 0 of family 1, which copies only; downloads on queue 1 of family 1" in result.stdout,
            "maniple devices names the queues for copies: " + result.stdout)
 

@@ -153,7 +153,7 @@ DeviceDescription describe(const vk::raii::PhysicalDevice& device, int number, c
     describe_features(device, description);
     describe_properties12(device, description);
     judge(device, properties, description);
-    if (description.usable) {
+    if (description.usable && !description.unified) {  // else nothing is copied
         const auto kernels = static_cast<std::uint32_t>(compute_family(device));
         description.queues = queues_text(choose_queues(device.getQueueFamilyProperties(), kernels, pretend));
     }
