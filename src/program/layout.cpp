@@ -41,12 +41,6 @@ Box with_parts(const Box& box, std::int64_t lo, std::int64_t hi) {
 constexpr std::int64_t most_staging_bytes = std::int64_t{16} << 20;
 constexpr std::int64_t least_staging_bytes = std::int64_t{64} << 10;
 
-bool have_equal_tiles(const std::vector<Tile>& a, const std::vector<Tile>& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Tile& x, const Tile& y) {
-        return x.lane == y.lane && x.contracted_part == y.contracted_part && x.box == y.box;
-    });
-}
-
 class LayoutBuilder {
 public:
     LayoutBuilder(const Graph& graph, const Plan& plan, Rank rank, const LaneChoice& lanes)

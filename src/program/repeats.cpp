@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "program/tiles.hpp"
+
 namespace maniple {
 
 namespace {
@@ -13,12 +15,6 @@ constexpr std::size_t most_compared = 16;
 constexpr std::size_t most_instructions = 50'000;
 /// Of one kind: where inputs are in ever new states, nothing is learnt of them.
 constexpr std::size_t most_gatherings = 16;
-
-bool have_equal_tiles(const std::vector<Tile>& a, const std::vector<Tile>& b) {
-    return std::ranges::equal(a, b, [](const Tile& x, const Tile& y) {
-        return x.lane == y.lane && x.contracted_part == y.contracted_part && x.box == y.box;
-    });
-}
 
 template <class T, std::size_t room>
 std::int32_t place_in(ShortVector<T, room>& all, T value) {

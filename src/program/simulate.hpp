@@ -63,7 +63,7 @@ struct SimulatedMachine {
 /// Runs one block of all ranks from a common beginning. A ready chunk of a lane starts when a server is free, the most
 /// urgent first: threads, a gpu lane, the file lane; a message leaves when the sender's link is free (its node's card,
 /// where it goes to another node) and is there a latency after its last byte. Claimable chunks wait in pools instead,
-/// and ranks that are free take them from each other (simulated_claims.hpp). Pure; O(chunks · log chunks). Requires:
+/// and ranks that are free take them from each other (simulated_claims.hpp). Pure; O(chunks · log chunks), with claims times the ranks. Requires:
 /// each send has its receive (program/proof.hpp).
 BlockTimes simulate_block(const std::vector<SimulatedProgram>& programs, const SimulatedMachine& machine);
 

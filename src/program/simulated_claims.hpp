@@ -46,8 +46,6 @@ public:
     std::size_t ranks() const { return claimants_.size(); }
     bool any() const { return ranks() > 0; }
     bool has_own(std::size_t rank) const { return !claimants_[rank].pool.empty() || !claimants_[rank].at_home.empty(); }
-    /// Whether any rank has something that others may take.
-    bool has_any() const { return pooled_ > 0; }
 
     /// It is ready.
     void put(Number chunk);

@@ -379,4 +379,10 @@ std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions
     return tiles;
 }
 
+bool have_equal_tiles(const std::vector<Tile>& a, const std::vector<Tile>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Tile& x, const Tile& y) {
+        return x.lane == y.lane && x.contracted_part == y.contracted_part && x.box == y.box;
+    });
+}
+
 }  // namespace maniple

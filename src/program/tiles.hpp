@@ -21,4 +21,6 @@ std::vector<Box> pieces_of(const Box& box, std::int64_t element_bytes);
 std::vector<Tile> cut_tiles(const Graph& graph, const Plan& plan, const Versions& versions, OperationId operation,
                             Rank rank, const LaneChoice& choice, double point_ns = 0);
 
+bool have_equal_tiles(const std::vector<Tile>& a, const std::vector<Tile>& b);
+
 }  // namespace maniple

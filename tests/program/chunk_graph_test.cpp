@@ -38,6 +38,18 @@ ChunkId chunk_of(const Example& example, const Program& program, const std::stri
     throw std::out_of_range(name);
 }
 
+/// What waits for a device's chunk there may wait for a part of it alone: that it has ended does not say that the chunk has.
+TEST(ChunkGraph, EachChunkOfADeviceIsAnEnd) {
+    const std::vector<ChunkId> second = {ChunkId(std::size_t{1})}, third = {ChunkId(std::size_t{2})};
+    std::vector<ChunkNode> nodes(3);
+    nodes[0].dependents = second;
+    nodes[1].dependents = third;
+    EXPECT_EQ(ChunkGraph(nodes).ends(), 1);
+    nodes[0].lane = nodes[1].lane = LaneKind::gpu;
+    nodes[0].gpu = nodes[1].gpu = 0;
+    EXPECT_EQ(ChunkGraph(nodes).ends(), 3);
+}
+
 TEST(ChunkGraph, WaysAreAsLongAsPointsCost) {
     Example example(branches, {60, 60}, 1);
     for (const std::string dear : {"a", "b"}) {

@@ -292,6 +292,15 @@ TEST(SimulateClaims, OverLinksTheyTakeQuestionsAndBytes) {
     EXPECT_GT(times_of(ranks_with(chunks, 1000, 1000), slow).ns, times.ns + 10 * dear);
 }
 
+/// Also if there is nothing to be had when it is refused.
+TEST(SimulateClaims, WhoHasBeenRefusedAsksAgain) {
+    Made idle, owner;
+    owner.claimable(dear);
+    const std::size_t late = owner.work(1, {owner.claimable(dear / 1000, 5000, 5000)});
+    for (int i = 0; i < 64; ++i) owner.claimable(dear, 8, 8, {late});
+    EXPECT_LT(times_of({idle, owner}, claiming(2, 1, false)).ns, 45 * dear);
+}
+
 /// A question is answered between two chunks: who is in a long one does not hear it.
 TEST(SimulateClaims, ABusyRankAnswersBetweenChunks) {
     Made idle, owner;
