@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <memory>
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
@@ -110,7 +111,7 @@ int measure(int* argc, char*** argv, bool json) {
         show(measure_machine(nullptr, threads));
         return 0;
     }
-    const MpiSession session(argc, argv);
+    const std::unique_ptr<const MpiSession> session = start_mpi(argc, argv);
     const World world(MPI_COMM_WORLD);
     try {
         const MeasuredMachine machine = measure_machine(&world, threads);

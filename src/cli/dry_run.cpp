@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 
 #include "cli/commands.hpp"
 #include "cli/gpu_choice.hpp"
@@ -46,7 +47,7 @@ int dry_run(int* argc, char*** argv, const std::vector<std::string>& arguments) 
         std::fputs(check_without_running(parse_run_options(arguments), nullptr).c_str(), stdout);
         return 0;
     }
-    const MpiSession session(argc, argv);
+    const std::unique_ptr<const MpiSession> session = start_mpi(argc, argv);
     const World world(MPI_COMM_WORLD);
     try {
         RunOptions options;

@@ -43,6 +43,28 @@ constexpr std::array others_signs = {"PMI_RANK",
 constexpr std::array signs = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMIX_NAMESPACE", "SLURM_PROCID",
                               "SLURM_STEP_NUM_TASKS"};
 
+/// What Open MPI moves messages with, and what it is told to take: shared memory, and what a site's own settings may need
+/// in its place. Both are said, since a site may have settings for either alone.
+struct Setting {
+    const char* variable;
+    const char* value;
+};
+constexpr std::array ways_within_node = {Setting{"OMPI_MCA_pml", "ob1"}, Setting{"OMPI_MCA_btl", "self,vader,tcp"}};
+constexpr std::array users_settings = {"OMPI_MCA_pml", "OMPI_MCA_btl", "OMPI_MCA_mtl"};
+
+/// While it lives variables of the environment say so.
+class WithoutNetworks {
+public:
+    WithoutNetworks() {
+        for (const Setting& way : ways_within_node) setenv(way.variable, way.value, 1);
+    }
+    ~WithoutNetworks() {
+        for (const Setting& way : ways_within_node) unsetenv(way.variable);
+    }
+    WithoutNetworks(const WithoutNetworks&) = delete;
+    WithoutNetworks& operator=(const WithoutNetworks&) = delete;
+};
+
 bool was_launched() { return has_any(signs) || has_any(others_signs); }
 
 }  // namespace
@@ -51,7 +73,11 @@ int launched_ranks() { return launched({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLU
 
 int launched_ranks_here() {
     if (!was_launched()) return 1;
-    return launched({"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PALS_LOCAL_SIZE"}).value_or(0);
+    const std::optional<int> here = launched({"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PALS_LOCAL_SIZE"});
+    if (here) return *here;
+    // A step of one node: but it may have started another launcher.
+    const bool is_step_here = launched({"SLURM_STEP_NUM_NODES"}) == 1 && !has_any(others_signs);
+    return is_step_here ? launched({"SLURM_STEP_NUM_TASKS"}).value_or(0) : 0;
 }
 
 bool is_alone() {
@@ -59,6 +85,13 @@ bool is_alone() {
     // A launcher may have been started by what another one has launched, and hand on what that one has said.
     return launched({"OMPI_COMM_WORLD_SIZE"}) == 1 && launched({"SLURM_STEP_NUM_TASKS"}).value_or(1) == 1 &&
            !has_any(others_signs);
+}
+
+std::unique_ptr<MpiSession> start_mpi(int* argc, char*** argv) {
+    std::optional<WithoutNetworks> without_networks;
+    if (was_launched() && launched_ranks_here() == launched_ranks() && !has_any(users_settings))
+        without_networks.emplace();
+    return std::make_unique<MpiSession>(argc, argv);
 }
 
 int launched_rank() { return launched({"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"}).value_or(0); }

@@ -459,8 +459,8 @@ int run_command(int* argc, char*** argv, const std::vector<std::string>& argumen
         preparation.emplace(PreparationRequest{options, cache_folder(), Rank(launched_rank()), launched_ranks(), facts},
                             alone ? Preparation::Thread::of_caller : Preparation::Thread::its_own);
     } catch (...) { wrong_options = std::current_exception(); }
-    std::optional<MpiSession> session;
-    if (!alone) session.emplace(argc, argv);
+    std::unique_ptr<const MpiSession> session;
+    if (!alone) session = start_mpi(argc, argv);
     const std::int64_t begin_ns = now_ns();
     const World world = session ? World(MPI_COMM_WORLD) : World();
     try {

@@ -241,6 +241,25 @@ def test_alone():
     shutil.rmtree(folder)
 
 
+def test_networks():
+    """Ranks of one node have MPI look for no network, whatever a site's settings say, unless the user says how messages go."""
+    folder = make_folder(10)
+    job = os.path.join(folder, "terrain.yaml")
+    os.mkdir(os.path.join(folder, ".openmpi"))
+    with open(os.path.join(folder, ".openmpi", "mca-params.conf"), "w") as settings:
+        settings.write("pml = cm\nbtl = self\n")
+    home = dict(environment, HOME=folder)
+    result = subprocess.run(command(2, job), env=home, capture_output=True, text=True, timeout=100)
+    expect(result.returncode == 0, "two ranks here need no network: %s" % result.stderr[-300:])
+    for words in (["--mca", "btl", "self,vader"], ["--mca", "mtl", "psm2"]):
+        mine = command(2, job)
+        result = subprocess.run(mine[:1] + words + mine[1:], env=home, capture_output=True, timeout=100)
+        expect(result.returncode != 0, "where the user says %s, the settings hold" % " ".join(words))
+    result = subprocess.run(command(2, job, "--dry-run"), env=home, capture_output=True, text=True, timeout=100)
+    expect(result.returncode == 0, "nor does --dry-run: %s" % result.stderr[-300:])
+    shutil.rmtree(folder)
+
+
 def test_other_files():
     """What ranks prepare before they know each other is forgotten where rank 0 has another job."""
     folder = tempfile.mkdtemp(prefix="maniple-run-test-")
@@ -293,6 +312,7 @@ def test_dry_run():
 
 test_ranks()
 test_alone()
+test_networks()
 test_other_files()
 test_dry_run()
 test_killed_rank()
