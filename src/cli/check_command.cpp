@@ -48,6 +48,8 @@ std::string good_text(const PlannedJob& planned, const Proof& proof, const Memor
                         format_bytes(proof.most_bytes), proof.fullest.value, proof.most_bytes, proof.threads,
                         proof.threads == 1 ? "thread" : "threads", format_bytes(limit.bytes), limit.origin);
     text += fmt::format("  memory by rank: {}\n", bytes_text(proof.bytes));
+    text += fmt::format("  memory plan of rank {}:\n", proof.fullest.value);
+    for (const std::string& line : proof.memory_plan) text += "    " + line + "\n";
     for (const std::string& note : planned.plan.notes) text += "  note: " + note + "\n";
     text += fmt::format(
         "  messages: {} of {} in {} different {} of steps, each with its receive of the same bytes\n"

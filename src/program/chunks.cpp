@@ -37,7 +37,8 @@ struct Brief {
 class ChunkBuilder {
 public:
     ChunkBuilder(const std::vector<Instruction>& instructions, std::span<const double> point_ns)
-        : instructions_(instructions), point_ns_(point_ns), chunk_of_(instructions.size()) {
+        : instructions_(instructions), point_ns_(point_ns), chunk_of_(instructions.size()),
+          implied_by_(instructions.size(), 0) {
         briefs_.reserve(instructions.size() + 1);
         prefer_huge_pages(briefs_.data(), briefs_.capacity() * sizeof(Brief));
         after_.reserve(2 * instructions.size());
@@ -55,7 +56,9 @@ public:
                                {},
                                one.bytes});
             has_gpu = has_gpu || one.lane == LaneKind::gpu;
+            if (one.after.size() > 1) mark_implied(one);
             for (const InstructionId before : one.after) {
+                if (one.after.size() > 1 && implied_by_[before.index()] == marks_) continue;
                 after_.push_back(before);
                 ++briefs_[before.index()].dependents;
                 briefs_[before.index()].last_dependent = InstructionId(i);
@@ -79,6 +82,16 @@ private:
         ChunkId chunk;
         std::vector<ChunkId> waits_for;  ///< because of its first instruction
     };
+
+    /// What others that it waits for wait for themselves. Where tensors share memory, what writes over one follows those who
+    /// wrote it as well as their readers.
+    void mark_implied(const Instruction& instruction) {
+        ++marks_;
+        for (const InstructionId before : instruction.after) {
+            for (const InstructionId earlier : instructions_[before.index()].after)
+                implied_by_[earlier.index()] = marks_;
+        }
+    }
 
     void find_awaited_elsewhere() {
         awaited_elsewhere_.resize(instructions_.size(), false);
@@ -206,8 +219,9 @@ private:
     }
 
     /// The chunk whose last instruction is waited for by this one alone, and that holds all it waits for. The tail of a
-    /// product goes on in it whatever its size, and the whole chunk waits for what the tail takes beside: that must come
-    /// before the chunk's first instruction, so that no chunks wait for each other.
+    /// product goes on in it whatever its size. The whole chunk waits for what the tail takes beside, and for what those
+    /// chained to this instruction do, which come into the same chunk: all that must come before the chunk's first
+    /// instruction, so that no chunks wait for each other.
     ChunkId cpu_chunk_to_join(InstructionId id) const {
         const Brief& instruction = brief(id);
         const std::span<const InstructionId> after = this->after(id);
@@ -225,7 +239,19 @@ private:
             const bool beside = instruction.tail && before < made_at_[chunk.index()] && is_input(before);
             return chunk_of_[before.index()] == chunk || beside;
         });
-        return holds_all ? chunk : ChunkId{};
+        return holds_all && may_take_chain(id, chunk) ? chunk : ChunkId{};
+    }
+
+    /// Whether those chained to it wait for nothing that may wait for the chunk.
+    bool may_take_chain(InstructionId id, ChunkId chunk) const {
+        for (std::size_t i = id.index() + 1; i < instructions_.size() && briefs_[i].chained; ++i) {
+            const std::span<const InstructionId> after = this->after(InstructionId(i));
+            const bool is_safe = std::all_of(after.begin(), after.end(), [&](InstructionId before) {
+                return before >= id || before < made_at_[chunk.index()] || chunk_of_[before.index()] == chunk;
+            });
+            if (!is_safe) return false;
+        }
+        return true;
     }
 
     bool is_loaded(InstructionId id) const {
@@ -260,12 +286,14 @@ private:
     const std::vector<Instruction>& instructions_;
     std::span<const double> point_ns_;  ///< by OperationId; empty: nothing is known
     std::vector<Chunk> chunks_;
-    std::vector<InstructionId> made_at_;   ///< by chunk: the one that it was made for
-    std::vector<std::int64_t> bytes_;      ///< by chunk
-    std::vector<double> ns_;               ///< likewise: of kernels whose cost is known
-    std::vector<ChunkId> chunk_of_;        ///< of what has one
-    std::vector<Brief> briefs_;            ///< one more than there are instructions
-    std::vector<InstructionId> after_;     ///< of all instructions, one's behind the other's
+    std::vector<InstructionId> made_at_;     ///< by chunk: the one that it was made for
+    std::vector<std::int64_t> bytes_;        ///< by chunk
+    std::vector<double> ns_;                 ///< likewise: of kernels whose cost is known
+    std::vector<ChunkId> chunk_of_;          ///< of what has one
+    std::vector<Brief> briefs_;              ///< one more than there are instructions
+    std::vector<InstructionId> after_;       ///< of all instructions, one's behind the other's, without what is implied
+    std::vector<std::uint32_t> implied_by_;  ///< by instruction: the mark_implied() that has met it last
+    std::uint32_t marks_ = 0;
     std::vector<bool> awaited_elsewhere_;  ///< by instruction: one on another lane waits for it; empty without a gpu
     std::map<int, OpenChunk> open_;        ///< by gpu lane: its newest chunk
     std::vector<ChunkId> before_;          ///< those that one chunk waits for; kept for its memory

@@ -94,42 +94,59 @@ private:
     DeviceBoxes boxes_;
 };
 
+/// By TensorId: whether the host sees it.
+std::vector<bool> leaving_tensors(const Graph& graph, const Layout& layout) {
+    std::vector<bool> leaves(graph.tensors.size(), false);
+    const auto leave = [&](TensorId id) {
+        if (id.valid()) leaves[id.index()] = true;
+    };
+    for (std::size_t i = 0; i < graph.tensors.size(); ++i) leaves[i] = graph.tensors[i].kind != Tensor::Kind::computed;
+    leave(graph.until);
+    for (const Operation& operation : graph.operations) {
+        for (const ElementDomain& domain : operation.domains)
+            leave(operation.inputs[static_cast<std::size_t>(domain.argument)]);  // checked by the cpu
+        if (!operation.twin_of.valid()) continue;
+        for (const TensorId output : operation.outputs) leave(output);
+        for (const TensorId output : graph[operation.twin_of].outputs) leave(output);
+    }
+    for (const GraphOutput& output : graph.outputs) {
+        leave(output.tensor);
+        leave(output.after_carry);
+    }
+    for (const CarryCopy& copy : layout.versions.copies) {
+        leave(copy.input);
+        leave(copy.value);
+    }
+    return leaves;
+}
+
 }  // namespace
 
 DeviceBoxes find_device_boxes(const Graph& graph, const Plan& plan, const Layout& layout) {
     return DeviceBoxFinder(graph, plan, layout).find();
 }
 
-bool stays_on_a_gpu(const Graph& graph, const Plan& plan, const Layout& layout, int family) {
-    if (plan.ranks > 1 || layout.lanes.gpus.empty()) return false;
-    std::vector<bool> seen(graph.tensors.size(), false);  // by the cpu: compared or checked there
-    for (const Operation& operation : graph.operations) {
-        for (const ElementDomain& domain : operation.domains)
-            seen[operation.inputs[static_cast<std::size_t>(domain.argument)].index()] = true;
-        if (!operation.twin_of.valid()) continue;
-        for (const TensorId output : operation.outputs) seen[output.index()] = true;
-        for (const TensorId output : graph[operation.twin_of].outputs) seen[output.index()] = true;
-    }
-    const auto leaves = [&](TensorId id) {
-        if (graph[id].kind != Tensor::Kind::computed || id == graph.until || seen[id.index()]) return true;
-        const auto written = [&](const GraphOutput& out) { return out.tensor == id || out.after_carry == id; };
-        const auto copied = [&](const CarryCopy& copy) { return copy.input == id || copy.value == id; };
-        return std::any_of(graph.outputs.begin(), graph.outputs.end(), written) ||
-               std::any_of(layout.versions.copies.begin(), layout.versions.copies.end(), copied);
-    };
-    std::set<int> lanes;
-    const auto add_lanes = [&](OperationId id) {
-        for (const Tile& tile : layout.tiles[id.index()]) lanes.insert(tile.lane);
-        for (const FinishShare& share : layout.finishes[id.index()]) lanes.insert(share.lane);
-    };
+std::vector<bool> find_what_stays_on_a_gpu(const Graph& graph, const Plan& plan, const Layout& layout) {
+    std::vector<bool> stays(layout.versions.families.size(), false);
+    if (plan.ranks > 1 || layout.lanes.gpus.empty()) return stays;
+    const std::vector<bool> leaves = leaving_tensors(graph, layout);
+    std::vector<std::set<int>> lanes(stays.size());
+    std::vector<bool> leave(stays.size(), false);
     for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
-        const TensorId id(i);
-        if (layout.versions[id].family != family) continue;
-        if (leaves(id)) return false;
-        add_lanes(graph[id].producer);
-        for (const OperationId reader : graph[id].readers) add_lanes(reader);
+        const auto family = static_cast<std::size_t>(layout.versions[TensorId(i)].family);
+        leave[family] = leave[family] || leaves[i];
+        if (leave[family]) continue;
+        const auto add_lanes = [&](OperationId id) {
+            for (const Tile& tile : layout.tiles[id.index()]) lanes[family].insert(tile.lane);
+            for (const FinishShare& share : layout.finishes[id.index()]) lanes[family].insert(share.lane);
+        };
+        add_lanes(graph.tensors[i].producer);
+        for (const OperationId reader : graph.tensors[i].readers) add_lanes(reader);
     }
-    return lanes.size() == 1 && layout.lanes.memory_of(*lanes.begin()) > 0;
+    for (std::size_t family = 0; family < stays.size(); ++family)
+        stays[family] =
+            !leave[family] && lanes[family].size() == 1 && layout.lanes.memory_of(*lanes[family].begin()) > 0;
+    return stays;
 }
 
 Box points_over_kept(const Operation& operation, const Box& kept) {

@@ -14,9 +14,9 @@ using DeviceBoxes = std::vector<std::vector<std::vector<Box>>>;
 /// Requires: the tiles, finishes and instances of `layout` are there.
 DeviceBoxes find_device_boxes(const Graph& graph, const Plan& plan, const Layout& layout);
 
-/// Whether one gpu lane alone makes and reads the family, in its own memory: the host then holds nothing of it.
+/// By family: whether one gpu lane alone makes and reads it, in its own memory: the host then holds nothing of it.
 /// Requires: the same.
-bool stays_on_a_gpu(const Graph& graph, const Plan& plan, const Layout& layout, int family);
+std::vector<bool> find_what_stays_on_a_gpu(const Graph& graph, const Plan& plan, const Layout& layout);
 
 /// The loop indices over a box of kept coordinates, contracted ones at [0, 1).
 Box points_over_kept(const Operation& operation, const Box& kept);

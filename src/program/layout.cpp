@@ -77,10 +77,9 @@ public:
             add_family(static_cast<int>(family));
         const DeviceBoxes boxes =
             layout_.lanes.gpus.empty() ? DeviceBoxes{} : find_device_boxes(graph_, plan_, layout_);
-        if (layout_.lanes.gpus.empty()) {
-            whole_of_ = find_wholes(graph_, plan_, layout_);
-            if (!plan_.tight) sharing_ = find_sharing(graph_, layout_);
-        }
+        stays_on_a_gpu_ = find_what_stays_on_a_gpu(graph_, plan_, layout_);
+        if (layout_.lanes.gpus.empty()) whole_of_ = find_wholes(graph_, plan_, layout_);
+        if (!plan_.tight) sharing_ = find_sharing(graph_, layout_, boxes, stays_on_a_gpu_);
         for (std::size_t family = 0; family < layout_.versions.families.size(); ++family)
             allocate_family(static_cast<int>(family), boxes.empty() ? std::vector<std::vector<Box>>{} : boxes[family]);
         share_buffers();
@@ -286,7 +285,7 @@ private:
     void allocate_family(int number, const std::vector<std::vector<Box>>& device_boxes) {
         const Family& family = layout_.versions.families[static_cast<std::size_t>(number)];
         std::vector<Instance>& instances = layout_.instances[static_cast<std::size_t>(number)];
-        const bool on_a_gpu = stays_on_a_gpu(graph_, plan_, layout_, number);
+        const bool on_a_gpu = stays_on_a_gpu_[static_cast<std::size_t>(number)];
         const Tensor& head = graph_[family.head];
         if (head.kind == Tensor::Kind::computed && layout_.chained[head.producer.index()]) {
             // The coordinates are those of the tensor; there are no bytes behind them.
@@ -331,6 +330,8 @@ private:
                 const BufferId shared = layout_.instances[family(sharing_[output.index()])][0].first;
                 Instance& instance = layout_.instances[family(output)][0];
                 instance.first = shared;
+                if (stays_on_a_gpu_[family(output)]) instance.box = Box::nothing(instance.box.rank());
+                if (graph_[output].readers.empty()) instance.box = layout_[shared].box;
                 if (instance.box != layout_[shared].box) {
                     // The same bytes under the coordinates of other rows.
                     const BufferId storage = layout_[shared].storage.valid() ? layout_[shared].storage : shared;
@@ -339,7 +340,10 @@ private:
                     continue;
                 }
                 std::string& name = layout_.buffers[shared.index()].name;
-                if (name.size() < longest_shared_name) name += ", " + graph_[output].name;
+                if (name.size() < longest_shared_name) {
+                    name += ", " + graph_[output].name;
+                    if (name.size() >= longest_shared_name) name += ", …";
+                }
             }
         }
     }
@@ -454,9 +458,10 @@ private:
     static constexpr std::size_t longest_shared_name = 60;
     std::vector<KindFacts> facts_;  ///< by number in Layout::kinds
     std::optional<OperationId> newest_tail_;
-    std::vector<TensorId> whole_of_;  ///< by TensorId: what a piece is made in; empty or invalid: nothing
-    std::vector<TensorId> sharing_;   ///< by TensorId: find_sharing(); empty: nothing is shared
-    int in_place_ = -1;               ///< the gpu lane whose memory the host's buffers lie in
+    std::vector<TensorId> whole_of_;    ///< by TensorId: what a piece is made in; empty or invalid: nothing
+    std::vector<bool> stays_on_a_gpu_;  ///< by family
+    std::vector<TensorId> sharing_;     ///< by TensorId: find_sharing(); empty: nothing is shared
+    int in_place_ = -1;                 ///< the gpu lane whose memory the host's buffers lie in
 };
 
 }  // namespace

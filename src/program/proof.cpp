@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "program/blocks.hpp"
+#include "program/memory_plan.hpp"
 
 namespace maniple {
 
@@ -15,6 +16,7 @@ namespace {
 
 /// A run repeats its blocks: after so many none is new.
 constexpr int most_blocks = 4096;
+constexpr std::size_t most_plan_lines = 16;
 
 /// Goes through a run once, and through every way in which `until` may end it.
 class BlockFinder {
@@ -113,6 +115,7 @@ Proof prove(const Graph& graph, const Plan& plan, const MemoryLimit& limit, cons
         proof.most_bytes = proof.bytes.back();
         proof.threads = own.threads;
     }
+    proof.memory_plan = memory_plan_lines(layouts[proof.fullest.index()], most_plan_lines);
     for (const StepBlock& block : BlockFinder(graph, layouts.front().versions).find()) {
         std::vector<Program> programs;
         for (const Layout& layout : layouts) {

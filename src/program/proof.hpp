@@ -13,19 +13,20 @@ namespace maniple {
 
 /// What a proof looked at.
 struct Proof {
-    Rank fullest;                       ///< the rank with the most bytes
-    std::vector<std::int64_t> bytes;    ///< of the host's buffers, by rank
-    std::int64_t most_bytes = 0;        ///< those of the fullest
-    int threads = 1;                    ///< of the fullest rank, whose chains take memory of each
-    int blocks = 0;                     ///< different blocks of steps
-    std::int64_t programs = 0;          ///< of all ranks
-    std::int64_t instructions = 0;      ///< in them
-    std::int64_t chunks = 0;            ///< likewise
-    std::int64_t edges = 0;             ///< between chunks of a rank: data, buffers that are used again, tables
-    std::int64_t messages = 0;          ///< of one execution of each program
-    std::int64_t message_bytes = 0;     ///< likewise
-    std::int64_t written_elements = 0;  ///< of outputs, likewise
-    int most_neighbours = 0;            ///< of a rank: those it exchanges messages with
+    Rank fullest;                          ///< the rank with the most bytes
+    std::vector<std::int64_t> bytes;       ///< of the host's buffers, by rank
+    std::int64_t most_bytes = 0;           ///< those of the fullest
+    std::vector<std::string> memory_plan;  ///< of the fullest: memory_plan_lines()
+    int threads = 1;                       ///< of the fullest rank, whose chains take memory of each
+    int blocks = 0;                        ///< different blocks of steps
+    std::int64_t programs = 0;             ///< of all ranks
+    std::int64_t instructions = 0;         ///< in them
+    std::int64_t chunks = 0;               ///< likewise
+    std::int64_t edges = 0;                ///< between chunks of a rank: data, buffers that are used again, tables
+    std::int64_t messages = 0;             ///< of one execution of each program
+    std::int64_t message_bytes = 0;        ///< likewise
+    std::int64_t written_elements = 0;     ///< of outputs, likewise
+    int most_neighbours = 0;               ///< of a rank: those it exchanges messages with
 };
 
 /// Errors: UnavailableError naming the rank, its bytes and its largest buffer, where they pass `limit`.

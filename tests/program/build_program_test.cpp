@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "example.hpp"
+#include "program/proof.hpp"
 
 namespace maniple {
 namespace {
@@ -145,6 +146,26 @@ TEST(BuildProgram, IsTheSameEveryTime) {
     const Example a(terrain, {540, 1081}, 2), b(terrain, {540, 1081}, 2);
     EXPECT_EQ(print_program(a.graph, a.layouts[1], a.program(1, a.first_block())),
               print_program(b.graph, b.layouts[1], b.program(1, b.first_block())));
+}
+
+/// A chain that begins where a chunk ends goes on in that chunk, unless what comes later in it waits for what waits for the
+/// chunk.
+TEST(BuildProgram, AChainThatReadsAStencilAndItsInputCanBegin) {
+    const char* const job = R"yaml(maniple: 1
+name: both
+inputs: {u: in.h5:/u}
+graph:
+  d: heat_step(u, alpha=0.1)
+  e: heat_step(d, alpha=0.1)
+  v: relu(d) + relu(e)
+outputs: {v: out.h5:/v}
+)yaml";
+    for (const Shape& shape : {Shape{23, 31}, Shape{100, 64}, Shape{400, 400}}) {
+        for (int ranks = 1; ranks <= 2; ++ranks) {
+            const Example example(job, shape, ranks);
+            EXPECT_NO_THROW(prove(example.graph, example.plan, {})) << to_string(shape) << " on " << ranks;
+        }
+    }
 }
 
 TEST(PrintProgram, ShowsTheWholePath) {

@@ -65,6 +65,30 @@ TEST(Soundness, TwoWritersOfAVersionAreFound) {
     EXPECT_TRUE(contains(spoilt.fault(), "has two writers")) << spoilt.fault();
 }
 
+std::size_t chunk_with(const Program& program, InstructionId id) {
+    for (std::size_t i = 0; i < program.chunks.size(); ++i) {
+        const auto& held = program.chunks[i].instructions;
+        if (std::find(held.begin(), held.end(), id) != held.end()) return i;
+    }
+    throw std::out_of_range("no chunk holds it");
+}
+
+/// Whether the chunk of `later` is that of `earlier`, or waits for it all the same.
+bool chunks_wait(const Program& program, InstructionId later, InstructionId earlier) {
+    const std::size_t target = chunk_with(program, later);
+    std::vector<bool> seen(program.chunks.size(), false);
+    std::vector<std::size_t> open = {chunk_with(program, earlier)};
+    while (!open.empty()) {
+        const std::size_t chunk = open.back();
+        open.pop_back();
+        if (chunk == target) return true;
+        if (seen[chunk]) continue;
+        seen[chunk] = true;
+        for (const ChunkId next : program.chunks[chunk].dependents) open.push_back(next.index());
+    }
+    return false;
+}
+
 TEST(Soundness, EveryWaitThatIsLeftOutIsFound) {
     const Spoilt good;
     int found = 0, left_out = 0;
@@ -76,6 +100,7 @@ TEST(Soundness, EveryWaitThatIsLeftOutIsFound) {
             // Others may say the same: then nothing is amiss.
             if (waits_for(spoilt.program, InstructionId(i), before)) continue;
             spoilt.program.chunks = build_chunks(spoilt.program.instructions);
+            if (chunks_wait(spoilt.program, InstructionId(i), before)) continue;
             ++left_out;
             found += contains(spoilt.fault(), "does not wait for") ? 1 : 0;
             break;

@@ -113,7 +113,12 @@ private:
         const Value b = any_value(false);
         Shape result;
         if (!broadcast(a.shape, b.shape, result)) return;
-        emit(name, a.name + operators[pick(3)] + b.name, result, a.summed || b.summed);
+        // Now and then of operations that nobody else reads, as a chain takes them up.
+        const bool nested = pick(3) == 0;
+        const auto operand = [&](const Value& value) {
+            return nested ? "(" + value.name + " - " + (integers_ ? "1" : "0.5") + ")" : value.name;
+        };
+        emit(name, operand(a) + operators[pick(3)] + operand(b), result, a.summed || b.summed);
     }
 
     static bool broadcast(const Shape& a, const Shape& b, Shape& result) {
