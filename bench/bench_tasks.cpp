@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "lanes/net/world.hpp"
 #include "openmp_team.hpp"
 #include "pin.hpp"
@@ -66,11 +67,13 @@ void describe(Report& report, const Setting& setting, const Missing& missing) {
     report.machine()["ranks"] = setting.ranks.size();
     report.machine()["rivals"] = nlohmann::json::array();
     for (const Rival& rival : setting.rivals) report.machine()["rivals"].push_back(rival.name);
+    report.machine()["lanes"] = lanes_compiled_in();
     report.machine()["missing"] = nlohmann::json::object();
     for (const auto& [name, reason] : missing) {
         report.machine()["missing"][name] = reason;
         report.note(fmt::format("no {}: {}", name, reason));
     }
+    report.note("lanes compiled in: " + join(lanes_compiled_in(), ", "));
     report.note(fmt::format("ranks: {}, threads of each: {}", setting.ranks.size(), setting.options.threads));
 }
 

@@ -178,26 +178,25 @@ void run_metg(const Setting& setting, Pattern pattern) {
         drop_the_lost(setting, runners, sizes);
     }
     const double peak = peak_rate(setting, runners, sizes);
-    Row row;
-    row.name = name;
-    row.unit = "us";
-    row.samples = samples_of(setting);
+    Interval ours{}, dynamic{};
+    std::vector<std::pair<std::string, Interval>> rivals;
     for (const Runner& runner : runners) {
         const auto points = points_of(setting, runner, sizes, peak);
         const Interval metg = in_us(metg_of(points));
         note_bound(setting, name, runner, points);
         if (runner.name == "ours") {
-            row.ours = metg;
+            ours = metg;
         } else if (runner.name == "ours, dynamic") {
-            setting.report.note(
-                fmt::format("{}: ours without cost hints, thus scheduled dynamically: {:.4g} us", name, metg.median));
+            dynamic = metg;
         } else if (workers_of(setting, runner) == setting.workers()) {
-            row.rivals.emplace_back(runner.name, metg);
+            rivals.emplace_back(runner.name, metg);
         }
     }
     setting.report.note(fmt::format("{}: the peak is {:.2f} times that of the serial loop on one core", name,
                                     peak / serial_peak(runners, sizes)));
-    setting.report.add(row);
+    setting.report.add({name, "us", Better::lower, ours, rivals, samples_of(setting)});
+    const std::string without_hints = fmt::format("metg/{}{}/dynamic{}", name_of(pattern), with, setting.suffix);
+    setting.report.add({without_hints, "us", Better::lower, dynamic, rivals, samples_of(setting)});
 }
 
 }  // namespace maniple::bench

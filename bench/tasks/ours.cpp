@@ -5,9 +5,13 @@
 #include <map>
 #include <optional>
 #include <stdexcept>
+#include <typeindex>
 #include <utility>
 
+#include "lanes/cpu/cpu_lane.hpp"
+#include "lanes/file/file_lane.hpp"
 #include "lanes/net/net_lane.hpp"
+#include "lanes/vulkan/gpu_lane.hpp"
 #include "openmp_team.hpp"
 #include "run/task_run.hpp"
 #include "run/team.hpp"
@@ -151,7 +155,7 @@ private:
 
 void check(const Ours& ours, const Work& work, Mode mode) {
     const bool alone = work.ranks().size() == 1;
-    if (mode == Mode::each && ours.chunks() != ours.tasks()) throw std::runtime_error("ours: chunks are not tasks");
+    if (mode != Mode::chunked && ours.chunks() != ours.tasks()) throw std::runtime_error("ours: chunks are not tasks");
     if (alone && ours.tasks() != work.graph().tasks()) throw std::runtime_error("ours: tasks are missing");
     if (mode != Mode::fixed && ours.is_static()) throw std::runtime_error("ours: static where it may not be");
     // A tree is narrow where it begins, and messages come when they come: there the library decides.
@@ -161,6 +165,16 @@ void check(const Ours& ours, const Work& work, Mode mode) {
 }
 
 }  // namespace
+
+std::vector<std::string> lanes_compiled_in() {
+    // Asking for a type takes the lane's code into the program.
+    const std::map<std::type_index, std::string> lanes = {
+        {typeid(CpuLane), "cpu"}, {typeid(GpuLane), "gpu"}, {typeid(NetLane), "net"}, {typeid(FileLane), "file"}};
+    std::vector<std::string> names;
+    for (const auto& [type, name] : lanes) names.push_back(name);
+    std::sort(names.begin(), names.end());
+    return names;
+}
 
 std::unique_ptr<System> make_ours(Work& work, int threads, Mode mode, std::int64_t cost_ns, OurNet* net) {
     TaskRunOptions options;

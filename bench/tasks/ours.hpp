@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "tasks/system.hpp"
 
@@ -27,6 +29,9 @@ public:
 private:
     std::unique_ptr<Parts> parts_;
 };
+
+/// The lanes that are in this program: the scheduler serves tasks as it serves the chunks of all of them.
+std::vector<std::string> lanes_compiled_in();
 
 /// `net`: null on one rank. `cost_ns`: the hint for every task; 0: none.
 /// Errors: std::runtime_error if the mode did not do what it says: chunks other than tasks, or a regular pattern that

@@ -33,8 +33,9 @@ struct AnswerHead {
 
 template <class Value>
 void put(std::vector<std::byte>& bytes, const Value& value) {
-    const auto* const first = reinterpret_cast<const std::byte*>(&value);
-    bytes.insert(bytes.end(), first, first + sizeof value);
+    const std::size_t before = bytes.size();
+    bytes.resize(before + sizeof value);
+    std::memcpy(bytes.data() + before, &value, sizeof value);
 }
 
 /// Requires: there are as many bytes.
