@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what the tests need, builds maniple and runs all its tests.
 #
-#   tests/run.sh [PRESET…]     default: dev; others: release clang asan tsan
+#   tests/run.sh [PRESET…]     default: dev; others: release clang asan tsan (with races that it has to find: race_…)
 #
 # Exit status: that of ctest (of the first preset that fails).
 set -euo pipefail

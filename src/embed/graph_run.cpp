@@ -13,6 +13,7 @@
 #include "lanes/net/net_lane.hpp"
 #include "program/proof.hpp"
 #include "run/executor.hpp"
+#include "run/single_execution.hpp"
 #include "run/stealing.hpp"
 
 namespace maniple {
@@ -145,6 +146,7 @@ struct GraphRun::State {
     }
 
     std::int64_t execute() {
+        const SingleExecution::Scope scope(executing, "the graph");
         std::exception_ptr error;
         bool started = world.size() > 1;  // the others start, whatever this rank does
         try {
@@ -180,6 +182,7 @@ struct GraphRun::State {
     std::optional<SpanLane> spans;
     std::optional<Stealing> stealing;
     std::optional<Executor> executor;
+    SingleExecution executing;
     RunTotals totals;  ///< of the last execution
     bool executed = false;
     bool broken = false;

@@ -42,7 +42,8 @@ struct GraphRunOptions {
 /// on several ranks messages may be left in flight: the program has to end through MPI_Abort. On one rank the run is of
 /// no further use, and the program may go on.
 ///
-/// Threads: one at a time, and the same one for execute(). The compute threads are OpenMP's.
+/// Threads: one at a time, and the same one for execute(), whose second call during a first is refused. The compute
+/// threads are OpenMP's.
 class GraphRun {
 public:
     /// Plans, allocates and prepares what does not depend on the inputs' elements. Borrows `registry`
@@ -74,7 +75,9 @@ public:
     Box input_box(const std::string& name) const;
 
     /// All steps. Blocks. Returns how many were performed. The first one builds the programs; later ones build and
-    /// allocate nothing. Collective. Errors: UsageError if an input has not been given; KernelError; LinkError.
+    /// allocate nothing. Collective. Errors: UsageError if an input has not been given; KernelError; LinkError. UsageError
+    /// also while it is being executed: on this rank alone, at once and before any message, so that the others know
+    /// nothing of it; that execution goes on undisturbed.
     std::int64_t execute();
 
     /// This rank's part of an output after an execution, valid until the next one; of a series with the leading axis.

@@ -90,7 +90,7 @@ void Executor::carry_out_all(const std::function<void(std::int64_t)>& on_block, 
         scheduler_.look_also_in(stealing_);
     }
     make_pool();
-    over_.store(false, std::memory_order_relaxed);
+    scheduler_.recall();
     const auto announce = [&] {
         error = std::current_exception();
         if (!net_.failed_rank().valid()) net_.announce_failure();
@@ -107,8 +107,7 @@ void Executor::carry_out_all(const std::function<void(std::int64_t)>& on_block, 
             run_blocks(on_block, totals);
             if (claims()) help_others();
         } catch (...) { announce(); }
-        over_.store(true, std::memory_order_release);  // partner: work()
-        scheduler_.wake_all();
+        scheduler_.dismiss();
     };
     try {
         run_team(threads_, std::ref(take_part));  // the function itself would be too large to be held without memory
@@ -145,7 +144,7 @@ std::vector<double> Executor::shares() const {
 
 void Executor::work(Worker& worker) {
     Idleness idleness;
-    while (!over_.load(std::memory_order_acquire)) {
+    while (!scheduler_.is_dismissed()) {
         if (work_once(worker)) {
             idleness.reset();
         } else {

@@ -191,7 +191,6 @@ private:
     ScheduleWriter* writer_ = nullptr;  ///< null: nobody keeps the schedule
     ScheduleReader* reader_ = nullptr;  ///< null: the scheduler decides
     std::atomic<Replay*> replaying_{nullptr};
-    std::atomic<bool> over_{false};
     std::unique_ptr<LanePool> pool_;  ///< null: no lanes claim chunks
     std::optional<BorderMoving> borders_;
     BorderWatch border_watch_;

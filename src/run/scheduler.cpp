@@ -106,6 +106,7 @@ ChunkId Scheduler::steal(Run& run, Worker& worker) {
 }
 
 bool Scheduler::has_work(const Worker& worker) const {
+    if (dismissed_.load(std::memory_order_seq_cst)) return true;  // to leave is what there is to do
     if (injected_size_.load(std::memory_order_seq_cst) > 0) return true;
     if (source_ != nullptr && source_->has_work()) return true;
     for (const auto& other : workers_) {

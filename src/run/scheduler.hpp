@@ -78,6 +78,14 @@ public:
     /// Sleeps until there is something to do, somebody calls wake_all(), or the time has passed. At once also where the
     /// worker `awaits` a run that is done.
     void sleep(Worker& worker, const Run* awaits, std::chrono::nanoseconds at_most);
+    /// No more work is to come: whoever sleeps is woken, and nobody falls asleep.
+    void dismiss() {
+        dismissed_.store(true, std::memory_order_seq_cst);  // partner: has_work()
+        parking_.wake_all();
+    }
+    /// Before the team begins.
+    void recall() { dismissed_.store(false, std::memory_order_relaxed); }
+    bool is_dismissed() const { return dismissed_.load(std::memory_order_acquire); }  // partner: dismiss()
     void wake_all() { parking_.wake_all(); }
     void wake_one() { parking_.wake_one(); }
 
@@ -107,6 +115,7 @@ private:
     std::atomic<Run*> current_{nullptr};
     std::vector<std::unique_ptr<Worker>> workers_;
     Parking<> parking_;
+    std::atomic<bool> dismissed_{false};
     std::mutex injected_mutex_;
     std::vector<ChunkId> injected_;                  ///< guarded by the mutex
     alignas(64) std::atomic<int> injected_size_{0};  ///< seq_cst, as bottom_ of the deques

@@ -8,6 +8,7 @@
 #include "run/idleness.hpp"
 #include "run/run.hpp"
 #include "run/scheduler.hpp"
+#include "run/single_execution.hpp"
 #include "run/task_chunks.hpp"
 #include "run/team.hpp"
 
@@ -140,6 +141,7 @@ struct TaskRun::State {
     Scheduler scheduler;
     std::optional<StaticSchedule> schedule;
     std::unique_ptr<Run> run;
+    SingleExecution executing;
 };
 
 TaskRun::TaskRun(const TaskProgram& program, const TaskRunOptions& options, NetLane* net)
@@ -148,6 +150,7 @@ TaskRun::TaskRun(const TaskProgram& program, const TaskRunOptions& options, NetL
 TaskRun::~TaskRun() = default;
 
 void TaskRun::execute() {
+    const SingleExecution::Scope scope(state_->executing, "the program of tasks");
     state_->run->start({});
     run_team(state_->scheduler.threads(), [this](int worker) { state_->work(worker); });
     state_->check_failure();  // it may have ended before anybody looked

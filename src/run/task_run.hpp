@@ -27,10 +27,11 @@ public:
     TaskRun(const TaskRun&) = delete;
     TaskRun& operator=(const TaskRun&) = delete;
 
-    /// Runs every task once, on the calling thread and others; returns when all have ended. Aborts if it is under way.
-    /// Allocates nothing after the first time but what the threads' library does.
-    /// Errors: the first that a task threw; those that waited for it have not run. RemoteFailure if that was on another
-    /// rank. The TaskRun is of no use afterwards.
+    /// Runs every task once, on the calling thread and others; returns when all have ended. Allocates nothing after the
+    /// first time but what the threads' library does.
+    /// Errors: UsageError while it is being executed, on another thread or by one of its own tasks: on this rank alone, at
+    /// once and before any message; that execution goes on undisturbed. Else the first that a task threw; those that
+    /// waited for it have not run. RemoteFailure if that was on another rank. After these two the TaskRun is of no use.
     void execute();
 
     std::int64_t chunks() const;

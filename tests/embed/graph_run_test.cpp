@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <thread>
 
 #include "base/error.hpp"
 #include "trace/activity.hpp"
@@ -349,6 +350,53 @@ TEST(GraphRun, WrongUseIsRefused) {
     EXPECT_THROW(run.input<float>("v"), UsageError);
     EXPECT_THROW(run.output<float>("u"), UsageError);
     EXPECT_THROW(run.output<float>("v"), UsageError);  // not computed yet
+}
+
+/// Two threads of rank 0 execute at once. With several ranks whichever is first cannot end before the others take part, and
+/// they do so after the refusal; one rank alone tries until the two have met.
+TEST(GraphRun, ASecondExecutionInFlightIsRefusedThereAndTheFirstGoesOn) {
+    constexpr int steps = 400, most_rounds = 1000;
+    MPI_Comm beside = MPI_COMM_NULL;
+    MPI_Comm_dup(MPI_COMM_WORLD, &beside);
+    int ranks = 0;
+    MPI_Comm_size(beside, &ranks);
+    const std::vector<float> want = heat(steps, 0.2f, 0);
+    GraphRun run(heat_spec(steps), MPI_COMM_WORLD, registry(), {2});
+    fill(run.input<float>("u"), 0);
+    std::atomic<int> refused{0}, executed{0}, ready{0};
+    const auto execute = [&] {
+        ready.fetch_add(1);
+        while (ready.load() % 2 != 0) std::this_thread::yield();
+        try {
+            run.execute();
+            executed.fetch_add(1);
+        } catch (const UsageError& error) {
+            EXPECT_NE(std::string(error.what()).find("is being executed"), std::string::npos) << error.what();
+            refused.fetch_add(1);
+            MPI_Barrier(beside);
+        }
+    };
+    int rounds = 0;
+    if (is_root()) {
+        for (; refused.load() == 0 && rounds < most_rounds; ++rounds) {
+            std::thread other(execute);
+            execute();
+            other.join();
+            expect_equal(run.output<float>("v"), want);
+        }
+        EXPECT_EQ(refused.load(), 1);
+        EXPECT_EQ(executed.load(), 2 * rounds - 1);
+    } else {
+        MPI_Barrier(beside);
+        run.execute();
+        expect_equal(run.output<float>("v"), want);
+    }
+    if (ranks > 1 && is_root()) { EXPECT_EQ(rounds, 1); }
+    // Nothing of it is left.
+    fill(run.input<float>("u"), 1);
+    EXPECT_EQ(run.execute(), steps);
+    expect_equal(run.output<float>("v"), heat(steps, 0.2f, 1));
+    MPI_Comm_free(&beside);
 }
 
 TEST(GraphRun, WhatFailsOnOneRankFailsOnAll) {

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <random>
 #include <thread>
 
@@ -99,7 +100,8 @@ private:
 /// Runs chunks on a thread of its own, as the file lane does.
 class ThreadLane final : public LaneProgram {
 public:
-    explicit ThreadLane(Values& values) : inline_(values), thread_([this] { serve(); }) {}
+    explicit ThreadLane(std::unique_ptr<InlineProgram> chunks)
+        : chunks_(std::move(chunks)), thread_([this] { serve(); }) {}
     ~ThreadLane() override {
         {
             const std::lock_guard lock(mutex_);
@@ -125,12 +127,12 @@ private:
             const auto [chunk, done] = requests_.front();
             requests_.pop_front();
             lock.unlock();
-            inline_.submit(chunk, {}, *done);
+            chunks_->submit(chunk, {}, *done);
             lock.lock();
         }
     }
 
-    InlineLane inline_;
+    std::unique_ptr<InlineProgram> chunks_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::pair<ChunkId, Completion*>> requests_;

@@ -353,6 +353,7 @@ CaseCounts run_case(const RunCase& run, const World& world, GpuSource* gpus) {
     const bool claimed = std::find(layout.claimed.begin(), layout.claimed.end(), true) != layout.claimed.end();
     const MessageCounts& messages = totals.messages_by_kind;
     CaseCounts counts = means;
+    counts.operations = static_cast<std::int64_t>(run.graph.operations.size());
     counts.on_gpus = on_gpus;
     counts.ended = totals.steps < graph.steps ? 1 : 0;
     counts.ended_behind = layout.versions.looks_behind ? counts.ended : 0;

@@ -48,7 +48,8 @@ TensorBytes input_bytes(const Tensor& tensor, std::uint32_t seed);
 
 /// What a case did on this rank.
 struct CaseCounts {
-    std::int64_t on_gpus = 0;  ///< operations
+    std::int64_t operations = 0;  ///< of the graph
+    std::int64_t on_gpus = 0;     ///< operations
     std::int64_t border_moves = 0;
     std::int64_t share_changes = 0;
     std::int64_t recuts = 0;

@@ -13,7 +13,7 @@ namespace {
 LanePrograms lanes_of(const Chunks& chunks, Values& values) {
     LanePrograms lanes;
     lanes.cpu = std::make_unique<InlineLane>(values);
-    lanes.others.push_back(std::make_unique<ThreadLane>(values));
+    lanes.others.push_back(std::make_unique<ThreadLane>(std::make_unique<InlineLane>(values)));
     for (const LaneKind lane : chunks.lanes)
         lanes.by_chunk.push_back(lane == LaneKind::file ? lanes.others.front().get() : nullptr);
     return lanes;

@@ -18,7 +18,7 @@ struct Fixture {
         if (may_be_static) schedule = find_static_schedule(graph, workers);
         LanePrograms lanes;
         lanes.cpu = std::make_unique<InlineLane>(values);
-        lanes.others.push_back(std::make_unique<ThreadLane>(values));
+        lanes.others.push_back(std::make_unique<ThreadLane>(std::make_unique<InlineLane>(values)));
         for (const LaneKind lane : chunks.lanes)
             lanes.by_chunk.push_back(lane == LaneKind::file ? lanes.others.front().get() : nullptr);
         run = std::make_unique<Run>(graph, std::move(lanes), scheduler, schedule ? &*schedule : nullptr);
@@ -27,7 +27,7 @@ struct Fixture {
 
     /// One execution after the other on the team.
     void execute(int executions) {
-        std::atomic<bool> over{false};
+        scheduler.recall();
         run_team(scheduler.threads(), [&](int number) {
             scheduler.adopt(number);
             Worker& worker = scheduler.worker(number);
@@ -38,11 +38,10 @@ struct Fixture {
                     run->start({});
                     while (!run->is_done()) work(worker, idleness, run.get());
                 }
-                over.store(true);
-                scheduler.wake_all();
+                scheduler.dismiss();
                 return;
             }
-            while (!over.load()) work(worker, idleness, nullptr);
+            while (!scheduler.is_dismissed()) work(worker, idleness, nullptr);
         });
     }
 
@@ -161,15 +160,6 @@ TEST(Run, AnErrorFromOutsideEndsIt) {
     Idleness idleness;
     while (!fixture.run->is_done()) fixture.work(fixture.scheduler.worker(0), idleness, fixture.run.get());
     EXPECT_EQ(fixture.values.value, std::vector<int>({-1, -1, -1}));
-}
-
-TEST(Run, AWorkerThatSleepsIsWokenByWhatComesFromAnotherLane) {
-    // One chunk of the cpu between two of a thread that takes its time: the workers sleep long before.
-    Chunks chunks = make_chunks(3, {{0, 1}, {1, 2}});
-    chunks.lanes[0] = chunks.lanes[2] = LaneKind::file;
-    Fixture fixture(chunks, 2);
-    for (int i = 0; i < 3; ++i) fixture.execute(100);
-    EXPECT_EQ(fixture.values.value, fixture.values.serial());
 }
 
 }  // namespace

@@ -69,10 +69,14 @@ struct Tasks {
     }
 };
 
-std::unique_ptr<Tasks> random_tasks(std::uint32_t seed, std::size_t most) {
+constexpr std::size_t most_tasks = 10000;
+
+/// Of every sixth seed a large graph, of the first one the largest.
+std::unique_ptr<Tasks> random_tasks(std::uint32_t seed) {
     std::mt19937 random(seed);
     auto tasks = std::make_unique<Tasks>();
-    const std::size_t count = 1 + random() % most;
+    const std::size_t drawn = 1 + random() % (seed % 6 == 0 ? most_tasks : 300);
+    const std::size_t count = seed == 0 ? most_tasks : drawn;
     tasks->after.resize(count);
     for (std::size_t i = 1; i < count; ++i) {
         const std::size_t reach = 1 + random() % 40;
@@ -99,8 +103,9 @@ class TasksOnWorkers : public ::testing::TestWithParam<int> {};
 
 TEST_P(TasksOnWorkers, RandomGraphsEqualTheSerialOrder) {
     for (std::uint32_t seed = 0; seed < 24; ++seed) {
-        const auto tasks = random_tasks(seed, seed < 4 ? 10000 : 300);
+        const auto tasks = random_tasks(seed);
         const TaskProgram program = tasks->program(0);
+        if (seed == 0) { ASSERT_EQ(program.size(), most_tasks); }
         for (const bool many : {false, true}) {
             TaskRun run(program, {GetParam(), many, true});
             if (!many) { ASSERT_EQ(run.chunks(), static_cast<std::int64_t>(program.size())); }
@@ -188,6 +193,76 @@ TEST(TaskRun, TwoRunsOfOneProgramOnTwoThreads) {
     execute();
     other.join();
     EXPECT_EQ(cells.sum.load(), 2 * 50 * (499 * 500 / 2));
+}
+
+/// A gate that holds one of the tasks until it is opened.
+struct HeldTasks {
+    std::unique_ptr<Tasks> tasks = stencil(16, 20);
+    std::atomic<bool> begun{false}, open{false};
+    TaskProgram program;
+
+    explicit HeldTasks(std::int64_t cost_ns) {
+        tasks->value.assign(tasks->after.size(), 0);
+        for (std::uint32_t i = 0; i < tasks->after.size(); ++i)
+            program.add(&compute, this, i, tasks->after[i], cost_ns);
+    }
+    static void compute(void* data, std::uint32_t number) {
+        HeldTasks& held = *static_cast<HeldTasks*>(data);
+        if (number == 0) {
+            held.begun.store(true);
+            while (!held.open.load()) std::this_thread::yield();
+        }
+        Tasks::compute(held.tasks.get(), number);
+    }
+};
+
+TEST(TaskRun, ASecondExecutionInFlightIsRefusedAndTheFirstGoesOn) {
+    for (const std::int64_t cost_ns : {0, 100}) {
+        HeldTasks held(cost_ns);
+        TaskRun run(held.program, {2, false, true});
+        ASSERT_EQ(run.is_static(), cost_ns > 0);
+        std::thread other([&] { run.execute(); });
+        while (!held.begun.load()) std::this_thread::yield();
+        for (int i = 0; i < 3; ++i) EXPECT_THROW(run.execute(), UsageError);
+        held.open.store(true);
+        other.join();
+        EXPECT_EQ(held.tasks->value, held.tasks->serial());
+        held.tasks->salt = 1;
+        run.execute();
+        EXPECT_EQ(held.tasks->value, held.tasks->serial());
+        EXPECT_EQ(held.tasks->calls.load(), static_cast<std::int64_t>(2 * held.program.size()));
+    }
+}
+
+TEST(TaskRun, ATaskCannotExecuteTheRunThatItIsPartOf) {
+    struct Inner {
+        TaskRun* run = nullptr;
+        int refused = 0;
+    } inner;
+    TaskProgram program;
+    const auto execute = [](void* data, std::uint32_t) {
+        Inner& it = *static_cast<Inner*>(data);
+        try {
+            it.run->execute();
+        } catch (const UsageError&) { ++it.refused; }
+    };
+    program.add(execute, &inner, 0, {});
+    TaskRun run(program, {2, false, true});
+    inner.run = &run;
+    for (int i = 1; i <= 3; ++i) {
+        run.execute();
+        EXPECT_EQ(inner.refused, i);
+    }
+}
+
+/// What ends by an error has ended.
+TEST(TaskRun, AfterAnErrorAnExecutionIsNotTakenForOneInFlight) {
+    const auto tasks = stencil(16, 5);
+    const TaskProgram program = tasks->program(0);
+    tasks->failing = 20;
+    TaskRun run(program, {2, false, true});
+    EXPECT_THROW(run.execute(), KernelError);
+    EXPECT_THROW(run.execute(), KernelError);
 }
 
 TEST(TaskRun, NothingIsAllocatedIn10000Executions) {
