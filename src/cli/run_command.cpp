@@ -315,6 +315,10 @@ private:
         summary_.border_moves = totals_.border_moves;
         summary_.share_changes = totals_.share_changes;
         summary_.recuts = totals_.recuts;
+        if (totals_.live_microbatches) {
+            summary_.kept_microbatches = totals_.live_microbatches->kept;
+            summary_.sent_microbatches = totals_.live_microbatches->sent;
+        }
         summary_.moved_bytes = totals_.moved_bytes;
         summary_.read_bytes = inputs.bytes_read();
         summary_.spilled_bytes = file.spilled_bytes();

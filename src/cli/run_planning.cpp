@@ -116,9 +116,11 @@ private:
                                               dynamic ? "dynamic" : "adaptive", beside));
     }
 
-    /// The first operation on another rank than the others think.
+    /// The first operation, or without one what is written first, on another rank than the others think.
     void tamper() {
-        BlockGrid& grid = run_.plan.operations.front().points;
+        Plan& plan = run_.plan;
+        if (plan.operations.empty() && plan.outputs.empty()) return;
+        BlockGrid& grid = plan.operations.empty() ? plan.outputs.front() : plan.operations.front().points;
         grid.first = Rank((grid.first.value + 1) % world_.size());
     }
 

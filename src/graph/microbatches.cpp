@@ -216,6 +216,36 @@ private:
         result_.origins.back().output = static_cast<std::size_t>(output - producer.outputs.begin());
     }
 
+    int column_of(OperationId id) const {
+        return order_.column_of[static_cast<std::size_t>(order_.stage_of[id.index()])];
+    }
+
+    /// How many pieces of what is handed on have memory. What comes back to the ranks that made it, which do one task after
+    /// the other, is there no longer than their order says: more memory would not let them go on sooner. What others read
+    /// as well has a second piece, so that one can be made while the one before is on its way.
+    int depth_of(TensorId id) const {
+        const Tensor& tensor = graph_[id];
+        const int column = column_of(tensor.producer);
+        const bool one_phase = std::all_of(tensor.readers.begin(), tensor.readers.end(), [&](OperationId reader) {
+            return batch_.phase[reader.index()] == batch_.phase[tensor.producer.index()];
+        });
+        if (!one_phase || tensor.readers.empty() || column_of(tensor.readers.back()) != column) return order_.depth;
+        const bool is_sent = std::any_of(tensor.readers.begin(), tensor.readers.end(),
+                                         [&](OperationId reader) { return column_of(reader) != column; });
+        return std::min(order_.depth, std::max(is_sent ? 2 : 1, most_alive(pieces_[id.index()])));
+    }
+
+    /// Of pieces that are made in their order, in the order of the graph.
+    int most_alive(const std::vector<TensorId>& pieces) const {
+        std::size_t most = 1, end = 0;
+        for (std::size_t first = 0; first < pieces.size(); ++first) {
+            const OperationId last_read = result_.graph[pieces[first]].readers.back();
+            while (end < pieces.size() && result_.graph[pieces[end]].producer < last_read) ++end;
+            most = std::max(most, end - first);
+        }
+        return static_cast<int>(most);
+    }
+
     /// Says which piece each one follows, if all that read that one come before this one is made.
     void link_pieces(TensorId id) {
         const std::vector<TensorId>& pieces = pieces_[id.index()];
@@ -226,7 +256,7 @@ private:
             return order_.stage_of[reader.index()] == stage &&
                    batch_.phase[reader.index()] == batch_.phase[tensor.producer.index()];
         });
-        const auto depth = static_cast<std::size_t>(stays ? 1 : order_.depth);
+        const auto depth = static_cast<std::size_t>(stays ? 1 : depth_of(id));
         for (const TensorId piece : pieces) result_.graph.tensors[piece.index()].alive = static_cast<int>(depth);
         for (std::size_t number = depth; number < pieces.size(); ++number) {
             Tensor& piece = result_.graph.tensors[pieces[number].index()];

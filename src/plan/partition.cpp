@@ -205,6 +205,35 @@ std::int64_t part_bytes(const PartitionProblem& problem, const Part& part) {
     return (bytes + part.ranks - 1) / part.ranks;
 }
 
+std::vector<Part> split_further(const PartitionProblem& problem, std::vector<Part> parts, int count) {
+    std::vector<double> before(problem.items.size() + 1, 0);  // work
+    for (std::size_t i = 0; i < problem.items.size(); ++i) before[i + 1] = before[i] + problem.items[i].work_ns;
+    using Cuttable = std::pair<double, std::size_t>;  // work, number in `parts`
+    std::priority_queue<Cuttable> cuttable;
+    const auto offer = [&](std::size_t number) {
+        const Part& part = parts[number];
+        if (part.end - part.first > 1) cuttable.emplace(before[part.end] - before[part.first], number);
+    };
+    for (std::size_t i = 0; i < parts.size(); ++i) offer(i);
+    while (std::ssize(parts) < count && !cuttable.empty()) {
+        const std::size_t number = cuttable.top().second;
+        cuttable.pop();
+        const Part part = parts[number];
+        const double half = (before[part.first] + before[part.end]) / 2;
+        const auto begin = before.begin();
+        auto cut = static_cast<std::size_t>(std::lower_bound(begin + static_cast<std::ptrdiff_t>(part.first) + 1,
+                                                             begin + static_cast<std::ptrdiff_t>(part.end) - 1, half) -
+                                            begin);
+        if (cut > part.first + 1 && half - before[cut - 1] < before[cut] - half) --cut;
+        parts[number].end = cut;
+        parts.push_back({cut, part.end, part.ranks});
+        offer(number);
+        offer(parts.size() - 1);
+    }
+    std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.first < b.first; });
+    return parts;
+}
+
 std::vector<Part> partition(const PartitionProblem& problem) { return Partitioner(problem).best(); }
 
 }  // namespace maniple

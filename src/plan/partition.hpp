@@ -46,4 +46,8 @@ std::int64_t part_bytes(const PartitionProblem& problem, const Part& part);
 /// Pure; O(n·log n) for each of some 50 trials, whatever the number of ranks, but for parts on several.
 std::vector<Part> partition(const PartitionProblem& problem);
 
+/// `parts` on one rank each, of which those with the most work are cut again, each where its halves are most alike, until
+/// there are `count` or none has two items. Pure; O(n·log n).
+std::vector<Part> split_further(const PartitionProblem& problem, std::vector<Part> parts, int count);
+
 }  // namespace maniple

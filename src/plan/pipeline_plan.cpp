@@ -111,6 +111,9 @@ PlanOutline pipeline_outline(const Graph& graph, StagedPlan staged, const GroupS
                         "asks for it)",
                         microbatches, wanted, static_cast<std::size_t>(wanted) * graph.operations.size(), wanted));
     }
+    const int stages = 1 + *std::max_element(staged.stage_of.begin(), staged.stage_of.end());
+    if (stages < request.stages)
+        notes.push_back(fmt::format("pipeline: {} stages, as there are no more operations", stages));
     PipelineOutline pipeline;
     pipeline.microbatches = microbatches;
     pipeline.stage_of = std::move(staged.stage_of);

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+#include <string_view>
 
 #include "base/text.hpp"
 #include "job/reading.hpp"
@@ -23,6 +25,33 @@ std::string rule_against(const Operation& operation, int index) {
     if (!operation.kernel->is_fold()) return fmt::format("'{}' adds up along it in one go", operation.kernel->name);
     return fmt::format("'{}' folds in order: of what it folds only the outermost index may be cut",
                        operation.kernel->name);
+}
+
+/// There may be more than a grid has that can be carried out.
+std::int64_t blocks_of(const BlockGrid& grid) {
+    std::int64_t count = 1;
+    for (const Cut& cut : grid.cuts) count *= cut.parts;
+    return count;
+}
+
+/// "{data: 2, pipeline: 4}": each of the three at most once.
+std::optional<PlanRequest::Hybrid> parse_hybrid(std::string_view text) {
+    if (text.size() < 2 || text.front() != '{' || text.back() != '}') return std::nullopt;
+    PlanRequest::Hybrid hybrid{0, 0, 0};
+    const std::pair<std::string_view, int*> known[] = {
+        {"data: ", &hybrid.data}, {"pipeline: ", &hybrid.pipeline}, {"model: ", &hybrid.model}};
+    for (text = text.substr(1, text.size() - 2); !text.empty();) {
+        const std::string_view part = text.substr(0, text.find(", "));
+        const auto found = std::find_if(std::begin(known), std::end(known),
+                                        [&](const auto& one) { return part.starts_with(one.first); });
+        if (found == std::end(known) || *found->second != 0) return std::nullopt;
+        const std::int64_t count = parse_count(part.substr(found->first.size())).value_or(0);
+        if (count < 1 || count > 1 << 20) return std::nullopt;
+        *found->second = static_cast<int>(count);
+        text.remove_prefix(std::min(text.size(), part.size() + 2));
+    }
+    for (const auto& one : known) *one.second = std::max(*one.second, 1);
+    return hybrid;
 }
 
 class PlanFileReader {
@@ -56,18 +85,36 @@ private:
                 refuse(node, fmt::format("this plan is of another graph: that of '{}' is {}", graph_.name,
                                          plan_fingerprint(graph_)));
         });
-        outline_.plan.strategy = "data";
-        top.read("strategy",
-                 [&](const YamlNode& node) { outline_.plan.strategy = read_text(node, "what the plan is called"); });
+        const YamlNode* pipeline = top.find("pipeline");
+        outline_.plan.strategy = pipeline != nullptr ? "pipeline" : "data";
+        top.read("strategy", [&](const YamlNode& node) { read_strategy(node, pipeline != nullptr); });
         top.read("ranks", [&](const YamlNode& node) {
             planned_ranks_ = static_cast<int>(std::min<std::int64_t>(read_count(node, 1), 1 << 20));
             ranks_place_ = node.place;
         });
-        const YamlNode* pipeline = top.find("pipeline");
         if (pipeline != nullptr) begin_pipeline(*pipeline);
         top.read("operations", [&](const YamlNode& node) { read_operations(node); });
         if (pipeline != nullptr && reading_.errors.empty()) read_tables(*pipeline);
         read_outputs(root, top);
+    }
+
+    void read_strategy(const YamlNode& node, bool in_stages) {
+        static const std::vector<std::string> all = {"data", "model", "pipeline", "stealing"};
+        const std::string& text = read_text(node, "what the plan is called");
+        const std::optional<PlanRequest::Hybrid> hybrid = parse_hybrid(text);
+        if (!hybrid && std::find(all.begin(), all.end(), text) == all.end())
+            refuse(node,
+                   fmt::format("expected one of {} or a grid like {{data: 2, pipeline: 4}}, found {}", join(all, ", "),
+                               in_quotes(text)),
+                   nearest_word(text, all));
+        if (in_stages && (hybrid ? hybrid->pipeline < 2 : text != "pipeline"))
+            refuse(
+                node,
+                fmt::format("a plan with 'pipeline:' is a pipeline or a grid like {{data: 2, pipeline: 4}}, found {}",
+                            in_quotes(text)),
+                "pipeline");
+        outline_.plan.strategy = text;
+        if (hybrid) column_ranks_ = std::int64_t{hybrid->data} * hybrid->model;
     }
 
     void require_ranks() const {
@@ -135,7 +182,8 @@ private:
             require_points(key, operation.bound->indices[static_cast<std::size_t>(index)].points(), parts);
             return index;
         });
-        if (outline_.pipeline) section.read("stage", [&](const YamlNode& value) { read_stage(value, id); });
+        if (outline_.pipeline)
+            section.read("stage", [&](const YamlNode& value) { read_stage(value, id, section, grid); });
         if (is_in_ranks(section, node, grid)) place_operation(graph_, outline_.plan, id, grid);
     }
 
@@ -164,28 +212,38 @@ private:
             refuse(key, fmt::format("'{}' has {} points: it cannot be cut into {} parts", key.value, points, parts));
     }
 
+    static std::string ranks_text(std::int64_t first, std::int64_t count) {
+        return count == 1 ? fmt::format("rank {}", first) : fmt::format("ranks {} to {}", first, first + count - 1);
+    }
+
     /// Whether the blocks have ranks; else an error says so.
     bool is_in_ranks(const Section& section, const YamlNode& node, const BlockGrid& grid) {
         if (grid.cuts.size() > most_cuts || planned_ranks_ == 0) return false;  // there is an error already
-        std::int64_t count = 1;
-        for (const Cut& cut : grid.cuts) count *= cut.parts;
+        const std::int64_t count = blocks_of(grid);
         if (grid.first.value + count <= planned_ranks_) return true;
         const YamlNode* at = section.find("rank");
         if (at == nullptr) at = section.find("cut");
-        const std::string takes = count == 1
-                                      ? fmt::format("rank {}", grid.first.value)
-                                      : fmt::format("ranks {} to {}", grid.first.value, grid.first.value + count - 1);
         reading_.error(at != nullptr ? at->place : node.place,
-                       fmt::format("this takes {}, and the plan has {} (ranks:)", takes, planned_ranks_));
+                       fmt::format("this takes {}, and the plan has {} (ranks:)", ranks_text(grid.first.value, count),
+                                   planned_ranks_));
         return false;
     }
 
-    void read_stage(const YamlNode& node, OperationId id) {
+    void read_stage(const YamlNode& node, OperationId id, const Section& section, const BlockGrid& grid) {
         const std::int64_t stage = read_count(node, 0);
         PipelineOutline& pipeline = *outline_.pipeline;
         if (stage >= static_cast<std::int64_t>(pipeline.column_of.size()))
             refuse(node, fmt::format("there is no stage {}: 'columns' has {}", stage, pipeline.column_of.size()));
         pipeline.stage_of[id.index()] = static_cast<int>(stage);
+        if (grid.cuts.size() > most_cuts) return;  // there is an error already
+        const int column = pipeline.column_of[static_cast<std::size_t>(stage)];
+        const std::int64_t first = column * column_ranks_, end = first + column_ranks_;
+        if (grid.first.value >= first && grid.first.value + blocks_of(grid) <= end) return;
+        const YamlNode* at = section.find("rank");
+        refuse(at != nullptr ? *at : node,
+               fmt::format("stage {} is on column {}, which is {}; this takes {}", stage, column,
+                           ranks_text(first, column_ranks_), ranks_text(grid.first.value, blocks_of(grid))),
+               column_ranks_ == 1 ? fmt::format("{}", first) : "");
     }
 
     // --- Pipelines -----------------------------------------------------------------------------------------------
@@ -275,7 +333,8 @@ private:
     const Graph& graph_;
     const PlanRequest& request_;
     int ranks_;
-    int planned_ranks_ = 0;  ///< 0: not known
+    int planned_ranks_ = 0;          ///< 0: not known
+    std::int64_t column_ranks_ = 1;  ///< of a pipeline
     Place ranks_place_;
     std::vector<std::string> keys_;
     Batch batch_;

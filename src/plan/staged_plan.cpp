@@ -1,10 +1,12 @@
 #include "plan/staged_plan.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <cstdlib>
+#include <optional>
 
 #include "plan/block_cost.hpp"
 #include "plan/data_plan.hpp"
+#include "plan/fold.hpp"
 #include "plan/partition.hpp"
 
 namespace maniple {
@@ -21,7 +23,7 @@ struct Places {
 class Items {
 public:
     Items(const Graph& graph, const Plan& data, const Expectation& expectation)
-        : graph_(graph), expectation_(expectation) {
+        : graph_(graph), expectation_(expectation), item_of_(graph.operations.size()) {
         const std::vector<double> crossing = bytes_across();
         for (std::size_t i = 0; i < graph.operations.size(); ++i) {
             const Operation& operation = graph.operations[i];
@@ -35,6 +37,7 @@ public:
             item.entering_ns = message_ns(crossing[i]);
             item.most_ranks = most_parts(operation, data.operations[i].points);
             item.uses = uses_of(operation);
+            item_of_[i] = items_.size();
             operations_.emplace_back(i);
             items_.push_back(std::move(item));
         }
@@ -45,8 +48,34 @@ public:
         return {items_.begin() + static_cast<std::ptrdiff_t>(first), items_.begin() + static_cast<std::ptrdiff_t>(end)};
     }
     std::size_t size() const { return items_.size(); }
+    double work_of(std::size_t item) const { return items_[item].work_ns; }
+
+    /// 0 for twins.
+    std::vector<double> work_by_operation() const {
+        std::vector<double> work(graph_.operations.size(), 0);
+        for (std::size_t i = 0; i < items_.size(); ++i) work[operations_[i].index()] = items_[i].work_ns;
+        return work;
+    }
+
+    /// The operations of a step as one item, which waits for all that crosses.
+    PartitionItem together(const FoldStep& step) const {
+        PartitionItem all;
+        all.entering_ns = message_ns(step.crossing_bytes);
+        for (const OperationId id : step.operations) {
+            const PartitionItem& one = items_[item_of_[id.index()]];
+            all.work_ns += one.work_ns;
+            for (const PartitionUse& use : one.uses) add_use(all.uses, use);
+        }
+        return all;
+    }
 
 private:
+    static void add_use(std::vector<PartitionUse>& uses, const PartitionUse& use) {
+        const bool known =
+            std::any_of(uses.begin(), uses.end(), [&](const PartitionUse& other) { return other.thing == use.thing; });
+        if (!known) uses.push_back(use);
+    }
+
     /// By operation: the bytes of tensors that are made before it and read by it or later.
     std::vector<double> bytes_across() const {
         std::vector<double> change(graph_.operations.size() + 1, 0);
@@ -76,11 +105,7 @@ private:
     /// What is carried into another tensor has two versions at a time; both name it.
     std::vector<PartitionUse> uses_of(const Operation& operation) const {
         std::vector<PartitionUse> uses;
-        const auto use = [&](TensorId id) {
-            const bool known = std::any_of(uses.begin(), uses.end(),
-                                           [&](const PartitionUse& other) { return other.thing == id.value; });
-            if (!known) uses.push_back({id.value, graph_[id].bytes()});
-        };
+        const auto use = [&](TensorId id) { add_use(uses, {id.value, graph_[id].bytes()}); };
         for (const TensorId input : operation.inputs) use(input);
         for (const TensorId output : operation.outputs) use(output);
         return uses;
@@ -88,6 +113,7 @@ private:
 
     const Graph& graph_;
     const Expectation& expectation_;
+    std::vector<std::size_t> item_of_;  ///< by OperationId
     std::vector<OperationId> operations_;
     std::vector<PartitionItem> items_;
 };
@@ -99,39 +125,88 @@ public:
         data_ = data_plan(graph, shape.data);
     }
 
-    StagedPlan plan(bool may_fold) {
+    StagedPlan plan(bool chooses_stages) {
         const Items items(graph_, data_, expectation_);
-        std::vector<int> stage_of = stages_of(items, shape_.stages);
-        std::vector<int> columns = columns_of(stage_of, shape_.stages);
-        if (may_fold && shape_.stages == shape_.columns && shape_.columns > 1) {
-            const int twice = 2 * shape_.columns;
-            const std::vector<int> finer = stages_of(items, twice);
-            const std::vector<int> folded = forwards_and_backwards(twice);
-            const double in_a_row = bytes_between(stage_of, columns);
-            if (in_a_row > 0 && bytes_between(finer, folded) <= in_a_row) {
-                stage_of = finer;
-                columns = folded;
-            }
+        Staging staging = in_order(items, chooses_stages);
+        const bool may_fold = shape_.columns > 1 && (chooses_stages || shape_.stages == 2 * shape_.columns);
+        if (may_fold) {
+            std::optional<Staging> folded = fold(items);
+            if (folded && is_worth_folding(items, staging, *folded)) staging = std::move(*folded);
         }
-        return place(items, std::move(stage_of), std::move(columns));
+        return place(items, std::move(staging.stage_of), std::move(staging.column_of));
     }
 
 private:
+    struct Staging {
+        std::vector<int> stage_of;   ///< by OperationId
+        std::vector<int> column_of;  ///< by stage
+    };
+
     // --- Stages --------------------------------------------------------------------------------------------------
 
-    /// By OperationId. A column's memory is shared by its ranks and its stages.
-    std::vector<int> stages_of(const Items& items, int stages) const {
+    Staging in_order(const Items& items, bool chooses_stages) const {
+        Staging staging;
+        staging.stage_of = stages_of(items, shape_.stages, chooses_stages);
+        staging.column_of = columns_of(staging.stage_of, shape_.stages);
+        return staging;
+    }
+
+    /// By OperationId. A column's memory is shared by its ranks and its stages. Who chooses has as few as are as fast.
+    std::vector<int> stages_of(const Items& items, int stages, bool chooses) const {
         PartitionProblem problem{items.from(0, items.size()), stages, 0};
         for (PartitionItem& item : problem.items) item.most_ranks = 1;
         const int passes = (stages + shape_.columns - 1) / shape_.columns;
         problem.memory_bytes = memory_bytes_ * shape_.model / passes;
         std::vector<int> stage_of(graph_.operations.size(), 0);
         int stage = 0;
-        for (const Part& part : partition(problem)) {
+        std::vector<Part> parts = partition(problem);
+        if (!chooses) parts = split_further(problem, std::move(parts), stages);
+        for (const Part& part : parts) {
             for (std::size_t i = part.first; i < part.end; ++i) stage_of[items.operations()[i].index()] = stage;
             ++stage;
         }
         return stage_of;
+    }
+
+    /// Each column has steps from both ends of what the columns before have left (fold.hpp): those from the front are a
+    /// stage on the way there, those from the end one on the way back. The last column turns in the middle of its work.
+    /// Nothing where a column would have only one of both.
+    std::optional<Staging> fold(const Items& items) const {
+        const std::vector<FoldStep> steps = fold_steps(graph_, expectation_.times, items.work_by_operation());
+        PartitionProblem problem{{}, shape_.columns, memory_bytes_ * shape_.model};
+        for (const FoldStep& step : steps) problem.items.push_back(items.together(step));
+        const std::vector<Part> parts = partition(problem);
+        if (std::ssize(parts) < shape_.columns) return std::nullopt;
+        const int stages = 2 * shape_.columns;
+        Staging folded{std::vector<int>(graph_.operations.size(), 0), forwards_and_backwards(stages)};
+        std::vector<bool> used(static_cast<std::size_t>(stages), false);
+        const auto put = [&](const FoldStep& step, int stage) {
+            used[static_cast<std::size_t>(stage)] = true;
+            for (const OperationId id : step.operations) folded.stage_of[id.index()] = stage;
+        };
+        for (int column = 0; column < shape_.columns - 1; ++column) {
+            const Part& part = parts[static_cast<std::size_t>(column)];
+            for (std::size_t i = part.first; i < part.end; ++i)
+                put(steps[i], steps[i].from_end ? stages - 1 - column : column);
+        }
+        std::vector<FoldStep> last(steps.begin() + static_cast<std::ptrdiff_t>(parts.back().first), steps.end());
+        std::sort(last.begin(), last.end(),
+                  [](const FoldStep& a, const FoldStep& b) { return a.operations[0] < b.operations[0]; });
+        PartitionProblem turn{{}, 2, 0};
+        for (const FoldStep& step : last) turn.items.push_back(items.together(step));
+        const std::size_t middle = split_further(turn, {{0, last.size(), 1}}, 2).front().end;
+        for (std::size_t i = 0; i < last.size(); ++i) put(last[i], shape_.columns - (i < middle ? 1 : 0));
+        if (!std::all_of(used.begin(), used.end(), [](bool each) { return each; })) return std::nullopt;
+        return folded;
+    }
+
+    /// A fold of fewer than a row's bytes, each counted for every column that it passes: for so long both ranks keep them.
+    /// Work cannot be shared out as evenly from both ends as from one: a fold may be slower by no more than it is likely to
+    /// gain where messages and memory are less.
+    bool is_worth_folding(const Items& items, const Staging& row, const Staging& folded) const {
+        constexpr double most_times_as_slow = 1.2;
+        return bytes_carried(folded) < bytes_carried(row) &&
+               slowest_ns(items, folded) <= most_times_as_slow * slowest_ns(items, row);
     }
 
     std::vector<int> forwards_and_backwards(int stages) const {
@@ -145,27 +220,58 @@ private:
     }
 
     std::vector<int> columns_of(const std::vector<int>& stage_of, int stages) const {
-        std::vector<int> in_turn;
-        for (int stage = 0; stage < stages; ++stage) in_turn.push_back(stage % shape_.columns);
-        std::vector<int> folded = forwards_and_backwards(stages);
-        return bytes_between(stage_of, folded) < bytes_between(stage_of, in_turn) ? folded : in_turn;
+        Staging in_turn{stage_of, {}}, folded{stage_of, forwards_and_backwards(stages)};
+        for (int stage = 0; stage < stages; ++stage) in_turn.column_of.push_back(stage % shape_.columns);
+        return bytes_between(folded) < bytes_between(in_turn) ? folded.column_of : in_turn.column_of;
     }
 
-    /// What is read on other columns than it is made on, once for each.
-    double bytes_between(const std::vector<int>& stage_of, const std::vector<int>& columns) const {
-        const auto column = [&](OperationId id) { return columns[static_cast<std::size_t>(stage_of[id.index()])]; };
-        double bytes = 0;
+    /// Calls `seen` with the bytes, the column that makes them and each other one that reads them.
+    template <class Seen>
+    void for_each_crossing(const Staging& staging, Seen&& seen) const {
+        const auto column = [&](OperationId id) {
+            return staging.column_of[static_cast<std::size_t>(staging.stage_of[place_of(id).index()])];
+        };
+        std::vector<int> readers;
         for (const Tensor& tensor : graph_.tensors) {
             if (tensor.kind != Tensor::Kind::computed) continue;
-            std::vector<int> readers;
+            readers.clear();
+            const double bytes = static_cast<double>(tensor.bytes()) * expectation_.times[tensor.producer.index()];
             for (const OperationId reader : tensor.readers) {
                 const bool known = std::find(readers.begin(), readers.end(), column(reader)) != readers.end();
                 if (known || column(reader) == column(tensor.producer)) continue;
                 readers.push_back(column(reader));
-                bytes += static_cast<double>(tensor.bytes()) * expectation_.times[tensor.producer.index()];
+                seen(bytes, column(tensor.producer), column(reader));
             }
         }
+    }
+
+    /// Of a twin, the one whose place it takes.
+    OperationId place_of(OperationId id) const { return graph_[id].twin_of.valid() ? graph_[id].twin_of : id; }
+
+    /// What is read on other columns than it is made on, once for each.
+    double bytes_between(const Staging& staging) const {
+        double bytes = 0;
+        for_each_crossing(staging, [&](double each, int, int) { bytes += each; });
         return bytes;
+    }
+
+    /// The same, times the columns from the one to the other.
+    double bytes_carried(const Staging& staging) const {
+        double bytes = 0;
+        for_each_crossing(staging, [&](double each, int from, int to) { bytes += each * std::abs(to - from); });
+        return bytes;
+    }
+
+    /// The work of the slowest column and what it receives.
+    double slowest_ns(const Items& items, const Staging& staging) const {
+        std::vector<double> ns(static_cast<std::size_t>(shape_.columns), 0), received = ns;
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            const int stage = staging.stage_of[items.operations()[i].index()];
+            ns[static_cast<std::size_t>(staging.column_of[static_cast<std::size_t>(stage)])] += items.work_of(i);
+        }
+        for_each_crossing(staging, [&](double bytes, int, int to) { received[static_cast<std::size_t>(to)] += bytes; });
+        for (std::size_t i = 0; i < ns.size(); ++i) ns[i] += message_ns(received[i]);
+        return *std::max_element(ns.begin(), ns.end());
     }
 
     // --- Operations ----------------------------------------------------------------------------------------------
@@ -253,8 +359,8 @@ private:
 
 }  // namespace
 
-StagedPlan staged_plan(const Graph& graph, const GroupShape& shape, std::int64_t memory_bytes, bool may_fold) {
-    return StagedPlanner(graph, shape, memory_bytes).plan(may_fold);
+StagedPlan staged_plan(const Graph& graph, const GroupShape& shape, std::int64_t memory_bytes, bool chooses_stages) {
+    return StagedPlanner(graph, shape, memory_bytes).plan(chooses_stages);
 }
 
 }  // namespace maniple

@@ -31,9 +31,11 @@ struct StagedPlan {
 /// Cuts the operations, in their order, into `stages` stages of about equal time, and each of these into `model` parts,
 /// under `memory_bytes` a rank (0: not known). Of more stages than columns stage s is on column s mod columns, or where that
 /// sends less on a column that is passed forwards and backwards in turn: s, then 2·columns − 1 − s.
-/// With `may_fold` a pipeline of as many stages as columns may have twice as many, forwards and backwards, where that
-/// does not send more: late operations then find at hand what early ones left them.
+/// With `chooses_stages` there are no more than `stages`, of which a plan that is as fast may have fewer; else so many, or
+/// as many as there are operations. A pipeline of 2·columns stages, or with `chooses_stages`, is folded (stage s and
+/// 2·columns − 1 − s on column s, whatever their share of its time is) where late operations then find at hand what
+/// early ones left them, and where that is not much slower.
 /// Pure; near O(n·log n) for n operations, whatever the number of ranks.
-StagedPlan staged_plan(const Graph& graph, const GroupShape& shape, std::int64_t memory_bytes, bool may_fold);
+StagedPlan staged_plan(const Graph& graph, const GroupShape& shape, std::int64_t memory_bytes, bool chooses_stages);
 
 }  // namespace maniple

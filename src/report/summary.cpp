@@ -97,6 +97,8 @@ std::string serialize(const RankSummary& summary) {
                        {"spilled_bytes", summary.spilled_bytes},
                        {"share_changes", summary.share_changes},
                        {"recuts", summary.recuts},
+                       {"kept_microbatches", summary.kept_microbatches},
+                       {"sent_microbatches", summary.sent_microbatches},
                        {"wall_seconds", summary.wall_seconds}};
     return json.dump();
 }
@@ -136,6 +138,8 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
     summary.spilled_bytes = json["spilled_bytes"];
     summary.share_changes = json["share_changes"];
     summary.recuts = json["recuts"];
+    summary.kept_microbatches = json["kept_microbatches"];
+    summary.sent_microbatches = json["sent_microbatches"];
     summary.wall_seconds = json["wall_seconds"];
     return summary;
 }
@@ -188,6 +192,12 @@ std::string summary_json(const Summary& summary) {
         for (const ClaimSummary& claim : summary.ranks[rank].claims)
             claims.push_back({{"rank", rank}, {"from", claim.from}, {"boxes", claim.boxes}});
     }
+    Json microbatches = Json::array();
+    for (std::size_t rank = 0; rank < summary.ranks.size(); ++rank) {
+        const RankSummary& one = summary.ranks[rank];
+        if (one.kept_microbatches < 0) continue;
+        microbatches.push_back({{"rank", rank}, {"kept", one.kept_microbatches}, {"sent", one.sent_microbatches}});
+    }
     const double wall = summary.wall_seconds();
     const std::int64_t border_moves = summary.ranks.front().border_moves;  // the same on all ranks
     const Json json = {
@@ -215,6 +225,7 @@ std::string summary_json(const Summary& summary) {
           {"written_bytes", sum_of(summary, &RankSummary::written_bytes)}}},
         {"lanes", lanes},
         {"stolen", claims},
+        {"live_microbatches", microbatches},
         {"memory",
          {{"host_peak_bytes", peak_of(summary)},
           {"device_peak_bytes", peak_of(summary, &RankSummary::device_peak_bytes)},

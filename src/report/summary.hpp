@@ -53,6 +53,9 @@ struct RankSummary {
     std::int64_t spilled_bytes = 0;  ///< kept in the scratch file, each time that they were
     std::int64_t share_changes = 0;  ///< how often its lanes got other shares
     std::int64_t recuts = 0;         ///< how often its tiles were cut anew
+    /// Where the batch is done in microbatches: the most at once of which something was alive that the rank had made and read
+    /// itself, or had made for others alone; -1: not counted.
+    std::int64_t kept_microbatches = -1, sent_microbatches = -1;
     double wall_seconds = 0;
 };
 

@@ -252,6 +252,11 @@ void Executor::run_prepared(Prepared& prepared, const StepBlock& block, RunTotal
     totals.message_bytes += prepared.program.message_bytes;
     totals.messages_by_kind += prepared.program.messages;
     totals.flops += prepared.program.flops;
+    if (!prepared.live) return;
+    const LiveCounts live = prepared.live->most();
+    if (!totals.live_microbatches) totals.live_microbatches.emplace();
+    totals.live_microbatches->kept = std::max(totals.live_microbatches->kept, live.kept);
+    totals.live_microbatches->sent = std::max(totals.live_microbatches->sent, live.sent);
 }
 
 std::int64_t Executor::allocations() const {
@@ -377,6 +382,11 @@ void Executor::make_run(Prepared& prepared) {
     prepared.run = std::make_unique<Run>(*prepared.chunks, std::move(lanes), scheduler_);
     if (completes_on_host_) prepared.run->complete_on_host();
     if (audits_) prepared.run->audit();
+    const bool in_microbatches = std::any_of(graph_.tensors.begin(), graph_.tensors.end(),
+                                             [](const Tensor& tensor) { return tensor.microbatch >= 0; });
+    if (!in_microbatches) return;
+    prepared.live = std::make_unique<LiveMicrobatches>(graph_, prepared.program);
+    prepared.run->watch(*prepared.live);
 }
 
 LanePrograms Executor::prepare_lanes(const Program& program) {

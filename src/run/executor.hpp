@@ -18,6 +18,7 @@
 #include "run/cost_watch.hpp"
 #include "run/lane_pool.hpp"
 #include "run/lane_watch.hpp"
+#include "run/live_microbatches.hpp"
 #include "run/replay.hpp"
 #include "run/run.hpp"
 #include "run/schedule_file.hpp"
@@ -44,6 +45,8 @@ struct RunTotals {
     std::int64_t border_moves = 0, moved_bytes = 0;  ///< the bytes that this rank sent for them
     std::int64_t share_changes = 0;                  ///< how often lanes got other shares while it ran
     std::int64_t recuts = 0;                         ///< how often tiles were cut anew, as points cost otherwise
+    /// Where the batch is done in microbatches, not where a schedule is followed: the most alive at once.
+    std::optional<LiveCounts> live_microbatches;
 };
 
 /// What moving borders takes. Borrows the exchange.
@@ -117,6 +120,7 @@ private:
         Program program;
         std::vector<bool> offered;  ///< by chunk: other ranks may compute it; empty: none
         std::unique_ptr<ChunkGraph> chunks;
+        std::unique_ptr<LiveMicrobatches> live;  ///< null: none are counted
         std::unique_ptr<Run> run;
         std::unique_ptr<Replay> replay;        ///< instead of the run, where a schedule is followed
         std::uint64_t fingerprint = 0;         ///< where one is kept or followed

@@ -39,6 +39,7 @@ void Run::start(const Execution& execution) {
     MANIPLE_CHECK(idle, "a run was started while in flight");
     execution_ = execution;
     if (audit_) audit_->begin();
+    if (live_ != nullptr) live_->begin();
     overdue_ = {};
     // Relaxed: the stores of the roots below, or the lanes' own hand-over, show these to whoever gets a chunk. A schedule
     // does without.
@@ -88,6 +89,7 @@ void Run::run_from(ChunkId chunk, Worker& worker) {
 
 void Run::run_here(ChunkId chunk, Worker& worker) {
     if (audit_) audit_->starts(chunk);
+    if (live_ != nullptr) live_->starts(chunk);
     worker.current.store(chunk.value, std::memory_order_relaxed);
     if (!has_failed()) {
         try {
@@ -117,6 +119,7 @@ void Run::run_here(std::span<const ChunkId> chunks, Worker& worker) {
 ChunkId Run::release_dependents(ChunkId chunk, Worker* worker, Released which) {
     const bool skips = which == Released::but_on_its_device && chains_on_devices_;
     if (audit_) audit_->ends(chunk);
+    if (live_ != nullptr) live_->ends(chunk);
     const std::span<const ChunkId> dependents = graph_.dependents(chunk);
     if (dependents.empty()) {
         add_end(worker);
@@ -171,6 +174,7 @@ void Run::submit_elsewhere(ChunkId chunk) {
         }
         if (audit_) audit_->starts(chunk);
         elsewhere_[chunk.index()].store(true, std::memory_order_relaxed);  // for reports alone
+        if (live_ != nullptr && !graph_.on_device(chunk)) live_->starts(chunk);
         const bool chains = chains_on_devices_ && graph_.on_device(chunk);
         lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
         // It may have ended by now, and with it the run, unless something on its device still waits to be submitted here.
@@ -192,6 +196,7 @@ ChunkId Run::release_on_device(ChunkId chunk) {
 
 void Run::finished(ChunkId chunk, std::exception_ptr error) {
     if (error) fail(std::move(error));
+    if (live_ != nullptr && graph_.on_device(chunk)) live_->starts(chunk);
     elsewhere_[chunk.index()].store(false, std::memory_order_relaxed);
     Worker* const worker = scheduler_.caller();
     if (worker != nullptr) {

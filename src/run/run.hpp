@@ -11,6 +11,7 @@
 #include "program/static_schedule.hpp"
 #include "run/audit.hpp"
 #include "run/first_error.hpp"
+#include "run/live_microbatches.hpp"
 #include "run/scheduler.hpp"
 
 namespace maniple {
@@ -34,6 +35,10 @@ public:
 
     /// Looks at every chunk from now on. Not while an execution is under way.
     void audit() { audit_ = std::make_unique<Audit>(graph_, chains_on_devices_); }
+
+    /// Tells `live`, which it borrows, of every chunk from now on; those of gpus, which are submitted early, when they have
+    /// ended. Not while an execution is under way, nor with a schedule.
+    void watch(LiveMicrobatches& live) { live_ = &live; }
 
     /// Chunks of a gpu are submitted when all that they wait for has ended on the host, also what the gpu itself does. By
     /// default the gpu orders its own. Before the first execution.
@@ -105,8 +110,9 @@ private:
     const StaticSchedule* schedule_;
     bool narrow_;
     bool chains_on_devices_ = true;
-    std::unique_ptr<Audit> audit_;  ///< null: nobody looks
-    ChunkId overdue_;               ///< at the last look for missed ones
+    std::unique_ptr<Audit> audit_;      ///< null: nobody looks
+    LiveMicrobatches* live_ = nullptr;  ///< null: nobody counts
+    ChunkId overdue_;                   ///< at the last look for missed ones
     std::int64_t looked_ns_ = 0;
     Execution execution_;
     std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet ended

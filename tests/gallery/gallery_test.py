@@ -79,13 +79,41 @@ def compare(label, name, want, got, tolerance, other):
     expect(worst <= tolerance, "%s: %s is off by %.3g, allowed %.3g" % (label, name, worst, tolerance))
 
 
-def plans_for(ranks):
+# Of unet-like on several ranks, of which rank s has stages s and 2p - 1 - s: the microbatches of which something is kept on
+# rank s of p for a late layer, at most, at once.
+LIVE_MICROBATCHES = {
+    "pipeline": lambda p, s: 8,
+    "{strategy: pipeline, microbatches: 3, schedule: 1f1b}": lambda p, s: min(3, p - s),
+    "{strategy: pipeline, microbatches: 8, schedule: 1f1b}": lambda p, s: p - s,
+    "{strategy: pipeline, microbatches: 8, buffer_depth: 3}": lambda p, s: 3,
+    "{strategy: pipeline, microbatches: 8, schedule: 1f1b, buffer_depth: 2}": lambda p, s: min(2, p - s),
+}
+
+
+def check_live_microbatches(label, plan, ranks, lanes, summary):
+    live = summary["live_microbatches"]
+    if plan is None or "pipeline" not in plan or ranks == 1:
+        return expect(live == [] or "pipeline" in str(plan), "%s: microbatches: %s" % (label, live))
+    if plan not in LIVE_MICROBATCHES:
+        return
+    kept = [rank["kept"] for rank in live]
+    want = [LIVE_MICROBATCHES[plan](ranks, rank) for rank in range(ranks)]
+    # What a gpu computes is known when it has been done.
+    good = kept == want if lanes == "cpu" else len(kept) == ranks and all(a <= b for a, b in zip(kept, want))
+    expect([rank["rank"] for rank in live] == list(range(ranks)) and good, "%s: microbatches kept: %s, expected %s" % (label, live, want))
+
+
+def plans_for(job, ranks):
     """What --plan is given on so many ranks, one after the other."""
     if not with_plans:
         return [None]
     plans = ["{comm: collective}", "{strategy: model, comm: collective}", "model", "stealing", "pipeline", "{strategy: pipeline, microbatches: 3, schedule: 1f1b}"]
     if ranks >= 2:
         plans += ["{strategy: pipeline, microbatches: 4, schedule: gpipe, buffer_depth: 1, stages: %d}" % (2 * ranks)]
+    if job == "unet-like" and ranks >= 2:
+        plans += [plan for plan in LIVE_MICROBATCHES if plan not in plans]
+    if job == "deep-mlp" and ranks == 4:
+        plans += ["{strategy: pipeline, microbatches: 2, stages: 50}"]
     if ranks == 4:
         plans += ["{data: 2, model: 2}", "{data: 2, pipeline: 2, schedule: 1f1b, microbatches: 2}"]
     return plans
@@ -108,7 +136,7 @@ def check(folder, job, lanes_known):
     file = re.search(r"(\S+\.h5):/%s\b" % list(tolerances)[0], open(os.path.join(folder, job + ".yaml")).read()).group(1)
     before = len(failures)
     for ranks in (1, 2, 3, 4):
-        for lanes, plan in itertools.product(lanes_known, plans_for(ranks)):
+        for lanes, plan in itertools.product(lanes_known, plans_for(job, ranks)):
             label = "%s on %d ranks, %s" % (job, ranks, " ".join(word for word in (lanes, plan) if word))
             result = run(folder, job, numbers, ranks, lanes, plan)
             expect(result.returncode == 0, "%s exits %d: %s" % (label, result.returncode, result.stderr[-600:]))
@@ -118,6 +146,8 @@ def check(folder, job, lanes_known):
                 for name, tolerance in tolerances.items():
                     compare(label, name, want[name], results[name][()], tolerance, want)
             summary = json.load(open(os.path.join(folder, job + ".report", "summary.json")))
+            if job == "unet-like":
+                check_live_microbatches(label, plan, ranks, lanes, summary)
             kinds = summary["messages"]["kinds"]
             for count in ("count", "bytes"):
                 expect(sum(kind[count] for kind in kinds.values()) == summary["messages"][count], "%s: kinds of messages add up: %s" % (label, kinds))

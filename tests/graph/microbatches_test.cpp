@@ -125,6 +125,39 @@ TEST(Microbatches, PiecesFollowThoseThatHaveBeenRead) {
     EXPECT_EQ(follow, 8);  // of a and b, all but the first microbatch
 }
 
+/// `a` is made on column 0 and read there by `c`, after column 1 has made `b` of it, so many microbatches later.
+Graph there_and_back(const Example& example, int ahead) {
+    MicrobatchOrder order;
+    order.microbatches = 5;
+    order.depth = 4;
+    order.column_of = {0, 1, 0};
+    for (const Operation& operation : example.graph.operations)
+        order.stage_of.push_back(operation.name == "a" ? 0 : operation.name == "b" ? 1 : 2);
+    std::vector<MicrobatchTask>& tasks = order.tasks.emplace_back();
+    for (int number = 0; number < order.microbatches + ahead; ++number) {
+        if (number < order.microbatches) tasks.push_back({0, number});
+        if (number >= ahead) tasks.push_back({1, number - ahead});
+        if (number >= ahead) tasks.push_back({2, number - ahead});
+    }
+    return in_microbatches(example.graph, example.batch, order).graph;
+}
+
+TEST(Microbatches, WhatComesBackHasMemoryForAsManyAsAreThere) {
+    const Example example("  a: matmul(x, w)\n  b: matmul(a, w)\n  c: a + b\n", "outputs: {c: out.h5:/c}\n");
+    for (const int ahead : {0, 1, 2, 3}) {
+        const Graph graph = there_and_back(example, ahead);
+        for (const Tensor& tensor : graph.tensors) {
+            if (tensor.microbatch < 0 || (tensor.name != "a" && tensor.name != "b")) continue;
+            const int alive =
+                tensor.name == "a" ? std::max(2, ahead + 1) : 4;  // b is read by others, when they come to it
+            EXPECT_EQ(tensor.alive, alive) << tensor.name << " " << ahead;
+            ASSERT_EQ(tensor.follows.valid(), tensor.microbatch >= alive) << tensor.name << " " << ahead;
+            if (!tensor.follows.valid()) continue;
+            EXPECT_EQ(graph[tensor.follows].microbatch, tensor.microbatch - alive);
+        }
+    }
+}
+
 TEST(Microbatches, InputsMayBePiecesToo) {
     const Example example("  a: matmul(x, w)\n", "outputs: {a: out.h5:/a}\n");
     MicrobatchOrder order;

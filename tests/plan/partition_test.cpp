@@ -141,5 +141,23 @@ TEST(Partition, EqualItemsAreSpreadEvenlyWhateverTheirNumber) {
     EXPECT_DOUBLE_EQ(slowest(problem, parts), 98);
 }
 
+/// As few parts as are as fast would be 30.
+TEST(Partition, IsSplitFurtherWhereMostWorkIs) {
+    PartitionProblem problem;
+    problem.items.assign(60, {1, 0, 1, {}});
+    problem.ranks = 50;
+    const std::vector<Part> few = partition(problem);
+    EXPECT_EQ(few.size(), 30u);
+    const std::vector<Part> parts = split_further(problem, few, 50);
+    expect_covered(problem, parts);
+    EXPECT_EQ(parts.size(), 50u);
+    EXPECT_EQ(split_further(problem, few, 61).size(), 60u) << "an item each";
+
+    problem.items = {{1, 0, 1, {}}, {8, 0, 1, {}}, {2, 0, 1, {}}, {3, 0, 1, {}}, {1, 0, 1, {}}};
+    const std::vector<Part> halves = split_further(problem, {{0, 2, 1}, {2, 5, 1}}, 3);
+    EXPECT_EQ(halves, (std::vector<Part>{{0, 1, 1}, {1, 2, 1}, {2, 5, 1}})) << "the part of 9, not that of 6";
+    EXPECT_EQ(split_further(problem, {{2, 5, 1}}, 2), (std::vector<Part>{{2, 3, 1}, {3, 5, 1}}));
+}
+
 }  // namespace
 }  // namespace maniple

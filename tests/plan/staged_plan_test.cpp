@@ -6,7 +6,7 @@
 #include <set>
 #include <tuple>
 
-#include "plan/plan.hpp"
+#include "plan/outline.hpp"
 
 namespace maniple {
 namespace {
@@ -167,6 +167,116 @@ TEST(StagedPlan, KeysOfPipelinesElsewhereAreNamed) {
     const Plan plan = example.plan(2, request);
     ASSERT_EQ(plan.notes.size(), 1u);
     EXPECT_EQ(plan.notes[0], "not a pipeline: microbatches, schedule not used");
+}
+
+// --- Folded pipelines --------------------------------------------------------------------------------------------
+
+/// So many layers, and as many more of which each but the first also reads what an early one made, the last first.
+std::string unet_job(int layers) {
+    std::string inputs = "  h0: {shape: [64, 32], fill: normal(seed=1)}\n", graph;
+    for (int i = 1; i <= 2 * layers; ++i) {
+        inputs += fmt::format("  w{}: {{shape: [32, 32], fill: he_normal(seed={})}}\n", i, i);
+        const std::string from =
+            i <= layers + 1 ? fmt::format("h{}", i - 1) : fmt::format("h{} + h{}", i - 1, 2 * layers + 1 - i);
+        graph += fmt::format("  h{}: relu(matmul({}, w{}))\n", i, from, i);
+    }
+    return fmt::format("maniple: 1\nname: unet\ninputs:\n{}graph:\n{}outputs: {{h{}: out.h5:/h}}\n", inputs, graph,
+                       2 * layers);
+}
+
+PlanOutline pipeline_of(const Example& example, int ranks, int stages = 0) {
+    PlanRequest request = request_for("pipeline");
+    request.stages = stages;
+    return outline_plan(example.graph, Machine::uniform(ranks, {}), request);
+}
+
+std::vector<int> there_and_back(int ranks) {
+    std::vector<int> columns;
+    for (int column = 0; column < ranks; ++column) columns.push_back(column);
+    for (int column = ranks; column-- > 0;) columns.push_back(column);
+    return columns;
+}
+
+/// How much of what several layers read has its last reader elsewhere than where it was made.
+int away_from_home(const Graph& graph, const PipelineOutline& pipeline) {
+    const auto column = [&](OperationId id) {
+        return pipeline.column_of[static_cast<std::size_t>(pipeline.stage_of[id.index()])];
+    };
+    int away = 0;
+    for (const Tensor& tensor : graph.tensors) {
+        if (tensor.kind != Tensor::Kind::computed || tensor.readers.size() < 2) continue;
+        away += column(tensor.readers.back()) != column(tensor.producer) ? 1 : 0;
+    }
+    return away;
+}
+
+/// Neither the sum that a layer begins with nor its activation is on another stage than its product.
+void expect_whole_layers(const Graph& graph, const PipelineOutline& pipeline) {
+    for (std::size_t i = 1; i < graph.operations.size(); ++i) {
+        if (graph.operations[i].name != graph.operations[i - 1].name) continue;
+        EXPECT_EQ(pipeline.stage_of[i], pipeline.stage_of[i - 1]) << graph.operations[i].name;
+    }
+}
+
+TEST(FoldedPipeline, LateLayersAreWhereTheEarlyOnesAreThatTheyRead) {
+    const Example example(unet_job(4));
+    for (const int ranks : {2, 3, 4}) {
+        for (const int stages : {0, 2 * ranks}) {
+            SCOPED_TRACE(fmt::format("{} ranks, stages: {}", ranks, stages));
+            const PlanOutline outline = pipeline_of(example, ranks, stages);
+            ASSERT_TRUE(outline.pipeline);
+            EXPECT_EQ(outline.pipeline->column_of, there_and_back(ranks));
+            EXPECT_LE(away_from_home(example.graph, *outline.pipeline), ranks == 3 ? 1 : 0)
+                << "three cannot share eight layers in pairs without one of them having four";
+            expect_whole_layers(example.graph, *outline.pipeline);
+        }
+        EXPECT_EQ(pipeline_of(example, ranks, ranks).pipeline->column_of.size(), static_cast<std::size_t>(ranks))
+            << "is asked for";
+    }
+}
+
+TEST(FoldedPipeline, ManyLayersOnManyRanksToo) {
+    const Example example(unet_job(200));
+    const PlanOutline outline = pipeline_of(example, 16);
+    ASSERT_TRUE(outline.pipeline);
+    EXPECT_EQ(outline.pipeline->column_of, there_and_back(16));
+    EXPECT_LE(away_from_home(example.graph, *outline.pipeline), 15) << "one between two ranks at most";
+    expect_whole_layers(example.graph, *outline.pipeline);
+}
+
+TEST(FoldedPipeline, ARowStaysARow) {
+    for (const int ranks : {2, 3, 4}) {
+        const PlanOutline outline = pipeline_of(Example(layers_job(12, 64, 32)), ranks);
+        ASSERT_TRUE(outline.pipeline);
+        EXPECT_EQ(outline.pipeline->column_of.size(), static_cast<std::size_t>(ranks));
+    }
+}
+
+/// Nobody is faster for what only the last of many layers reads.
+TEST(FoldedPipeline, OneLateReaderIsNotWorthIt) {
+    std::string text = layers_job(12, 64, 32);
+    const std::size_t at = text.find("relu(matmul(h11, w11))");
+    ASSERT_NE(at, std::string::npos);
+    text.insert(at, "h1 + ");
+    const PlanOutline outline = pipeline_of(Example(text), 4);
+    ASSERT_TRUE(outline.pipeline);
+    EXPECT_EQ(outline.pipeline->column_of.size(), 4u);
+}
+
+TEST(StagedPlan, AsManyStagesAsAreAskedFor) {
+    const Example example(layers_job(60, 24, 16));
+    const auto stages_used = [](const PlanOutline& outline) {
+        return std::set<int>(outline.pipeline->stage_of.begin(), outline.pipeline->stage_of.end()).size();
+    };
+    const PlanOutline fifty = pipeline_of(example, 4, 50);
+    ASSERT_TRUE(fifty.pipeline);
+    EXPECT_EQ(stages_used(fifty), 50u);
+    EXPECT_TRUE(fifty.plan.notes.empty());
+    const PlanOutline many = pipeline_of(example, 4, 130);
+    ASSERT_TRUE(many.pipeline);
+    EXPECT_EQ(stages_used(many), 120u);
+    ASSERT_EQ(many.plan.notes.size(), 1u);
+    EXPECT_EQ(many.plan.notes[0], "pipeline: 120 stages, as there are no more operations");
 }
 
 /// Generous: a machine may be busy. Without other work 1,000 layers for 64 ranks take some 10 ms.

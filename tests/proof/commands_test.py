@@ -244,6 +244,8 @@ def test_tampered():
         ends(76, "a tampered plan", "run", HEAT, *QUIET, ranks=3, MANIPLE_TAMPER_PLAN=victim, has=["the plan differs between ranks"])
         expect(not [name for name in os.listdir(folder) if "heat.h5" in name], "no output was begun")
     ends(0, "nobody's rank", "run", HEAT, *QUIET, ranks=2, MANIPLE_TAMPER_PLAN="7")
+    copies = file("copies.yaml", "maniple: 1\nname: copies\ninputs: {x: {shape: [8], fill: iota}}\noutputs: {x: copies.h5:/x}\n")
+    ends(76, "a plan without operations", "run", copies, *QUIET, ranks=2, MANIPLE_TAMPER_PLAN="1", has=["the plan differs between ranks"])
 
 
 def test_certificate():

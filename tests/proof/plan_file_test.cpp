@@ -1,6 +1,7 @@
 // Plan files: what is printed is read again as the same plan; what is not allowed is refused at its place.
 #include "plan/plan_file.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -117,13 +118,18 @@ TEST(PlanFile, LegalEditsCanBeProved) {
         const Machine machine = Machine::uniform(4, {});
         for (std::uint32_t seed = 0; seed < 6; ++seed) {
             PlanRequest request;
-            request.strategy = seed % 2 == 0 ? "data" : "pipeline";
-            request.microbatches = request.strategy == "pipeline" ? 3 : 0;
+            request.strategy = seed % 2 == 0 ? "data" : "hybrid";
+            request.hybrid = {2, 2, 1};
+            request.microbatches = seed % 2 == 0 ? 0 : 3;
             PlanOutline outline = outline_plan(graph, machine, request);
-            const std::vector<BlockGrid> grids = random_grids(graph, seed, 4);
+            const int most = outline.pipeline ? 2 : 4;  // ranks of a column, or of all
+            const std::vector<BlockGrid> grids = random_grids(graph, seed, most);
             for (std::size_t i = 0; i < grids.size(); ++i) {
                 BlockGrid grid = grids[i];
-                grid.first = Rank(static_cast<std::int32_t>(random() % static_cast<unsigned>(5 - grid.count())));
+                auto first = static_cast<std::int32_t>(random() % static_cast<unsigned>(most + 1 - grid.count()));
+                if (outline.pipeline)
+                    first += 2 * outline.pipeline->column_of[static_cast<std::size_t>(outline.pipeline->stage_of[i])];
+                grid.first = Rank(first);
                 outline.plan.operations[i].points = grid;
             }
             SCOPED_TRACE(name + " " + request.strategy + " " + std::to_string(seed));
@@ -193,6 +199,57 @@ TEST(PlanFile, RefusesWhatIsAbsurd) {
                              "maniple_plan: 1"))
                   .find("has no pipeline"),
               std::string::npos);
+}
+
+/// The same of the file of a pipeline on three ranks, which has one error.
+std::string pipeline_refusal(const std::string& from, const std::string& to) {
+    const Graph& graph = shipped_graph("layers");
+    const Machine machine = Machine::uniform(3, {});
+    PlanRequest request;
+    request.strategy = "pipeline";
+    std::string text = print_plan_file(graph, outline_plan(graph, machine, request), "plan.yaml");
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from << " is not in\n" << text;
+    if (at != std::string::npos) text.replace(at, from.size(), to);
+    try {
+        outline_plan(graph, machine, from_text(text));
+    } catch (const JobError& error) {
+        const Diagnostic& first = error.diagnostics().front();
+        EXPECT_EQ(error.diagnostics().size(), 1u);
+        return first.message + " (" + first.suggestion + "?) | " +
+               first.place.line_text.substr(static_cast<std::size_t>(first.place.column) - 1);
+    }
+    return "nothing";
+}
+
+TEST(PlanFile, AStrategyIsOneThatThereIs) {
+    const std::string unknown = refusal(edited("strategy: \"data\"", "strategy: \"dta\""));
+    EXPECT_EQ(
+        unknown,
+        "expected one of data, model, pipeline, stealing or a grid like {data: 2, pipeline: 4}, found 'dta' (data?) | "
+        "\"dta\"\n");
+    for (const char* const grid :
+         {"{}x", "{data: 0, model: 2}", "{data: 2, data: 2}", "{dat: 2}", "{data: 2", "frob"}) {
+        const std::string why = refusal(edited("strategy: \"data\"", fmt::format("strategy: \"{}\"", grid)));
+        EXPECT_NE(why.find("expected one of data"), std::string::npos) << grid << ": " << why;
+    }
+    for (const char* const grid : {"model", "stealing", "{data: 2, model: 2}", "{model: 1}"})
+        EXPECT_EQ(refusal(edited("strategy: \"data\"", fmt::format("strategy: \"{}\"", grid))), "nothing") << grid;
+}
+
+TEST(PlanFile, WhatHasStagesIsCalledAPipeline) {
+    EXPECT_EQ(pipeline_refusal("strategy: \"pipeline\"", "strategy: \"data\""),
+              "a plan with 'pipeline:' is a pipeline or a grid like {data: 2, pipeline: 4}, found 'data' (pipeline?) | "
+              "\"data\"");
+    EXPECT_NE(pipeline_refusal("strategy: \"pipeline\"", "strategy: \"{data: 3}\"").find("found '{data: 3}'"),
+              std::string::npos);
+    EXPECT_EQ(pipeline_refusal("strategy: \"pipeline\"\n", ""), "nothing");
+}
+
+TEST(PlanFile, AStageIsComputedByItsColumn) {
+    const std::string why = pipeline_refusal("{stage: 0, rank: 0}", "{stage: 0, rank: 2}");
+    EXPECT_EQ(why.substr(0, why.find('|')), "stage 0 is on column 0, which is rank 0; this takes rank 2 (0?) ") << why;
+    EXPECT_EQ(why.substr(why.find('|')).substr(0, 4), "| 2}") << why;
 }
 
 TEST(PlanFile, RefusesUnknownAndMissingOperations) {
