@@ -46,8 +46,9 @@ class Turn {
 public:
     /// Whether the caller has it now. What whoever had it before has written is then visible.
     bool try_take() {
-        // The first look keeps threads that come second from writing. Sequentially consistent: Intake::push().
-        return !taken_.load(std::memory_order_relaxed) && !taken_.exchange(true, std::memory_order_seq_cst);
+        // The first look keeps threads that come second from writing. Sequentially consistent, both: who brings something
+        // and comes second is seen by who leaves the turn and looks at the Intake once more.
+        return !taken_.load(std::memory_order_seq_cst) && !taken_.exchange(true, std::memory_order_seq_cst);
     }
     void leave() { taken_.store(false, std::memory_order_seq_cst); }
 

@@ -10,6 +10,7 @@
 #include "in_memory.hpp"
 #include "own_calls.hpp"
 #include "run/border_watch.hpp"
+#include "vulkan_gpus.hpp"
 
 namespace maniple {
 namespace {
@@ -98,6 +99,21 @@ TEST(SteadyState, OfLooksBetweenBlocks) {
     EXPECT_FALSE(BorderWatch::decide(run.graph(), run.plan(), even, 1000000));
     EXPECT_EQ(own_calls(), before);
 }
+
+class SteadyStateOn : public ::testing::TestWithParam<LaneUse> {};
+
+TEST_P(SteadyStateOn, Vulkan) {
+    InstanceOptions options = InstanceOptions::from_environment();
+    options.software_threads = 1;
+    VulkanInstance instance(options);
+    if (instance.devices().empty()) GTEST_SKIP() << "no Vulkan device: " << instance.reason();
+    VulkanGpus gpus(instance, GetParam(), 1);
+    InMemory run(heat("[64, 64]", steps), &gpus);
+    expect_none(run);
+}
+
+INSTANTIATE_TEST_SUITE_P(Lanes, SteadyStateOn, ::testing::Values(LaneUse::gpu, LaneUse::both),
+                         [](const auto& tested) { return tested.param == LaneUse::gpu ? "gpu" : "both"; });
 
 }  // namespace
 }  // namespace maniple
