@@ -87,8 +87,13 @@ public:
     /// Buffers that it has taken from a device's memory so far.
     virtual std::int64_t allocations() const { return 0; }
 
-    /// How long it computed which operation, summed over its threads; empty for lanes that compute nothing. Likewise.
-    virtual WorkTimes work_times() const { return {}; }
+    /// Adds how long it computed which operation, summed over its threads; nothing for lanes that compute nothing. Likewise.
+    virtual void add_work_times(WorkTimes&) const {}
+    WorkTimes work_times() const {
+        WorkTimes times;
+        add_work_times(times);
+        return times;
+    }
 
     /// How long it made or moved what no kernel computes; empty where that is not measured. Likewise.
     virtual ByteTimes byte_times() const { return {}; }

@@ -56,20 +56,29 @@ bool cut_alike(const BlockGrid& a, const BlockGrid& b) {
 
 }  // namespace
 
-std::optional<MovedBorders> move_borders(const Graph& graph, const Plan& plan, std::span<const double> busy_seconds) {
+double even_step_seconds(const Graph& graph, const Plan& plan, std::span<const double> busy_seconds) {
     const OperationId leading = leading_operation(graph, plan);
-    if (!leading.valid()) return std::nullopt;
-    const BlockGrid grid = plan[leading].points;
+    if (!leading.valid()) return 0;
+    const BlockGrid& grid = plan[leading].points;
     const Box space = graph[leading].bound->index_space();
     double speed = 0;  // of all ranks, in index spaces a second
     for (int block = 0; block < grid.count(); ++block) {
         const Rank rank(grid.first.value + block);
-        if (busy_seconds[rank.index()] <= 0) return std::nullopt;
+        if (busy_seconds[rank.index()] <= 0) return 0;
         speed += static_cast<double>(grid.block(space, rank).volume()) / static_cast<double>(space.volume()) /
                  busy_seconds[rank.index()];
     }
+    return 1 / speed;
+}
+
+std::optional<MovedBorders> move_borders(const Graph& graph, const Plan& plan, std::span<const double> busy_seconds) {
+    const double step_seconds = even_step_seconds(graph, plan, busy_seconds);
+    if (step_seconds == 0) return std::nullopt;
+    const OperationId leading = leading_operation(graph, plan);
+    const BlockGrid grid = plan[leading].points;
+    const Box space = graph[leading].bound->index_space();
     std::vector<Shares> shares;
-    MovedBorders result{plan, 1 / speed, 0};
+    MovedBorders result{plan, step_seconds, 0};
     for (std::size_t cut = 0; cut < grid.cuts.size(); ++cut) {
         shares.push_back(moved(grid, cut, shares_of(space, grid.cuts[cut]), busy_seconds));
     }

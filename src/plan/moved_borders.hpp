@@ -15,6 +15,10 @@ struct MovedBorders {
     double moved_fraction = 0;  ///< of what the ranks hold of a tensor: what lies on another rank than before
 };
 
+/// Of each rank, if each had as much to compute as it is fast: `busy_seconds` as for move_borders(). 0 where that says
+/// nothing. Pure; allocates nothing.
+double even_step_seconds(const Graph& graph, const Plan& plan, std::span<const double> busy_seconds);
+
 /// `busy_seconds`: by rank, how long it computed in a step under `plan`. Each part of a grid gets the share of the index
 /// that its slowest rank would do in the same time as the others; with several cut indices each takes its root of the
 /// correction. All operations that are cut alike move alike, so that nothing new has to be exchanged between them.

@@ -32,12 +32,15 @@ double BorderWatch::take() {
 
 std::optional<MovedBorders> BorderWatch::decide(const Graph& graph, const Plan& plan,
                                                 std::span<const double> busy_seconds, std::int64_t left) {
+    // Looked at first, since to move borders copies a plan.
     const double slowest = *std::max_element(busy_seconds.begin(), busy_seconds.end());
+    const double even = even_step_seconds(graph, plan, busy_seconds);
+    const double gain = (slowest - even) * static_cast<double>(left);
+    if (even == 0 || slowest < most_imbalance * even || gain < rebuild_seconds) return std::nullopt;
     std::optional<MovedBorders> moved = move_borders(graph, plan, busy_seconds);
-    if (!moved || slowest < most_imbalance * moved->step_seconds) return std::nullopt;
-    const double gain = (slowest - moved->step_seconds) * static_cast<double>(left);
-    const double cost = rebuild_seconds + moved->moved_fraction * held_bytes(graph) / moved_bytes_per_second;
-    if (gain < cost) return std::nullopt;
+    if (!moved) return std::nullopt;
+    if (gain < rebuild_seconds + moved->moved_fraction * held_bytes(graph) / moved_bytes_per_second)
+        return std::nullopt;
     return moved;
 }
 

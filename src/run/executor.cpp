@@ -234,10 +234,7 @@ void Executor::run_block(const StepBlock& block, RunTotals& totals) {
 }
 
 void Executor::run_prepared(Prepared& prepared, const StepBlock& block, RunTotals& totals) {
-    {
-        const std::lock_guard lock(current_mutex_);
-        current_ = &prepared;
-    }
+    current_.store(&prepared, std::memory_order_release);  // partner: in_flight_text()
     if (pool_) pool_->begin_execution();
     const std::int64_t before = allocations();
     carry_out(prepared, block);
@@ -412,14 +409,14 @@ void Executor::offer_chunks(const std::vector<bool>& offered, LanePrograms& lane
 }
 
 std::string Executor::in_flight_text() const {
-    const std::lock_guard lock(current_mutex_);
-    if (current_ == nullptr) return "nothing in flight";
+    const Prepared* const current = current_.load(std::memory_order_acquire);  // partner: run_prepared()
+    if (current == nullptr) return "nothing in flight";
     std::vector<ChunkId> chunks = scheduler_.current_chunks();
-    if (current_->run) {
-        const std::vector<ChunkId> elsewhere = current_->run->in_flight_elsewhere();
+    if (current->run) {
+        const std::vector<ChunkId> elsewhere = current->run->in_flight_elsewhere();
         chunks.insert(chunks.end(), elsewhere.begin(), elsewhere.end());
     }
-    return text_of(current_->program, chunks, 6);
+    return text_of(current->program, chunks, 6);
 }
 
 }  // namespace maniple

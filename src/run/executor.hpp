@@ -5,7 +5,6 @@
 #include <functional>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -144,6 +143,7 @@ private:
     bool adapts() const;
     void consider_shares(RunTotals& totals);
     std::optional<std::vector<std::vector<double>>> next_weights();
+    const std::vector<WorkTimes>& read_work_times(std::size_t lanes);
     void change_tiles(Layout layout, RunTotals& totals);
     bool is_scheduled() const { return writer_ != nullptr || reader_ != nullptr; }
     bool may_cut_anew() const;
@@ -199,6 +199,7 @@ private:
     std::optional<BorderMoving> borders_;
     BorderWatch border_watch_;
     LaneWatch lane_watch_;
+    std::vector<WorkTimes> work_times_;  ///< read_work_times(), kept for its memory
     ImposedShares imposed_shares_;
     double recut_ns_ = 0;  ///< what the last change of shares took; 0: there was none
     bool follows_costs_ = false;
@@ -211,8 +212,7 @@ private:
     std::atomic<std::int64_t> wanted_steps_{0};       ///< Execution::wanted_steps
     StepBlock block_;                                 ///< the current one; kept for its memory, as the next
     StepBlock behind_;
-    mutable std::mutex current_mutex_;
-    const Prepared* current_ = nullptr;  ///< guarded by current_mutex_ for in_flight_text()
+    std::atomic<const Prepared*> current_{nullptr};  ///< for in_flight_text(); none goes before the executor does
 };
 
 }  // namespace maniple

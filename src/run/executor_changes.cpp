@@ -102,13 +102,22 @@ void Executor::consider_shares(RunTotals& totals) {
 /// Nothing where other shares would gain less in the steps that are left than changing them took the last time.
 std::optional<std::vector<std::vector<double>>> Executor::next_weights() {
     if (imposed_shares_) return imposed_shares_(block_.first);
-    std::vector<WorkTimes> times = {cpu_.work_times()};
-    for (const Lane* gpu : gpus_) times.push_back(gpu->work_times());
-    lane_watch_.add(times);
+    lane_watch_.add(read_work_times(1 + gpus_.size()));
     if (!lane_watch_.is_due()) return std::nullopt;
     std::optional<ShareChange> change = lane_watch_.decide(graph_, *layout_);
     if (!change || change->gain_ns * static_cast<double>(graph_.steps - block_.first) < recut_ns_) return std::nullopt;
     return std::move(change->weights);
+}
+
+/// So far, of the cpu and then of gpus.
+const std::vector<WorkTimes>& Executor::read_work_times(std::size_t lanes) {
+    work_times_.resize(lanes);
+    for (WorkTimes& times : work_times_) {
+        for (WorkTime& time : times) time.clear();
+    }
+    cpu_.add_work_times(work_times_[0]);
+    for (std::size_t i = 1; i < lanes; ++i) gpus_[i - 1]->add_work_times(work_times_[i]);
+    return work_times_;
 }
 
 void Executor::change_tiles(Layout layout, RunTotals& totals) {
@@ -149,7 +158,7 @@ void Executor::consider_cuts(RunTotals& totals) {
 
 std::optional<std::vector<double>> Executor::next_costs() {
     if (imposed_costs_) return imposed_costs_(block_.first);
-    return cost_watch_.drifted(graph_, *layout_, cpu_.work_times());
+    return cost_watch_.drifted(graph_, *layout_, read_work_times(1)[0]);
 }
 
 /// Of the programs that there are, twice: other tiles may be more.

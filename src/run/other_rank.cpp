@@ -108,9 +108,7 @@ Arena& OtherRank::arena() {
 Activity OtherRank::activity() const { return built_ ? built_->lane.activity() : Activity{}; }
 
 void OtherRank::add_work_times(WorkTimes& sum) const {
-    if (!built_) return;
-    const WorkTimes times = built_->lane.work_times();
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i].add(times[i]);
+    if (built_) built_->lane.add_work_times(sum);
 }
 
 }  // namespace maniple

@@ -33,16 +33,11 @@ Worker* Scheduler::caller() { return membership.scheduler == this ? &worker(memb
 
 void Scheduler::adopt(int number) { membership = {this, number}; }
 
-void Scheduler::reserve(std::size_t chunks) {
-    const std::lock_guard lock(injected_mutex_);
-    injected_.reserve(chunks);
-}
-
 void Scheduler::offer(ChunkId chunk, Worker* worker) {
     if (worker != nullptr && worker->deque.stage(chunk)) {
         publish(*worker);
     } else {
-        inject(chunk);
+        injected_.push(chunk);
         parking_.wake_one();
     }
 }
@@ -50,22 +45,6 @@ void Scheduler::offer(ChunkId chunk, Worker* worker) {
 void Scheduler::publish(Worker& worker) {
     worker.deque.publish();
     parking_.wake_one();
-}
-
-void Scheduler::inject(ChunkId chunk) {
-    const std::lock_guard lock(injected_mutex_);
-    injected_.push_back(chunk);
-    injected_size_.store(static_cast<int>(injected_.size()), std::memory_order_seq_cst);  // partner: has_work()
-}
-
-ChunkId Scheduler::take_injected() {
-    if (injected_size_.load(std::memory_order_relaxed) == 0) return {};  // a hint; the lock decides
-    const std::lock_guard lock(injected_mutex_);
-    if (injected_.empty()) return {};
-    const ChunkId chunk = injected_.back();
-    injected_.pop_back();
-    injected_size_.store(static_cast<int>(injected_.size()), std::memory_order_seq_cst);
-    return chunk;
 }
 
 bool Scheduler::work(Worker& worker) {
@@ -82,7 +61,9 @@ bool Scheduler::work(Worker& worker) {
 
 ChunkId Scheduler::take(Run& run, Worker& worker) {
     if (const ChunkId own = run.is_narrow() ? worker.deque.steal() : worker.deque.pop(); own.valid()) return own;
-    if (const ChunkId foreign = take_injected(); foreign.valid()) return foreign;
+    if (!injected_.seems_empty()) {
+        if (const ChunkId foreign = injected_.pop(); foreign.valid()) return foreign;
+    }
     if (const ChunkId root = run.take_root(worker.number); root.valid()) return root;
     // The run may be waiting for what this worker alone knows.
     run.settle(worker);
@@ -107,7 +88,7 @@ ChunkId Scheduler::steal(Run& run, Worker& worker) {
 
 bool Scheduler::has_work(const Worker& worker) const {
     if (dismissed_.load(std::memory_order_seq_cst)) return true;  // to leave is what there is to do
-    if (injected_size_.load(std::memory_order_seq_cst) > 0) return true;
+    if (!injected_.is_empty()) return true;
     if (source_ != nullptr && source_->has_work()) return true;
     for (const auto& other : workers_) {
         if (!other->deque.is_empty()) return true;

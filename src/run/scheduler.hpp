@@ -3,11 +3,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <mutex>
 #include <vector>
 
 #include "base/ids.hpp"
 #include "lanes/lane.hpp"
+#include "run/chunk_stack.hpp"
 #include "run/parking.hpp"
 #include "run/stealing_deque.hpp"
 #include "run/work_source.hpp"
@@ -52,8 +52,8 @@ public:
     Worker* caller();
     void adopt(int number);
 
-    /// Room for that many chunks to come from threads that are no workers. Not while a run is under way.
-    void reserve(std::size_t chunks);
+    /// Room for chunks below `chunks` to come from threads that are no workers. Not while a run is under way.
+    void reserve(std::size_t chunks) { injected_.reserve(chunks); }
 
     /// Makes `chunk` of the current run known to whoever is free. `worker` is the caller's, or null.
     void offer(ChunkId chunk, Worker* worker);
@@ -61,7 +61,7 @@ public:
     void publish(Worker& worker);
     /// If there is no room in the worker's own deque it goes where foreign threads put theirs.
     void stage(Worker& worker, ChunkId chunk) {
-        if (!worker.deque.stage(chunk)) inject(chunk);
+        if (!worker.deque.stage(chunk)) injected_.push(chunk);
     }
 
     /// Whose chunks everybody works on from now on. Called by Run::start() before any of them can be seen.
@@ -98,8 +98,6 @@ public:
 private:
     ChunkId take(Run& run, Worker& worker);
     ChunkId steal(Run& run, Worker& worker);
-    ChunkId take_injected();
-    void inject(ChunkId chunk);
     bool has_work(const Worker& worker) const;
     void poll_net(Worker& worker);
 
@@ -116,9 +114,7 @@ private:
     std::vector<std::unique_ptr<Worker>> workers_;
     Parking<> parking_;
     std::atomic<bool> dismissed_{false};
-    std::mutex injected_mutex_;
-    std::vector<ChunkId> injected_;                  ///< guarded by the mutex
-    alignas(64) std::atomic<int> injected_size_{0};  ///< seq_cst, as bottom_ of the deques
+    ChunkStack<> injected_;  ///< from threads that are no workers, and what found no room in a deque
     std::atomic<std::int64_t> foreign_finished_{0};
 };
 

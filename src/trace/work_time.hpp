@@ -62,6 +62,13 @@ struct WorkTime {
             parts[i].ns += other.parts[i].ns;
         }
     }
+    /// As if nothing had been added; keeps its memory.
+    void clear() {
+        points = 0;
+        ns = 0;
+        chunks = 0;
+        std::fill(parts.begin(), parts.end(), Part{});
+    }
     /// Of the last chunks the median: one that was disturbed changes little. Requires: something was added.
     double ns_per_point() const {
         std::array<float, most_recent> sorted = recent;
@@ -74,5 +81,11 @@ struct WorkTime {
 
 /// By OperationId.
 using WorkTimes = std::vector<WorkTime>;
+
+/// Operation by operation; those that `sum` has not yet are added.
+inline void add(const WorkTimes& more, WorkTimes& sum) {
+    if (sum.size() < more.size()) sum.resize(more.size());
+    for (std::size_t i = 0; i < more.size(); ++i) sum[i].add(more[i]);
+}
 
 }  // namespace maniple

@@ -2,11 +2,8 @@
 #include <gtest/gtest.h>
 #include <mpi.h>
 
-#include <optional>
-
 #include "imitated_gpus.hpp"
-#include "memory_files.hpp"
-#include "program/blocks.hpp"
+#include "in_memory.hpp"
 
 namespace maniple {
 namespace {
@@ -16,49 +13,6 @@ std::string job(const std::string& loop, const std::string& outputs, int rows = 
            ", 7], fill: iota, dtype: f32}}\ngraph: {v: \"heat_step(u, alpha=0.2)\", m: max(v)}\n" + loop +
            "outputs: {" + outputs + "}\n";
 }
-
-/// One rank's part of a run in memory, which may be executed again and again.
-class InMemory {
-public:
-    explicit InMemory(const std::string& text, GpuSource* gpus = nullptr)
-        : world_(MPI_COMM_WORLD), registry_(standard_kernels()),
-          graph_(build_graph(parse_job(text, "test.yaml"), {}, registry_)),
-          plan_(make_plan(graph_, Machine::uniform(world_.size(), {}), {})),
-          layout_(build_layout(graph_, plan_, world_.rank(),
-                               gpus == nullptr ? cpus() : gpus->choose(graph_, 1, world_.rank()))) {
-        if (gpus != nullptr) gpus->open(graph_, layout_);
-        arena_.emplace(layout_, [=](BufferId id) { return gpus->mapped(id); });
-        cpu_.emplace(graph_, *arena_, choose_instruction_set(registry_.all().front().instruction_sets), 2);
-        net_.emplace(world_, *arena_, &mailboxes_);
-        files_.emplace(graph_, *arena_, [](const Tensor&) { return TensorBytes(); });
-        const std::vector<Lane*> lanes = gpus == nullptr ? std::vector<Lane*>{} : gpus->lanes(graph_, *arena_, 2);
-        executor_.emplace(graph_, plan_, *arena_, *cpu_, *net_, *files_, lanes, 2);
-    }
-
-    RunTotals run() {
-        return executor_->run([](std::int64_t) {});
-    }
-    std::int64_t builds() const { return executor_->builds(); }
-
-private:
-    static LaneChoice cpus() {
-        LaneChoice lanes;
-        lanes.cpus_alone = true;
-        return lanes;
-    }
-
-    World world_;
-    KernelRegistry registry_;
-    Graph graph_;
-    Plan plan_;
-    Layout layout_;
-    std::optional<Arena> arena_;
-    std::optional<CpuLane> cpu_;
-    Mailboxes mailboxes_{world_, true};
-    std::optional<NetLane> net_;
-    std::optional<MemoryFiles> files_;
-    std::optional<Executor> executor_;
-};
 
 struct BuildCase {
     std::string name;

@@ -1,9 +1,10 @@
-// Deque, countdown, parking and the pool of claims in every interleaving of small cases, and mutants that must be found.
+// Deque, stack, countdown, parking and the pool of claims in every interleaving of small cases, and mutants that must be found.
 #include <gtest/gtest.h>
 
 #include <array>
 
 #include "interleavings.hpp"
+#include "run/chunk_stack.hpp"
 #include "run/claim_pool.hpp"
 #include "run/countdown.hpp"
 #include "run/parking.hpp"
@@ -112,6 +113,83 @@ struct CarelessDeque : StealingDeque<Atomics> {
 TEST(Deque, AThiefWithoutAnExchangeIsFound) {
     EXPECT_NE(try_deque<CarelessDeque<ModelAtomics>>(1, 0, 1, 1, 4).failure, "");
     EXPECT_NE(try_deque<CarelessDeque<ModelAtomics>>(2, 0, 1, 2, 4).failure, "");
+}
+
+// --- Stack ---------------------------------------------------------------------------------------------------------
+
+template <class Stack>
+struct StackCase {
+    explicit StackCase(std::size_t chunks) { stack.reserve(chunks); }
+    Stack stack;
+    Taken taken{};
+
+    bool take() {
+        const ChunkId chunk = stack.pop();
+        if (chunk.valid()) ++taken[chunk.index()];
+        return chunk.valid();
+    }
+};
+
+/// One thread pushes `chunks`, takes two and puts the first of these back, as the next execution may do; others take
+/// `takes` each. What is left is taken at the end.
+template <class Stack>
+Interleavings::Result try_stack(std::size_t chunks, int takers, int takes) {
+    return Interleavings::try_all([=] {
+        auto state = std::make_shared<StackCase<Stack>>(chunks);
+        StackCase<Stack>& c = *state;
+        Interleavings::Program program;
+        program.state = state;
+        program.threads.push_back([&c, chunks] {
+            for (std::size_t i = 0; i < chunks; ++i) c.stack.push(ChunkId(i));
+            const ChunkId again = c.stack.pop();
+            c.take();
+            if (again.valid()) c.stack.push(again);
+        });
+        for (int i = 0; i < takers; ++i) {
+            program.threads.push_back([&c, takes] {
+                for (int k = 0; k < takes; ++k) c.take();
+            });
+        }
+        program.verdict = [&c, chunks] {
+            for (std::size_t i = 0; i < chunks && c.take(); ++i) {}
+            return c.stack.is_empty() ? each_once(c.taken, static_cast<int>(chunks)) : "the stack has no end";
+        };
+        return program;
+    });
+}
+
+TEST(Stack, EveryChunkIsTakenOnceInEveryOrder) {
+    for (const auto& [chunks, takers, takes] : {std::tuple{1, 2, 1}, {2, 1, 2}, {2, 2, 1}, {3, 1, 2}}) {
+        const auto result = try_stack<ChunkStack<ModelAtomics>>(static_cast<std::size_t>(chunks), takers, takes);
+        EXPECT_EQ(result.failure, "") << chunks << " chunks, " << takers << " takers";
+        EXPECT_GT(result.orders, 1);
+    }
+}
+
+/// Does not count what has been taken.
+template <class Atomics>
+struct ForgetfulStack {
+    typename Atomics::template Value<std::uint32_t> top{0};
+    typename Atomics::template Value<std::uint32_t> below[4];
+    void reserve(std::size_t) {}
+    void push(ChunkId chunk) {
+        const auto number = static_cast<std::uint32_t>(chunk.index()) + 1;
+        std::uint32_t seen = top.load();
+        do { below[chunk.index()].store(seen, 0); } while (!top.compare_exchange_strong(seen, number, 0));
+    }
+    ChunkId pop() {
+        std::uint32_t seen = top.load();
+        while (seen != 0) {
+            const std::uint32_t next = below[seen - 1].load();
+            if (top.compare_exchange_strong(seen, next, 0)) return ChunkId(std::size_t{seen - 1});
+        }
+        return {};
+    }
+    bool is_empty() const { return top.load() == 0; }
+};
+
+TEST(Stack, AChunkThatComesBackUnnoticedIsFound) {
+    EXPECT_NE(try_stack<ForgetfulStack<ModelAtomics>>(3, 1, 1).failure, "");
 }
 
 // --- Claims --------------------------------------------------------------------------------------------------------

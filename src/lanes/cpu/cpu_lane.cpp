@@ -537,12 +537,8 @@ std::unique_ptr<InlineProgram> CpuLane::prepare_claimable(const Program& program
 
 Activity CpuLane::activity() const { return total(activity_); }
 
-WorkTimes CpuLane::work_times() const {
-    WorkTimes sum(graph_.operations.size());
-    for (const WorkTimes& times : times_) {
-        for (std::size_t i = 0; i < sum.size(); ++i) sum[i].add(times[i]);
-    }
-    return sum;
+void CpuLane::add_work_times(WorkTimes& sum) const {
+    for (const WorkTimes& times : times_) add(times, sum);
 }
 
 ByteTimes CpuLane::byte_times() const {

@@ -25,7 +25,7 @@ public:
     /// For a program of another rank, in whose memory the arena lies: only its claimable chunks can be run.
     std::unique_ptr<InlineProgram> prepare_claimable(const Program& program);
     Activity activity() const override;
-    WorkTimes work_times() const override;
+    void add_work_times(WorkTimes& sum) const override;
     ByteTimes byte_times() const override;
     /// Mean over the threads, which is what a cpu lane's busy time is in the summary.
     double busy_seconds() const;

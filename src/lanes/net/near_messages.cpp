@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "trace/ticks.hpp"
 
@@ -63,23 +64,32 @@ void NearMessage::carry() const {
 }
 
 void NearMessages::reserve(std::size_t messages) {
-    const std::lock_guard lock(mutex_);
+    turn_.take();
     if (waiting_.capacity() < messages) waiting_.reserve(2 * messages);
+    turn_.leave();
 }
 
-void NearMessages::add(const Waiting& waiting) {
-    const std::lock_guard lock(mutex_);
-    waiting_.push_back(waiting);
-    size_.store(static_cast<int>(waiting_.size()), std::memory_order_relaxed);
+void NearMessages::add(Waiting& waiting) {
+    size_.fetch_add(1, std::memory_order_relaxed);  // before it can be taken, so that it is never less than none
+    added_.push(waiting);
+}
+
+/// Whose turn it is.
+void NearMessages::take_in() {
+    for (Waiting* one = added_.take(); one != nullptr;) {
+        Waiting* const next = one->next;
+        waiting_.push_back(one);
+        one = next;
+    }
 }
 
 /// Moves ready ones out, from where the last look ended, so that none waits for ever.
-std::size_t NearMessages::take_ready(std::span<Waiting> ready) {
+std::size_t NearMessages::take_ready(std::span<Waiting*> ready) {
     std::size_t count = 0;
     for (std::size_t looks = std::min(most_looked_at, waiting_.size()); looks > 0 && count < ready.size(); --looks) {
         if (next_ >= waiting_.size()) next_ = 0;
-        Waiting& one = waiting_[next_];
-        if (!one.message.end->is_ready()) {
+        Waiting*& one = waiting_[next_];
+        if (!one->message.end->is_ready()) {
             ++next_;
             continue;
         }
@@ -87,22 +97,18 @@ std::size_t NearMessages::take_ready(std::span<Waiting> ready) {
         one = waiting_.back();
         waiting_.pop_back();
     }
-    if (count > 0) size_.store(static_cast<int>(waiting_.size()), std::memory_order_relaxed);
+    if (count > 0) size_.fetch_sub(static_cast<int>(count), std::memory_order_relaxed);
     return count;
 }
 
 bool NearMessages::progress() {
-    if (size() == 0) return false;
-    std::array<Waiting, most_carried> ready;
-    std::size_t count = 0;
-    {
-        const std::unique_lock lock(mutex_, std::try_to_lock);
-        if (!lock.owns_lock()) return false;
-        count = take_ready(ready);
-    }
-    if (count == 0) return false;
-    for (std::size_t i = 0; i < count; ++i) finish(ready[i]);
-    return true;
+    if (size() == 0 || !turn_.try_take()) return false;
+    std::array<Waiting*, most_carried> ready;
+    take_in();
+    const std::size_t count = take_ready(ready);
+    turn_.leave();
+    for (std::size_t i = 0; i < count; ++i) finish(*ready[i]);
+    return count > 0;
 }
 
 void NearMessages::finish(Waiting& ready) {
@@ -127,14 +133,13 @@ void NearMessages::finish(Waiting& ready) {
 }
 
 void NearMessages::give_up(const std::exception_ptr& error) {
-    std::vector<Waiting> given_up;
-    {
-        const std::lock_guard lock(mutex_);
-        given_up.swap(waiting_);
-        size_.store(0, std::memory_order_relaxed);
-    }
+    turn_.take();
+    take_in();
+    const std::vector<Waiting*> given_up = std::exchange(waiting_, {});
+    size_.fetch_sub(static_cast<int>(given_up.size()), std::memory_order_relaxed);
+    turn_.leave();
     if (flights_ != nullptr && !given_up.empty()) flights_->end(now_ns(), given_up.size());
-    for (const Waiting& one : given_up) one.done->finished(one.chunk, error);
+    for (const Waiting* one : given_up) one->done->finished(one->chunk, error);
 }
 
 }  // namespace maniple

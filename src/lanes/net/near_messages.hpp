@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "lanes/box_copy.hpp"
+#include "lanes/intake.hpp"
 #include "lanes/lane.hpp"
 #include "lanes/net/box_runs.hpp"
 #include "lanes/net/mailboxes.hpp"
@@ -76,16 +76,18 @@ public:
     /// Ends of messages are told to `flights`, which is borrowed; null: to nobody. While none waits.
     void time_with(FlightClock* flights) { flights_ = flights; }
 
+    /// Its memory is the caller's, until `done` has heard of it.
     struct Waiting {
         NearMessage message;
         ChunkId chunk;
-        Completion* done = nullptr;
         bool carried = false;  ///< what is_awaited(): nothing is left to do but to tell
+        Completion* done = nullptr;
+        Waiting* next = nullptr;  ///< for the intake
     };
 
     /// Room for that many, so that chance, which decides how many wait at once, allocates nothing later.
     void reserve(std::size_t messages);
-    void add(const Waiting& waiting);
+    void add(Waiting& waiting);
     int size() const { return size_.load(std::memory_order_relaxed); }  // a hint
 
     /// Carries some of those that are ready, and tells of them; false: none was, or another thread looks just now.
@@ -98,14 +100,16 @@ public:
     std::int64_t busy_ticks() const { return busy_ticks_.load(std::memory_order_relaxed); }
 
 private:
-    std::size_t take_ready(std::span<Waiting> ready);
+    void take_in();
+    std::size_t take_ready(std::span<Waiting*> ready);
     void finish(Waiting& ready);
 
     FlightClock* flights_ = nullptr;
-    std::mutex mutex_;              ///< guards the two below; never held for a copy or a callback
-    std::vector<Waiting> waiting_;  ///< in no order: one tag has one message at a time
-    std::size_t next_ = 0;          ///< the first that the next look looks at
-    std::atomic<int> size_{0};      ///< relaxed: a copy of waiting_.size()
+    Intake<Waiting> added_;
+    std::atomic<int> size_{0};       ///< relaxed: how many wait, in the intake or below
+    Turn turn_;                      ///< guards the two below; never held for a copy or a callback
+    std::vector<Waiting*> waiting_;  ///< in no order: one tag has one message at a time
+    std::size_t next_ = 0;           ///< the first that the next look looks at
     std::atomic<std::int64_t> carried_{0};
     std::atomic<std::int64_t> busy_ticks_{0};
 };

@@ -108,6 +108,14 @@ public:
         }
     }
 
+    /// What submit() needs room for. After all have been added.
+    void make_room() {
+        waiting_ = std::make_unique_for_overwrite<std::byte[]>(near_.size() * sizeof(NearMessages::Waiting));
+        in_flight_.resize(far_.size());
+        lane_.near_.reserve(near_.size());
+        lane_.reserve(far_.size());
+    }
+
     void submit(ChunkId chunk, const Execution&, Completion& done) override {
         const std::int32_t number = number_[chunk.index()];
         lane_.begin_flight();
@@ -179,12 +187,10 @@ private:
     void add_near(const ByteMessage& message, const ShortMessage& near) {
         number_[message.chunk.index()] = static_cast<std::int32_t>(near_.size());
         near_.push_back(near);
-        lane_.near_.reserve(near_.size());
     }
     void add_far(const ByteMessage& message, const FarMessage& far) {
         number_[message.chunk.index()] = ~static_cast<std::int32_t>(far_.size());
         far_.push_back(far);
-        lane_.reserve(far_.size());
     }
 
     void submit_near(ChunkId chunk, const NearMessage& message, Completion& done) {
@@ -196,7 +202,7 @@ private:
             lane_.end_flights(1);
             tell_at_once(chunk, done);
         } else {
-            lane_.near_.add({message, chunk, &done});
+            wait_near(chunk, message, done, false);
         }
     }
 
@@ -204,7 +210,14 @@ private:
     void submit_read(ChunkId chunk, const NearMessage& message, Completion& done) {
         const bool shows = message.is_awaited() && message.end->is_ready();
         if (shows) message.carry();
-        lane_.near_.add({message, chunk, &done, shows});
+        wait_near(chunk, message, done, shows);
+    }
+
+    /// In memory that is written here for the first time, if ever.
+    void wait_near(ChunkId chunk, const NearMessage& message, Completion& done, bool carried) {
+        const auto number = static_cast<std::size_t>(number_[chunk.index()]);
+        std::byte* const place = waiting_.get() + number * sizeof(NearMessages::Waiting);
+        lane_.near_.add(*new (place) NearMessages::Waiting{message, chunk, carried, &done});
     }
 
     void submit_far(ChunkId chunk, const FarMessage& message, Completion& done) {
@@ -221,7 +234,9 @@ private:
             lane_.end_flights(1);
             tell_at_once(chunk, done);
         } else {
-            lane_.look_after(request, {chunk, &done, message.receives});
+            NetLane::InFlight& mine = in_flight_[static_cast<std::size_t>(~number_[chunk.index()])];
+            mine = {chunk, message.receives, &done, request};
+            lane_.look_after(mine);
         }
     }
 
@@ -260,6 +275,8 @@ private:
     std::vector<FarMessage> far_;
     std::vector<BoxCopy> copies_;  ///< of near messages that are not consecutive bytes
     std::vector<std::unique_ptr<const ReadMessage>> reads_;
+    std::unique_ptr<std::byte[]> waiting_;      ///< a NearMessages::Waiting for each of near_
+    std::vector<NetLane::InFlight> in_flight_;  ///< by far message
     std::vector<std::unique_ptr<const BoxType>> types_;
 };
 
@@ -304,6 +321,7 @@ std::unique_ptr<LaneProgram> NetLane::prepare(const Program& program) {
         prepared->add({ChunkId(i), nullptr, 0, message.peer.value, message.tag, receives}, arena_->block(use.buffer),
                       use.box);
     }
+    prepared->make_room();
     return prepared;
 }
 
@@ -314,24 +332,33 @@ std::unique_ptr<LaneProgram> NetLane::prepare_messages(std::span<const ByteMessa
         MANIPLE_CHECK(is_other, "a message that is not to another rank");
         prepared->add(message);
     }
+    prepared->make_room();
     return prepared;
 }
 
 /// So that the number of messages in flight, which chance decides, allocates nothing later.
 void NetLane::reserve(std::size_t messages) {
-    const std::lock_guard lock(mutex_);
-    if (requests_.capacity() >= messages) return;
-    const std::size_t room = 2 * messages;
-    requests_.reserve(room);
-    messages_.reserve(room);
-    completed_.reserve(room);
+    turn_.take();
+    if (requests_.capacity() < messages) {
+        requests_.reserve(2 * messages);
+        messages_.reserve(2 * messages);
+    }
+    turn_.leave();
 }
 
-void NetLane::look_after(MPI_Request request, const InFlight& message) {
-    const std::lock_guard lock(mutex_);
-    requests_.push_back(request);
-    messages_.push_back(message);
-    requests_in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
+void NetLane::look_after(InFlight& message) {
+    requests_in_flight_.fetch_add(1, std::memory_order_relaxed);
+    started_.push(message);
+}
+
+/// Whose turn it is.
+void NetLane::take_in() {
+    for (InFlight* one = started_.take(); one != nullptr;) {
+        InFlight* const next = one->next;
+        requests_.push_back(one->request);
+        messages_.push_back(one);
+        one = next;
+    }
 }
 
 void NetLane::poll_announcements() {
@@ -350,90 +377,92 @@ bool NetLane::progress() {
 }
 
 bool NetLane::progress_requests(bool asks) {
-    std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock.owns_lock()) return false;
+    if (!turn_.try_take()) return false;
     if (asks) poll_announcements();
-    if (requests_.empty()) return false;
-    const std::int64_t begin = ticks();
-    std::size_t from = 0;
-    int count = 0;
-    int code = MPI_SUCCESS;
-    for (std::size_t left = requests_.size(); left > 0 && count == 0 && code == MPI_SUCCESS;) {
-        // Where the last poll ended, so that none waits for ever.
-        from = next_tested_ < requests_.size() ? next_tested_ : 0;
-        const std::size_t tested = std::min(most_tested, requests_.size() - from);
-        code = MPI_Testsome(static_cast<int>(tested), requests_.data() + from, &count, indices_.data(),
-                            MPI_STATUSES_IGNORE);
-        if (count == MPI_UNDEFINED) count = 0;
-        next_tested_ = from + tested;
-        left -= std::min(left, tested);
+    take_in();
+    if (requests_.empty()) {
+        turn_.leave();
+        return false;
     }
+    const std::int64_t begin = ticks();
+    int code = MPI_SUCCESS;
+    const int count = test_some(code);
     if (code != MPI_SUCCESS && code != MPI_ERR_IN_STATUS) {
-        lock.unlock();
+        turn_.leave();
         give_up(std::make_exception_ptr(LinkError("MPI_Testsome failed: the connection to a rank is lost")));
         return true;
     }
-    // A poll that takes so long has moved pieces of a message: MPI does not say so, and moves none while nobody polls.
-    if (count == 0) return static_cast<double>(ticks() - begin) > moving_poll_ns * ticks_per_ns();
-    for (int i = 0; i < count; ++i) {
-        completed_.push_back(messages_[from + static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)])]);
-        completed_.back().failed = code != MPI_SUCCESS;
+    if (count == 0) {
+        turn_.leave();
+        // A poll that takes so long has moved pieces of a message: MPI does not say so, and moves none while nobody polls.
+        return static_cast<double>(ticks() - begin) > moving_poll_ns * ticks_per_ns();
     }
+    // Of this thread alone: others may come here as soon as the turn is left.
+    std::array<InFlight*, most_tested> completed;
+    take_completed(count, completed);
+    busy_ticks_ += ticks() - begin;
+    completed_count_ += count;
+    turn_.leave();
+    end_flights(static_cast<std::size_t>(count));
+    const std::exception_ptr error =
+        code == MPI_SUCCESS ? nullptr : std::make_exception_ptr(LinkError("a message failed"));
+    for (int i = 0; i < count; ++i) {
+        const InFlight& message = *completed[static_cast<std::size_t>(i)];
+        message.done->finished(message.chunk, error);
+    }
+    return true;
+}
+
+/// Tests requests until some of them are done or all have been looked at, whose turn it is; they are then `indices_` from
+/// `first_tested_` on.
+int NetLane::test_some(int& code) {
+    int count = 0;
+    for (std::size_t left = requests_.size(); left > 0 && count == 0 && code == MPI_SUCCESS;) {
+        // Where the last poll ended, so that none waits for ever.
+        first_tested_ = next_tested_ < requests_.size() ? next_tested_ : 0;
+        const std::size_t tested = std::min(most_tested, requests_.size() - first_tested_);
+        code = MPI_Testsome(static_cast<int>(tested), requests_.data() + first_tested_, &count, indices_.data(),
+                            MPI_STATUSES_IGNORE);
+        if (count == MPI_UNDEFINED) count = 0;
+        next_tested_ = first_tested_ + tested;
+        left -= std::min(left, tested);
+    }
+    return count;
+}
+
+/// The messages of the `count` requests that test_some() has found. Whose turn it is.
+void NetLane::take_completed(int count, std::span<InFlight*> completed) {
     // From the back, so that what is moved into a gap has not completed itself.
     std::sort(indices_.begin(), indices_.begin() + count, std::greater<>());
     for (int i = 0; i < count; ++i) {
-        const std::size_t at = from + static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)]);
+        const std::size_t at = first_tested_ + static_cast<std::size_t>(indices_[static_cast<std::size_t>(i)]);
+        completed[static_cast<std::size_t>(i)] = messages_[at];
         requests_[at] = requests_.back();
         messages_[at] = messages_.back();
         requests_.pop_back();
         messages_.pop_back();
     }
-    requests_in_flight_.store(static_cast<int>(requests_.size()), std::memory_order_relaxed);
-    busy_ticks_ += ticks() - begin;
-    completed_count_ += count;
-    end_flights(static_cast<std::size_t>(count));
-    tell_completed(lock);
-    return true;
-}
-
-/// Without the lock, and from memory of this thread alone: others may come here meanwhile.
-void NetLane::tell_completed(std::unique_lock<std::mutex>& lock) {
-    std::array<InFlight, 16> batch;
-    for (bool are_left = true; are_left;) {
-        const std::size_t count = std::min(batch.size(), completed_.size());
-        std::copy_n(completed_.end() - static_cast<std::ptrdiff_t>(count), count, batch.begin());
-        completed_.resize(completed_.size() - count);
-        are_left = !completed_.empty();
-        lock.unlock();
-        for (std::size_t i = 0; i < count; ++i) {
-            const InFlight& message = batch[i];
-            message.done->finished(message.chunk, message.failed
-                                                      ? std::make_exception_ptr(LinkError("a message failed"))
-                                                      : std::exception_ptr());
-        }
-        if (are_left) lock.lock();
-    }
+    requests_in_flight_.fetch_sub(count, std::memory_order_relaxed);
 }
 
 void NetLane::cancel() { give_up(std::make_exception_ptr(RemoteFailure("given up after a failure"))); }
 
 void NetLane::give_up(const std::exception_ptr& error) {
-    std::vector<InFlight> given_up;
-    {
-        const std::lock_guard lock(mutex_);
-        for (std::size_t i = 0; i < requests_.size(); ++i) {
-            // A send cannot be cancelled; its buffer lives until the process ends.
-            if (!messages_[i].receives) continue;
-            MPI_Cancel(&requests_[i]);
-            MPI_Wait(&requests_[i], MPI_STATUS_IGNORE);
-        }
-        given_up.swap(messages_);
-        requests_.clear();
-        requests_in_flight_.store(0, std::memory_order_relaxed);
+    turn_.take();
+    take_in();
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+        // A send cannot be cancelled; its buffer lives until the process ends.
+        if (!messages_[i]->receives) continue;
+        MPI_Cancel(&requests_[i]);
+        MPI_Wait(&requests_[i], MPI_STATUS_IGNORE);
     }
+    const std::vector<InFlight*> given_up = std::exchange(messages_, {});
+    requests_.clear();
+    requests_in_flight_.fetch_sub(static_cast<int>(given_up.size()), std::memory_order_relaxed);
+    turn_.leave();
     near_.give_up(error);
     end_flights(given_up.size());
-    for (const InFlight& message : given_up) message.done->finished(message.chunk, error);
+    for (const InFlight* message : given_up) message->done->finished(message->chunk, error);
 }
 
 void NetLane::announce_failure() noexcept {

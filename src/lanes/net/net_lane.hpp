@@ -6,11 +6,11 @@
 #include <array>
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
 #include "lanes/arena.hpp"
+#include "lanes/intake.hpp"
 #include "lanes/lane.hpp"
 #include "lanes/net/mailboxes.hpp"
 #include "lanes/net/near_messages.hpp"
@@ -68,9 +68,10 @@ private:
     static constexpr std::size_t most_tested = 64;
     struct InFlight {
         ChunkId chunk;
-        Completion* done = nullptr;
         bool receives = false;
-        bool failed = false;  ///< of one that has ended
+        Completion* done = nullptr;
+        MPI_Request request = MPI_REQUEST_NULL;
+        InFlight* next = nullptr;  ///< for the intake
     };
     void reserve(std::size_t messages);
     void begin_flight() {
@@ -79,9 +80,11 @@ private:
     void end_flights(std::size_t count) {
         if (flights_ != nullptr && count > 0) flights_->end(now_ns(), count);
     }
-    void look_after(MPI_Request request, const InFlight& message);
+    void look_after(InFlight& message);
+    void take_in();
     bool progress_requests(bool asks);
-    void tell_completed(std::unique_lock<std::mutex>& lock);
+    int test_some(int& code);
+    void take_completed(int count, std::span<InFlight*> completed);
     void give_up(const std::exception_ptr& error);
     void poll_announcements();
 
@@ -93,17 +96,18 @@ private:
     NearMessages near_;
     std::atomic<std::int64_t> immediate_{0};  ///< messages, near or not, that were over when they were started
 
-    std::mutex mutex_;                        ///< guards what follows; held for MPI_Testsome, never for a callback
+    Intake<InFlight> started_;
+    std::atomic<int> requests_in_flight_{0};  ///< relaxed: how many are looked after, in the intake or below
+    Turn turn_;                               ///< guards what follows; held for MPI_Testsome, never for a callback
     std::vector<MPI_Request> requests_;       ///< active ones
-    std::vector<InFlight> messages_;          ///< by request
+    std::vector<InFlight*> messages_;         ///< by request
     std::array<int, most_tested> indices_;    ///< scratch of progress()
-    std::vector<InFlight> completed_;         ///< and their runs not told yet
-    std::size_t next_tested_ = 0;             ///< the first request that the next poll looks at
-    std::atomic<int> requests_in_flight_{0};  ///< relaxed: a copy of requests_.size()
+    std::size_t first_tested_ = 0;            ///< the first request that the last poll looked at
+    std::size_t next_tested_ = 0;             ///< and that the next one does
     std::int64_t busy_ticks_ = 0;
     std::int64_t completed_count_ = 0;
 
-    MPI_Request announcement_ = MPI_REQUEST_NULL;  ///< guarded by mutex_, as its buffer
+    MPI_Request announcement_ = MPI_REQUEST_NULL;  ///< guarded by turn_, as its buffer
     int announced_by_ = -1;
     std::int64_t announcement_interval_;     ///< in ticks()
     std::atomic<std::int64_t> asked_at_{0};  ///< in ticks(); relaxed: when MPI was last asked for an announcement

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -16,7 +15,7 @@ namespace maniple {
 /// Whether a device has queues for copies.
 enum class CopyQueues { none, where_there_are };
 
-/// Owns the device, its queues and its memory. Borrows the instance. Threads: any, but the queues by their mutex.
+/// Owns the device, its queues and its memory. Borrows the instance. Threads: any, but for the queues.
 class VulkanDevice {
 public:
     /// Errors: UnavailableError if it is not there or not usable; DeviceError.
@@ -40,10 +39,7 @@ public:
         return static_cast<double>((last - first) & at(use).tick_mask) * tick_ns_;
     }
 
-    /// One for all queues: what several of them do of a chunk is submitted at one go, and then nobody waits for what has
-    /// not been submitted, also where two uses share a queue.
-    std::mutex& queue_mutex() { return queue_mutex_; }
-    /// Requires: queue_mutex() is held.
+    /// For one thread at a time, over all of them: two uses may share a queue.
     const vk::raii::Queue& queue(QueueUse use = QueueUse::kernels) const { return at(use).queue; }
 
 private:
@@ -62,7 +58,6 @@ private:
     bool resets_queries_;
     vk::raii::Device device_;
     std::array<Queue, queue_uses> queues_;
-    std::mutex queue_mutex_;
     MemoryPool memory_;
     DeviceLimits limits_;
     std::int64_t uniform_alignment_ = 1;

@@ -75,10 +75,7 @@ private:
         vk::SubmitInfo info;
         info.setCommandBuffers(commands);
         const std::int64_t begin = now_ns();
-        {
-            const std::lock_guard lock(device_.queue_mutex());
-            device_.queue().submit(info, *fence_);
-        }
+        device_.queue().submit(info, *fence_);
         if (device_.device().waitForFences(*fence_, VK_TRUE, patience_ns) != vk::Result::eSuccess)
             throw DeviceError(device_.description().name + " does not end its work");
         const auto spent_ns = static_cast<double>(now_ns() - begin);

@@ -36,7 +36,7 @@ Activity GpuLane::activity() const { return device_->activity; }
 
 std::int64_t GpuLane::allocations() const { return device_->vulkan.memory().buffers_made(); }
 
-WorkTimes GpuLane::work_times() const { return device_->times; }
+void GpuLane::add_work_times(WorkTimes& sum) const { add(device_->times, sum); }
 
 void GpuLane::slow_down(double times) { device_->slowness = times; }
 

@@ -39,7 +39,7 @@ public:
     void cancel() override;
     Activity activity() const override;
     std::int64_t allocations() const override;
-    WorkTimes work_times() const override;
+    void add_work_times(WorkTimes& sum) const override;
 
     /// Every chunk takes so many times as long as it would: for tests of what a slow lane does. Before submit().
     void slow_down(double times);

@@ -36,7 +36,6 @@ GpuProgram::GpuProgram(GpuLane::Device& device, const Program& program)
         if (chunk) link(*chunk);
     }
     device.handles_made += writer_->handles() + parts + 1;
-    device.waiter.expect(recording.chunks.size());
     device.pipelines.save();
 }
 

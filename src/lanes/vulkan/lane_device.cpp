@@ -41,7 +41,6 @@ GpuLane::Device::Device(VulkanInstance& instance, int device, int lane_number, c
 GpuLane::Device::~Device() {
     // Nothing is in flight: a device that hangs is never destroyed (GpuLane). Drivers want to be told all the same.
     try {
-        const std::lock_guard lock(vulkan.queue_mutex());
         vulkan.device().waitIdle();
     } catch (const vk::Error&) {}
 }
@@ -76,7 +75,6 @@ void GpuLane::Device::zero() {
     const vk::CommandBuffer commands = *buffers[0];
     vk::SubmitInfo info;
     info.setCommandBuffers(commands);
-    const std::lock_guard lock(vulkan.queue_mutex());
     vulkan.queue().submit(info);
     vulkan.queue().waitIdle();
 }

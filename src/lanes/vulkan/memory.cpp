@@ -38,6 +38,9 @@ DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
     std::swap(bytes_, other.bytes_);
     std::swap(held_, other.held_);
     std::swap(mapped_, other.mapped_);
+    std::swap(memory_, other.memory_);
+    std::swap(block_bytes_, other.block_bytes_);
+    std::swap(coherent_, other.coherent_);
     std::swap(buffer_, other.buffer_);
     return *this;
 }
@@ -49,21 +52,18 @@ DeviceBuffer::~DeviceBuffer() {
 }
 
 vk::MappedMemoryRange DeviceBuffer::atoms(std::int64_t offset, std::int64_t bytes) const {
-    const MemoryPool::Block& block = pool_->blocks_[block_];
     const std::int64_t atom = pool_->atom_bytes_;
     const std::int64_t begin = (offset_ + offset) / atom * atom;
-    const std::int64_t end = std::min(block.size, rounded_up(offset_ + offset + bytes, atom));
-    return {*block.memory, static_cast<vk::DeviceSize>(begin), static_cast<vk::DeviceSize>(end - begin)};
+    const std::int64_t end = std::min(block_bytes_, rounded_up(offset_ + offset + bytes, atom));
+    return {memory_, static_cast<vk::DeviceSize>(begin), static_cast<vk::DeviceSize>(end - begin)};
 }
 
 void DeviceBuffer::flush(std::int64_t offset, std::int64_t bytes) const {
-    const std::lock_guard lock(pool_->mutex_);
-    if (!pool_->blocks_[block_].coherent) pool_->device_.flushMappedMemoryRanges(atoms(offset, bytes));
+    if (!coherent_) pool_->device_.flushMappedMemoryRanges(atoms(offset, bytes));
 }
 
 void DeviceBuffer::invalidate(std::int64_t offset, std::int64_t bytes) const {
-    const std::lock_guard lock(pool_->mutex_);
-    if (!pool_->blocks_[block_].coherent) pool_->device_.invalidateMappedMemoryRanges(atoms(offset, bytes));
+    if (!coherent_) pool_->device_.invalidateMappedMemoryRanges(atoms(offset, bytes));
 }
 
 MemoryPool::MemoryPool(const vk::raii::PhysicalDevice& physical, const vk::raii::Device& device,
@@ -90,7 +90,7 @@ DeviceBuffer MemoryPool::allocate(std::int64_t bytes, BufferUse use, const std::
         result.buffer_ = std::make_unique<vk::raii::Buffer>(device_, info);
         const vk::MemoryRequirements needs = result.buffer_->getMemoryRequirements();
         place(result, needs, type_for(use, needs.memoryTypeBits), name);
-        ++buffers_made_;
+        buffers_made_.fetch_add(1, std::memory_order_relaxed);
     } catch (const vk::OutOfDeviceMemoryError&) {
         throw UnavailableError("out of device memory for " + name);
     } catch (const vk::OutOfHostMemoryError&) {
@@ -136,6 +136,9 @@ void MemoryPool::place(DeviceBuffer& buffer, const vk::MemoryRequirements& needs
     buffer.offset_ = *at;
     buffer.held_ = bytes;
     buffer.mapped_ = block.mapped == nullptr ? nullptr : block.mapped + *at;
+    buffer.memory_ = *block.memory;
+    buffer.block_bytes_ = block.size;
+    buffer.coherent_ = block.coherent;
     buffer.pool_ = this;
     used_bytes_ += bytes;
 }
@@ -212,11 +215,6 @@ std::int64_t MemoryPool::block_bytes() const {
 std::int64_t MemoryPool::block_count() const {
     const std::lock_guard lock(mutex_);
     return std::count_if(blocks_.begin(), blocks_.end(), [](const Block& block) { return block.size > 0; });
-}
-
-std::int64_t MemoryPool::buffers_made() const {
-    const std::lock_guard lock(mutex_);
-    return buffers_made_;
 }
 
 }  // namespace maniple

@@ -1,6 +1,7 @@
 // lanes/vulkan/memory.hpp: buffers in a device's memory, cut from large blocks: drivers allow few allocations.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,7 +36,7 @@ public:
     std::byte* mapped() const { return mapped_; }  ///< null where the host does not see it
 
     /// Makes what the host wrote to [offset, offset + bytes) visible to the device, and the other way. Nothing is done
-    /// where memory is coherent.
+    /// where memory is coherent. Never locks.
     void flush(std::int64_t offset, std::int64_t bytes) const;
     void invalidate(std::int64_t offset, std::int64_t bytes) const;
 
@@ -49,6 +50,10 @@ private:
     std::int64_t bytes_ = 0;
     std::int64_t held_ = 0;  ///< of the block; a driver may ask for more than the buffer's bytes
     std::byte* mapped_ = nullptr;
+    /// Of the block, which may lie elsewhere by now while its memory stays where it is.
+    vk::DeviceMemory memory_;
+    std::int64_t block_bytes_ = 0;
+    bool coherent_ = true;
     std::unique_ptr<vk::raii::Buffer> buffer_;
 };
 
@@ -66,7 +71,7 @@ public:
     std::int64_t used_bytes() const;
     std::int64_t block_bytes() const;
     std::int64_t block_count() const;
-    std::int64_t buffers_made() const;
+    std::int64_t buffers_made() const { return buffers_made_.load(std::memory_order_relaxed); }  // for reports
 
 private:
     friend class DeviceBuffer;
@@ -94,7 +99,7 @@ private:
     mutable std::mutex mutex_;
     std::vector<Block> blocks_;  ///< one whose memory is null has been given back
     std::int64_t used_bytes_ = 0;
-    std::int64_t buffers_made_ = 0;
+    std::atomic<std::int64_t> buffers_made_{0};
 };
 
 }  // namespace maniple

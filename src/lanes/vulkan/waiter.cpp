@@ -1,6 +1,8 @@
 #include "lanes/vulkan/waiter.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "base/error.hpp"
 #include "trace/activity.hpp"
@@ -28,62 +30,87 @@ Waiter::Waiter(VulkanDevice& device, bool hangs) : device_(device), hangs_(hangs
 }
 
 Waiter::~Waiter() {
-    {
-        const std::lock_guard lock(mutex_);
-        stop_ = true;
-    }
-    wake_.notify_all();
+    // Who has submitted the last one may not have come back yet.
+    while (inside_.load(std::memory_order_acquire) != 0) std::this_thread::yield();  // partner: submit()
+    stop_.store(true, std::memory_order_seq_cst);                                    // partner: sleep()
+    bell_.ring();
     thread_.join();
 }
 
-void Waiter::expect(std::size_t submissions) {
-    const std::lock_guard lock(mutex_);
-    expected_ += submissions;
-    for (Timeline& timeline : timelines_) timeline.in_flight.reserve(expected_);
+void Waiter::InFlight::add(Submission& submission) {
+    submission.next = nullptr;
+    (first == nullptr ? first : last->next) = &submission;
+    last = &submission;
+}
+
+Submission& Waiter::InFlight::take_first() {
+    Submission& taken = *first;
+    first = taken.next;
+    return taken;
 }
 
 std::exception_ptr Waiter::refusal() const {
-    if (failure_) return failure_;
-    if (cancelled_) return std::make_exception_ptr(DeviceError("given up: the run has failed"));
-    return nullptr;
+    if (has_failed_.load(std::memory_order_acquire)) return failure_;       // partner: give_up()
+    if (deadline_ns_.load(std::memory_order_relaxed) == 0) return nullptr;  // else whoever asks may as well be earlier
+    return std::make_exception_ptr(DeviceError("given up: the run has failed"));
 }
 
 void Waiter::submit(std::span<QueuedPart> parts, Submission& submission) {
-    std::exception_ptr error;
-    const QueuedPart* last = nullptr;
-    {
-        const std::lock_guard queue_lock(device_.queue_mutex());
-        for (QueuedPart& part : parts) {
-            Values awaited{};
-            {
-                const std::lock_guard lock(mutex_);
-                error = refusal();
-                awaited = awaited_by(part, last);
-            }
-            try {
-                if (!error) submit_part(part, awaited, &part == &parts.back() ? &submission : nullptr);
-            } catch (...) { error = translated("submitting to " + device_.description().name); }
-            if (error) break;
-            last = &part;
-        }
-        if (last != nullptr && error) {
-            const std::lock_guard lock(mutex_);
-            timeline(last->queue).in_flight.push_back({last->value, &submission, ++submissions_, error});
-        }
+    inside_.fetch_add(1, std::memory_order_relaxed);  // before the device, and so its end, knows of it
+    submission.parts_ = parts;
+    brought_.push(submission);
+    // Whoever has the turn looks once more after it, so that nothing is left lying.
+    while (!brought_.is_empty() && turn_.try_take()) {
+        submit_all();
+        turn_.leave();
     }
-    if (last == nullptr) {
-        submission.ended(error);
-    } else {
-        wake_.notify_one();
+    inside_.fetch_sub(1, std::memory_order_release);  // partner: ~Waiter()
+}
+
+void Waiter::submit_all() {
+    for (Submission* one = brought_.take_in_order(); one != nullptr;) {
+        Submission* const next = one->next;
+        submit_now(*one);
+        one = next;
     }
 }
 
+void Waiter::submit_now(Submission& submission) {
+    std::exception_ptr error;
+    const QueuedPart* last = nullptr;
+    for (QueuedPart& part : submission.parts_) {
+        error = refusal();
+        try {
+            if (!error) submit_part(part, awaited_by(part, last));
+        } catch (...) { error = translated("submitting to " + device_.description().name); }
+        if (error) break;
+        if (last != nullptr) timeline(last->queue).told_value.store(last->value, std::memory_order_release);
+        last = &part;
+    }
+    if (last == nullptr) return submission.ended(error);
+    submission.queue_ = last->queue;
+    submission.value_ = last->value;
+    submission.number_ = ++submissions_;
+    submission.error_ = error;
+    tell(submission);
+}
+
+/// That the thread is told comes before the value: else it would wait for the value after.
+void Waiter::tell(Submission& submission) {
+    Timeline& own = timeline(submission.queue_);
+    const std::uint64_t value = submission.value_;
+    told_.push(submission);
+    own.told_value.store(value, std::memory_order_release);  // partner: next_values()
+    if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst)) bell_.ring();
+}
+
 /// What other queues have done and the host has seen is waited for as well: that costs nothing any more, and makes what
-/// they wrote visible to this one. The lock is held.
+/// they wrote visible to this one.
 Waiter::Values Waiter::awaited_by(const QueuedPart& part, const QueuedPart* part_before) const {
     Values values{};
     for (std::size_t i = 0; i < values.size(); ++i) {
-        if (i != static_cast<std::size_t>(part.queue)) values[i] = timelines_[i].ended_value;
+        if (i != static_cast<std::size_t>(part.queue))
+            values[i] = timelines_[i].ended_value.load(std::memory_order_relaxed);
     }
     const auto add = [&](const QueuedPart& before) {
         std::uint64_t& value = values[static_cast<std::size_t>(before.queue)];
@@ -96,9 +123,7 @@ Waiter::Values Waiter::awaited_by(const QueuedPart& part, const QueuedPart* part
     return values;
 }
 
-/// The queues' mutex is held. At the same time as its value is given the thread is told who hears of it: else it would wait
-/// for the value after.
-void Waiter::submit_part(QueuedPart& part, const Values& awaited, Submission* heard) {
+void Waiter::submit_part(QueuedPart& part, const Values& awaited) {
     constexpr vk::PipelineStageFlags everything = vk::PipelineStageFlagBits::eAllCommands;
     std::array<vk::Semaphore, queue_uses> semaphores;
     std::array<std::uint64_t, queue_uses> values{};
@@ -117,46 +142,65 @@ void Waiter::submit_part(QueuedPart& part, const Values& awaited, Submission* he
     const vk::SubmitInfo info(waits, semaphores.data(), stages.data(), 1, &part.commands, 1, &signalled, &timelines);
     device_.queue(part.queue).submit(info);
     part.value = value;
-    const std::lock_guard lock(mutex_);
     own.last_value = value;
-    if (heard != nullptr) own.in_flight.push_back({value, heard, ++submissions_, nullptr});
 }
 
 void Waiter::cancel() {
-    const std::lock_guard lock(mutex_);
-    if (cancelled_) return;
-    cancelled_ = true;
-    deadline_ns_ = now_ns() + patience_ns;
+    std::int64_t never = 0;
+    // Relaxed: the time says nothing of any other memory.
+    deadline_ns_.compare_exchange_strong(never, now_ns() + patience_ns, std::memory_order_relaxed);
 }
 
 bool Waiter::has_none_in_flight() const {
     return std::all_of(timelines_.begin(), timelines_.end(),
-                       [](const Timeline& timeline) { return timeline.in_flight.empty(); });
+                       [](const Timeline& timeline) { return timeline.in_flight.first == nullptr; });
 }
 
-/// Of a queue that has nothing to report the next value that it will be given: so that the thread hears of what is
-/// submitted to it while it waits for others. The lock is held.
+/// Of each queue the next value that the thread will be told of: so that it hears of what is submitted to a queue that has
+/// nothing to report while it waits for others.
 Waiter::Values Waiter::next_values() const {
     Values values{};
     for (std::size_t i = 0; i < values.size(); ++i) {
         const Timeline& timeline = timelines_[i];
         if (*timeline.semaphore == vk::Semaphore()) continue;
-        values[i] = timeline.in_flight.empty() ? timeline.last_value + 1 : timeline.in_flight.front().value;
+        values[i] = timeline.told_value.load(std::memory_order_acquire) + 1;  // partner: tell()
     }
     return values;
 }
 
+void Waiter::take_told() {
+    for (Submission* one = told_.take_in_order(); one != nullptr;) {
+        Submission* const next = one->next;
+        timeline(one->queue_).in_flight.add(*one);
+        one = next;
+    }
+}
+
 void Waiter::run() {
     for (;;) {
-        Values next{};
-        {
-            std::unique_lock lock(mutex_);
-            wake_.wait(lock, [&] { return stop_ || !has_none_in_flight(); });
-            if (has_none_in_flight()) return;
-            next = next_values();
+        // First what is next, then what it has been told: what comes in between is then waited for, too.
+        Values next = next_values();
+        take_told();
+        if (has_none_in_flight()) {
+            const bool stops = stop_.load(std::memory_order_seq_cst);
+            if (stops && told_.is_empty()) return;
+            if (!stops) sleep();
+            continue;
+        }
+        for (std::size_t i = 0; i < next.size(); ++i) {
+            const Submission* const first = timelines_[i].in_flight.first;
+            if (first != nullptr) next[i] = first->value_;
         }
         wait_for(next);
     }
+}
+
+/// Until it is told something, or has to stop: it says that it is about to sleep, looks once more, then sleeps; others
+/// tell it, then look whether it sleeps.
+void Waiter::sleep() {
+    asleep_.store(true, std::memory_order_seq_cst);
+    if (told_.is_empty() && !stop_.load(std::memory_order_seq_cst)) bell_.wait();
+    asleep_.store(false, std::memory_order_seq_cst);
 }
 
 /// Whether one of them came in time.
@@ -191,8 +235,8 @@ void Waiter::wait_for(const Values& values) {
 }
 
 bool Waiter::out_of_time() const {
-    const std::lock_guard lock(mutex_);
-    return cancelled_ && now_ns() > deadline_ns_;
+    const std::int64_t deadline = deadline_ns_.load(std::memory_order_relaxed);
+    return deadline != 0 && now_ns() > deadline;
 }
 
 /// As they were at one moment: what the device has ended then, it has ended with all that it waited for.
@@ -209,39 +253,34 @@ Waiter::Values Waiter::read_counters() const {
 
 void Waiter::end_what_has() {
     const Values values = read_counters();
-    ended_.clear();
-    {
-        const std::lock_guard lock(mutex_);
-        take_ended(values);
-    }
-    std::sort(ended_.begin(), ended_.end(), [](const InFlight& a, const InFlight& b) { return a.number < b.number; });
-    for (const InFlight& one : ended_) one.submission->ended(one.error);
+    for (std::size_t i = 0; i < queue_uses; ++i) timelines_[i].ended_value.store(values[i], std::memory_order_relaxed);
+    while (Submission* const one = take_ended(values)) one->ended(std::exchange(one->error_, nullptr));
 }
 
-/// The lock is held.
-void Waiter::take_ended(const Values& values) {
+/// The first one whose value has come, in the order of submission; null: there is none.
+Submission* Waiter::take_ended(const Values& values) {
+    Timeline* of = nullptr;
     for (std::size_t i = 0; i < queue_uses; ++i) {
-        Timeline& timeline = timelines_[i];
-        timeline.ended_value = values[i];
-        const auto open = std::find_if(timeline.in_flight.begin(), timeline.in_flight.end(),
-                                       [&](const InFlight& one) { return one.value > values[i]; });
-        ended_.insert(ended_.end(), timeline.in_flight.begin(), open);
-        timeline.in_flight.erase(timeline.in_flight.begin(), open);
+        const Submission* const one = timelines_[i].in_flight.first;
+        if (one == nullptr || one->value_ > values[i]) continue;
+        if (of == nullptr || one->number_ < of->in_flight.first->number_) of = &timelines_[i];
     }
+    return of == nullptr ? nullptr : &of->in_flight.take_first();
 }
 
+/// What is being submitted just now comes to the thread later, and is waited for in vain or not.
 void Waiter::give_up(std::exception_ptr error) {
-    std::vector<InFlight> lost;
-    {
-        const std::lock_guard lock(mutex_);
+    if (!has_failed_.load(std::memory_order_relaxed)) {  // written by this thread alone
         failure_ = error;
-        for (Timeline& timeline : timelines_) {
-            lost.insert(lost.end(), timeline.in_flight.begin(), timeline.in_flight.end());
-            timeline.in_flight.clear();
-        }
+        has_failed_.store(true, std::memory_order_release);  // partner: refusal()
     }
-    std::sort(lost.begin(), lost.end(), [](const InFlight& a, const InFlight& b) { return a.number < b.number; });
-    for (const InFlight& one : lost) one.submission->ended(error);
+    take_told();
+    Values all{};
+    all.fill(std::numeric_limits<std::uint64_t>::max());
+    while (Submission* const one = take_ended(all)) {
+        one->error_ = nullptr;
+        one->ended(error);
+    }
 }
 
 }  // namespace maniple
