@@ -126,6 +126,22 @@ def test_memory_of_stages():
                     ends(0, what + ", run", "run", job, *sets, *QUIET, "--threads", threads, "--gpus", "none", "--plan", exact, ranks=ranks)
 
 
+def test_other_memory():
+    """What is resident beside the buffers is told apart from them."""
+    for ranks in (0, 2):
+        found = {}
+        for rows in (16, 16384):
+            job = file("rows.yaml", text_of(HEAT).replace("[512, 256]", "[%d, 2048]" % rows))
+            said = ends(0, "%d rows" % rows, "run", job, "--report", "report", "--no-history", "--overwrite", "--gpus", "none", ranks=ranks)
+            found[rows] = json.loads(text_of("report/summary.json"))["memory"]
+            expect(re.search(r"memory .* a rank and .* other", said), "the table says it: " + said)
+        small, large = found[16], found[16384]
+        more = large["host_peak_bytes"] - small["host_peak_bytes"]
+        expect(more > 100 << 20, "the larger one's buffers are larger: %s" % found)
+        expect(1 << 20 < small["other_bytes"] < 1 << 30, "there is other memory: %s" % small)
+        expect(not limits or large["other_bytes"] < small["other_bytes"] + more / 2, "it does not grow with the buffers: %s" % found)
+
+
 def named_memory(text):
     return re.search(r"needs at least (?:\S+ \S+ \()?(\d+ B)", text).group(1)
 
