@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/text.hpp"
 #include "cli/write_lock.hpp"
 #include "lanes/vulkan/cache_file.hpp"
 #include "program/refuse_plan.hpp"
@@ -58,6 +59,7 @@ PlanRequest chosen_together(const World& world, const Graph& graph, const PlanRe
     if (!is_open && !constraints.given()) return asked;
     const std::vector<PlanRequest> all = plan_candidates(graph, asked, world.size());
     std::string chosen;
+    std::int64_t limit_bytes = asked.memory_bytes;
     together(world, [&] {
         if (!world.is_root()) return;
         request.keeps_choice = is_open && !constraints.given() && !cache_folder.empty();
@@ -70,12 +72,15 @@ PlanRequest chosen_together(const World& world, const Graph& graph, const PlanRe
             const PlanRequest choice = choose_plan(graph, asked, request, constraints);
             if (constraints.given()) require_constraints(graph, asked, choice, request, constraints);
             chosen = name_of(choice);
+            limit_bytes = choice.memory_bytes;
         }
         if (own) own->take(chosen, weighed);
     });
-    if (!is_open) return asked;
     chosen = world.broadcast(chosen);
-    return *std::find_if(all.begin(), all.end(), [&](const PlanRequest& one) { return name_of(one) == chosen; });
+    const auto same = [&](const PlanRequest& one) { return name_of(one) == chosen; };
+    PlanRequest taken = is_open ? *std::find_if(all.begin(), all.end(), same) : asked;
+    taken.memory_bytes = *parse_count(world.broadcast(std::to_string(limit_bytes)));
+    return taken;
 }
 
 }  // namespace maniple

@@ -336,6 +336,7 @@ private:
         if (tells) predicted = std::async([this] { return predicted_steps(); });
         outputs_->finish(rows);
         summary_.written_bytes = outputs_->bytes_written();
+        summary_.other_bytes = std::max<std::int64_t>(0, peak_resident_bytes() - summary_.host_peak_bytes);
         summary_.wall_seconds = static_cast<double>(now_ns() - begin_ns_) / 1e9;
         if (!options_.no_history) keep_history();
         Summary summary = summary_of_all();

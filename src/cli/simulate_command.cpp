@@ -48,7 +48,7 @@ std::vector<Row> rows_of(const SimulateOptions& options, const PlanningMachine& 
         row.ranks = ranks;
         row.constraints = machine.constraints_of(planned.job, ranks);
         const PlanRequest wanted = choose_plan(planned.whole, planned.asked, request, row.constraints);
-        const PlannedGraph made = plan_to_fit(planned.whole, wanted, request, row.constraints);
+        const PlannedGraph made = plan_to_fit(planned.whole, wanted, request, row.constraints).planned;
         row.strategy = made.plan.strategy;
         row.prediction = predict(made.graph, made.plan, request);
         if (!row.broken().empty()) {

@@ -32,17 +32,18 @@ PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, cons
     const PredictionRequest request = prediction_for(planned.job, machine, planning);
     const Constraints constraints = planning.constraints_of(planned.job, ranks);
     planned.chosen = choose_plan(planned.graph, planned.asked, request, constraints);
-    PlannedGraph made = plan_to_fit(planned.graph, planned.chosen, request, constraints);
+    FittedPlan made = plan_to_fit(planned.graph, planned.chosen, request, constraints);
     planned.whole = std::move(planned.graph);
-    planned.graph = std::move(made.graph);
-    planned.plan = std::move(made.plan);
+    planned.graph = std::move(made.planned.graph);
+    planned.plan = std::move(made.planned.plan);
+    planned.fits = made.fits;
     return planned;
 }
 
 void require_constraints(const PlannedJob& planned, const PlanningMachine& planning) {
     const int ranks = planned.plan.ranks;
     const Machine machine = planning.with(ranks, planned.job);
-    require_constraints(planned.whole, planned.asked, planned.chosen, planned.graph, planned.plan,
+    require_constraints(planned.whole, planned.asked, planned.chosen, {planned.graph, planned.plan, planned.fits},
                         prediction_for(planned.job, machine, planning), planning.constraints_of(planned.job, ranks));
 }
 

@@ -23,6 +23,7 @@ struct PlannedJob {
     Graph whole;         ///< as the job says it
     Graph graph;         ///< as it is run: where the plan is a pipeline, in microbatches
     Plan plan;
+    bool fits = false;  ///< FittedPlan::fits
 };
 
 /// Throws all that is wrong with a job that could not be read whole: that, and the errors of its graph as far as they

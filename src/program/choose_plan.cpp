@@ -10,6 +10,7 @@
 #include "plan/pipeline_plan.hpp"
 #include "program/fit_memory.hpp"
 #include "program/point_costs.hpp"
+#include "program/stage_memory.hpp"
 
 namespace maniple {
 
@@ -38,11 +39,12 @@ bool meets(const PlanCandidate& candidate, const Constraints& constraints) {
 PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request,
                            const Constraints& constraints) {
     PlanCandidate candidate;
-    candidate.request = wanted;
-    PlannedGraph made = plan_graph(graph, request.machine, wanted);
+    const bool may_settle = may_predict(graph, request.machine.size());
+    candidate.request = may_settle ? settle_memory(graph, wanted, request, constraints) : wanted;
+    PlannedGraph made = plan_graph(graph, request.machine, candidate.request);
     candidate.predicted = may_predict(made.graph, request.machine.size());
     if (candidate.predicted) {
-        made = made_to_fit(std::move(made), request, constraints);
+        made = made_to_fit(std::move(made), request, constraints).planned;
         candidate.prediction = predict(made.graph, made.plan, request);
     }
     candidate.build_seconds = operation_seconds * static_cast<double>(made.graph.operations.size());
@@ -269,7 +271,8 @@ PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const Pred
                         const Constraints& constraints) {
     const int ranks = request.machine.size();
     const std::vector<PlanRequest> wanted = plan_candidates(graph, asked, ranks);
-    if (!is_chosen(graph, asked, request.machine, constraints)) return asked;
+    if (!is_chosen(graph, asked, request.machine, constraints))
+        return settle_memory(graph, asked, request, constraints);
     std::vector<PlanCandidate> weighed;
     Weighing weighing(graph, request.machine, constraints, request.keeps_choice);
     for (const PlanRequest& one : wanted) {

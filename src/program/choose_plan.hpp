@@ -45,7 +45,7 @@ bool may_predict(const Graph& graph, int ranks);
 bool may_weigh(const Graph& graph, int ranks);
 
 /// What `auto` becomes: the best of those that meet the constraints, if it is so much better than the first that the
-/// prediction's error does not matter; other requests stay what they are. Predicts one after the other and ends when
+/// prediction's error does not matter; of other requests settle_memory() alone. Predicts one after the other and ends when
 /// that has taken a quarter of what could be saved (all of it where `request.keeps_choice`): the time in which a run
 /// with the first does not compute; of `stealing`, which is weighed where there is irregular work, that in which lanes
 /// have nothing to do. It is counted in chunks, so that all ranks and runs choose alike. What takes no time, and graphs

@@ -255,20 +255,21 @@ std::string fit_text(const PlannedGraph& planned, const Fit& fit) {
     return fmt::format("fits by {}: {} a rank instead of {}", join(parts, "; "), now_bytes, before_bytes);
 }
 
-PlannedGraph plan_to_fit(Graph graph, const PlanRequest& wanted, const PredictionRequest& request,
-                         const Constraints& constraints) {
+FittedPlan plan_to_fit(Graph graph, const PlanRequest& wanted, const PredictionRequest& request,
+                       const Constraints& constraints) {
     return made_to_fit(plan_graph(std::move(graph), request.machine, wanted), request, constraints);
 }
 
-PlannedGraph made_to_fit(PlannedGraph planned, const PredictionRequest& request, const Constraints& constraints) {
-    if (constraints.memory_use == MemoryUse::fast || fits_by_far(planned.graph, planned.plan, constraints))
-        return planned;
+FittedPlan made_to_fit(PlannedGraph planned, const PredictionRequest& request, const Constraints& constraints) {
+    if (fits_by_far(planned.graph, planned.plan, constraints)) return {std::move(planned), true};
+    if (constraints.memory_use == MemoryUse::fast) return {std::move(planned)};
     const Fit fit = fit_memory(planned, request, constraints);
-    if (fit.means.none()) return planned;
+    const bool fits = constraints.has_memory_for(fit.bytes);
+    if (fit.means.none()) return {std::move(planned), fits};
     std::string note = fit_text(planned, fit);
     planned = with_means(std::move(planned), fit.means);
-    if (constraints.has_memory_for(fit.bytes)) planned.plan.notes.push_back(std::move(note));
-    return planned;
+    if (fits) planned.plan.notes.push_back(std::move(note));
+    return {std::move(planned), fits};
 }
 
 std::vector<std::string> recomputed_names(const Graph& graph) {

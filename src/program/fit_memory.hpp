@@ -43,11 +43,17 @@ Fit fit_memory(const PlannedGraph& planned, const PredictionRequest& request, co
 /// touches is far below the limit. Pure; costs a look at every block of every operation.
 bool fits_by_far(const Graph& graph, const Plan& plan, const Constraints& constraints);
 
+/// A plan as it is carried out under constraints.
+struct FittedPlan {
+    PlannedGraph planned;
+    bool fits = false;  ///< that its memory does is known; false: it does not, or nobody has looked
+};
+
 /// A plan that does not fit, made to fit, with a note that says how. As it is where it fits, or nothing helps.
-PlannedGraph made_to_fit(PlannedGraph planned, const PredictionRequest& request, const Constraints& constraints);
+FittedPlan made_to_fit(PlannedGraph planned, const PredictionRequest& request, const Constraints& constraints);
 /// The same of the plan of a request.
-PlannedGraph plan_to_fit(Graph graph, const PlanRequest& wanted, const PredictionRequest& request,
-                         const Constraints& constraints);
+FittedPlan plan_to_fit(Graph graph, const PlanRequest& wanted, const PredictionRequest& request,
+                       const Constraints& constraints);
 
 /// "fits by recomputing e1 for d2: 1.9 GiB a rank instead of 2.6 GiB": for the notes of a plan that was `planned`.
 std::string fit_text(const PlannedGraph& planned, const Fit& fit);

@@ -49,6 +49,8 @@ bool Movement::is_found_for(const Found& one, const Wanted& wanted, const Box& o
 /// that an operation alike has read.
 void Movement::exchange_argument(OperationId id, std::size_t argument, const BoundaryRule& rule) {
     const TensorId tensor = graph_[id].inputs[argument];
+    // Each rank loads itself what it reads: nobody needs to be asked, of whom there may be as many as ranks.
+    if (rule.empty() && !is_made_by_ranks(graph_, tensor)) return;
     const std::size_t instance = layout_.instance_for(tensor, rule);
     const BufferId buffer = emitter_.buffer_of(tensor, instance);
     const bool fresh = available_[buffer.index()].empty() && moved_[buffer.index()].relay == nullptr;

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/text.hpp"
+#include "plan/claims.hpp"
 #include "program/fit_memory.hpp"
+#include "program/stage_memory.hpp"
 
 namespace maniple {
 
@@ -26,15 +29,30 @@ bool is_small(const Graph& graph, int ranks) {
     return graph.operations.size() * static_cast<std::size_t>(ranks) <= most_looked_at;
 }
 
-/// With all that may be done to need less.
+/// With all that may be done to need less, under a limit of stages that does not depend on the job's: what needs so
+/// much fits so much.
 Need need_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request, MemoryUse use) {
-    const PlannedGraph made = plan_graph(graph, request.machine, wanted);
-    Need need{name_of(wanted), peak_memory(made.graph, made.plan, request)};
     Constraints nothing;
     nothing.memory.bytes = 1;
     nothing.memory_use = use;
-    need.peak.bytes = fit_memory(made, request, nothing).bytes;
-    return need;
+    std::optional<Need> least;
+    for (const PlanRequest& one : without_own_limit(wanted)) {
+        const PlannedGraph made = plan_graph(graph, request.machine, one);
+        const std::int64_t bytes = fit_memory(made, request, nothing).bytes;
+        if (least && bytes >= least->peak.bytes) continue;
+        least = Need{name_of(one), peak_memory(made.graph, made.plan, request)};
+        least->peak.bytes = bytes;
+    }
+    return *least;
+}
+
+/// Whether a job that gives so much memory is not refused for it.
+bool is_enough(const Graph& graph, PlanRequest asked, const PredictionRequest& request, Constraints constraints,
+               std::int64_t bytes) {
+    asked.memory_bytes = constraints.memory.bytes = bytes;
+    const PlanRequest chosen = choose_plan(graph, asked, request, constraints);
+    const FittedPlan made = plan_to_fit(graph, chosen, request, constraints);
+    return made.fits || constraints.has_memory_for(peak_memory(made.planned.graph, made.planned.plan, request).bytes);
 }
 
 /// "3.1 GiB (3328599654 B)": what `memory:` would have to say.
@@ -58,6 +76,17 @@ std::optional<std::pair<int, std::int64_t>> more_ranks(const Graph& graph, const
     return last;
 }
 
+/// What `max_time` would have to be, in units that it knows: three digits, rounded up.
+std::string enough_text(double seconds) {
+    const bool is_short = seconds < 1;
+    const double number = std::max(1e-9, is_short ? seconds * 1e3 : seconds);
+    const int decimals = std::max(0, 2 - static_cast<int>(std::floor(std::log10(number))));
+    const double unit = std::pow(10.0, -decimals);
+    // What text loses of the last binary digits must not make it less.
+    const double enough = std::ceil(number * (1 + 1e-9) / unit) * unit;
+    return fmt::format("{:.{}f} {}", enough, decimals, is_short ? "ms" : "s");
+}
+
 [[noreturn]] void refuse_time(const Graph& graph, const PlanRequest& asked, const PlanCandidate& chosen,
                               const PredictionRequest& request, const Constraints& constraints) {
     const std::string bound = "max_time: " + duration_text(constraints.max_seconds);
@@ -67,17 +96,20 @@ std::optional<std::pair<int, std::int64_t>> more_ranks(const Graph& graph, const
     std::vector<PlanCandidate> all;
     if (asked.from.empty() && may_weigh(graph, request.machine.size()))
         all = weigh_plans(graph, asked, request, memory_alone);
+    // `auto` does not weigh claims of what costs the same everywhere.
+    const bool skips_claims = asked.strategy == "auto" && !has_irregular_work(graph);
     for (const PlanCandidate& one : all) {
+        if (skips_claims && one.request.strategy == "stealing") continue;
         if (!one.allowed || !one.predicted || !constraints.has_memory_for(one.prediction.peak_bytes)) continue;
         if (one.prediction.seconds < fastest->prediction.seconds) fastest = &one;
     }
     const bool is_it = name_of(fastest->request) == name_of(chosen.request);
     const std::string own = is_it || asked.strategy == "auto" ? ""
                                                               : fmt::format("{} takes {}; ", name_of(chosen.request),
-                                                                            duration_text(chosen.prediction.seconds));
+                                                                            enough_text(chosen.prediction.seconds));
     throw UnavailableError(constraints.time_place,
                            fmt::format("{}: {}the fastest plan found ({}) takes {}", bound, own,
-                                       name_of(fastest->request), duration_text(fastest->prediction.seconds)));
+                                       name_of(fastest->request), enough_text(fastest->prediction.seconds)));
 }
 
 }  // namespace
@@ -87,18 +119,26 @@ void refuse_memory(const Graph& graph, const PlanRequest& asked, const Predictio
     PlanRequest first = asked;
     if (asked.strategy == "auto") first.strategy = "data";
     Need least = need_of(graph, first, request, constraints.memory_use);
+    std::vector<Need> less;  // that `auto` might take
     std::string others;
     if (asked.from.empty() && is_small(graph, request.machine.size())) {
         for (const PlanRequest& wanted : plan_candidates(graph, asked, request.machine.size())) {
             const Need need = need_of(graph, wanted, request, constraints.memory_use);
             if (need.peak.bytes >= least.peak.bytes) continue;
             if (asked.strategy == "auto") {
-                least = need;
+                less.push_back(need);
             } else if (others.empty() && constraints.has_memory_for(need.peak.bytes)) {
                 others = fmt::format("; {} {}", need.name, exact_bytes(need.peak.bytes));
             }
         }
     }
+    // Not every way is weighed.
+    std::stable_sort(less.begin(), less.end(),
+                     [](const Need& a, const Need& b) { return a.peak.bytes < b.peak.bytes; });
+    const auto enough = std::find_if(less.begin(), less.end(), [&](const Need& need) {
+        return is_enough(graph, asked, request, constraints, need.peak.bytes);
+    });
+    if (enough != less.end()) least = *enough;
     const std::string who = asked.strategy == "auto" ? "needs" : least.name + " needs";
     std::string text = fmt::format("{} a rank ({}) is too little: {} at least {} a rank (rank {}; the largest is {})",
                                    exact_bytes(constraints.memory.bytes), constraints.memory.origin, who,
@@ -114,20 +154,18 @@ void refuse_memory(const Graph& graph, const PlanRequest& asked, const Predictio
 
 void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,
                          const PredictionRequest& request, const Constraints& constraints) {
-    const PlannedGraph made = plan_to_fit(graph, chosen, request, constraints);
-    require_constraints(graph, asked, chosen, made.graph, made.plan, request, constraints);
+    const FittedPlan made = plan_to_fit(graph, chosen, request, constraints);
+    require_constraints(graph, asked, chosen, {made.planned.graph, made.planned.plan, made.fits}, request, constraints);
 }
 
-void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,
-                         const Graph& planned_graph, const Plan& plan, const PredictionRequest& request,
-                         const Constraints& constraints) {
-    if (!fits_by_far(planned_graph, plan, constraints) &&
-        !constraints.has_memory_for(peak_memory(planned_graph, plan, request).bytes))
+void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen, const MadePlan& made,
+                         const PredictionRequest& request, const Constraints& constraints) {
+    if (!made.fits && !constraints.has_memory_for(peak_memory(made.graph, made.plan, request).bytes))
         refuse_memory(graph, asked, request, constraints);
     if (constraints.max_seconds <= 0) return;
     PlanCandidate candidate;
     candidate.request = chosen;
-    candidate.prediction = predict(planned_graph, plan, request);
+    candidate.prediction = predict(made.graph, made.plan, request);
     if (!constraints.has_time_for(candidate.prediction.seconds))
         refuse_time(graph, asked, candidate, request, constraints);
 }

@@ -10,10 +10,15 @@ namespace maniple {
 /// Errors: UnavailableError that names the constraint and the nearest value that can be met.
 void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,
                          const PredictionRequest& request, const Constraints& constraints);
-/// The same of the plan that `chosen` has become already, and the graph that it is of.
-void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,
-                         const Graph& planned_graph, const Plan& plan, const PredictionRequest& request,
-                         const Constraints& constraints);
+/// What a request has become already. Borrows.
+struct MadePlan {
+    const Graph& graph;
+    const Plan& plan;
+    bool fits = false;  ///< FittedPlan::fits
+};
+/// The same, of that.
+void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen, const MadePlan& made,
+                         const PredictionRequest& request, const Constraints& constraints);
 
 /// What is known of the memory of `asked`: the least that a rank needs here, and with how many ranks it would fit. Pure.
 /// Errors: UnavailableError, always.

@@ -11,11 +11,6 @@ namespace {
 /// Fewer who need the same have nobody to hand it on to.
 constexpr int fewest_members = 3;
 
-/// Whether different ranks own different parts of a tensor; of one that is loaded each has read all that it needs.
-bool is_made_by_ranks(const Graph& graph, TensorId id) {
-    return graph[id].kind == Tensor::Kind::computed || computed_source(graph, id).valid();
-}
-
 bool has_points_everywhere(const Operation& operation, const BlockGrid& grid) {
     return !operation.bound->index_space().empty() &&
            std::all_of(grid.cuts.begin(), grid.cuts.end(), [&](const Cut& cut) {
@@ -24,6 +19,10 @@ bool has_points_everywhere(const Operation& operation, const BlockGrid& grid) {
 }
 
 }  // namespace
+
+bool is_made_by_ranks(const Graph& graph, TensorId id) {
+    return graph[id].kind == Tensor::Kind::computed || computed_source(graph, id).valid();
+}
 
 Box Relay::reaches(Rank rank) const {
     for (const Served& one : served) {  // a rank is in one group

@@ -32,6 +32,9 @@ struct Relay {
     Box reaches(Rank rank) const;
 };
 
+/// Whether different ranks own different parts of a tensor; of one that is loaded each has read all that it needs.
+bool is_made_by_ranks(const Graph& graph, TensorId id);
+
 /// Finds relays of one rank, and keeps them: steps of a loop are alike. Borrows graph and plan. Pure.
 class Relays {
 public:

@@ -90,6 +90,7 @@ std::string serialize(const RankSummary& summary) {
                        {"written_bytes", summary.written_bytes},
                        {"host_peak_bytes", summary.host_peak_bytes},
                        {"device_peak_bytes", summary.device_peak_bytes},
+                       {"other_bytes", summary.other_bytes},
                        {"reused_buffers", summary.reused_buffers},
                        {"buffers_found", summary.buffers_found},
                        {"border_moves", summary.border_moves},
@@ -131,6 +132,7 @@ RankSummary deserialize_rank_summary(const std::string& bytes) {
     summary.written_bytes = json["written_bytes"];
     summary.host_peak_bytes = json["host_peak_bytes"];
     summary.device_peak_bytes = json["device_peak_bytes"];
+    summary.other_bytes = json["other_bytes"];
     summary.reused_buffers = json["reused_buffers"];
     summary.buffers_found = json["buffers_found"];
     summary.border_moves = json["border_moves"];
@@ -229,6 +231,7 @@ std::string summary_json(const Summary& summary) {
         {"memory",
          {{"host_peak_bytes", peak_of(summary)},
           {"device_peak_bytes", peak_of(summary, &RankSummary::device_peak_bytes)},
+          {"other_bytes", peak_of(summary, &RankSummary::other_bytes)},
           {"pool_hit_rate", summary.pool_hit_rate()},
           {"recomputed", summary.recomputed},
           {"spilled_bytes", sum_of(summary, &RankSummary::spilled_bytes)}}},
@@ -307,10 +310,11 @@ std::string summary_table(const Summary& summary) {
     if (summary.ranks.size() > shown)
         text += fmt::format("  and {} more ranks in summary.json\n", summary.ranks.size() - shown);
     text +=
-        fmt::format("  messages {} ({}), read {}, wrote {}, memory {} a rank\n",
+        fmt::format("  messages {} ({}), read {}, wrote {}, memory {} a rank and {} other\n",
                     sum_of(summary, &RankSummary::messages), format_bytes(sum_of(summary, &RankSummary::message_bytes)),
                     format_bytes(sum_of(summary, &RankSummary::read_bytes)),
-                    format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)));
+                    format_bytes(sum_of(summary, &RankSummary::written_bytes)), format_bytes(peak_of(summary)),
+                    format_bytes(peak_of(summary, &RankSummary::other_bytes)));
     if (const std::optional<double> share = summary.hidden_share())
         text += fmt::format("  {:.0f} % of the time of messages hidden behind computing\n", 100 * *share);
     text += kinds_text(sum_of(summary, &RankSummary::messages_by_kind));

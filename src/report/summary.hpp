@@ -46,7 +46,10 @@ struct RankSummary {
     std::int64_t written_bytes = 0;
     std::int64_t host_peak_bytes = 0;
     std::int64_t device_peak_bytes = 0;  ///< of all its gpu lanes
-    std::int64_t reused_buffers = 0;     ///< of programs executed again (RunTotals)
+    /// Resident beside host_peak_bytes, at most: code, MPI, HDF5, Vulkan, programs. Less than there was where buffers have
+    /// pages that nobody has touched.
+    std::int64_t other_bytes = 0;
+    std::int64_t reused_buffers = 0;  ///< of programs executed again (RunTotals)
     std::int64_t buffers_found = 0;
     std::int64_t border_moves = 0;   ///< of the run
     std::int64_t moved_bytes = 0;    ///< sent for them

@@ -1,6 +1,8 @@
 """Constraints, plan files and proofs as users see them.
 
-    commands_test.py MANIPLE MPIEXEC SOURCE
+    commands_test.py MANIPLE MPIEXEC SOURCE [--no-limits]
+
+--no-limits (under sanitizers) does not look at time and memory.
 """
 import json
 import os
@@ -14,6 +16,7 @@ import h5py
 import numpy
 
 maniple, mpiexec, source = sys.argv[1:4]
+limits = "--no-limits" not in sys.argv
 folder = tempfile.mkdtemp(prefix="maniple-proof-")
 environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                    MANIPLE_CACHE_DIR=os.path.join(folder, "cache"))
@@ -102,6 +105,104 @@ def test_memory():
             ends(code, "%s with %d B of %d" % (name, bytes_allowed, needed), "run", job, *QUIET, "--threads", threads,
                  "--plan", "{strategy: data, memory: %d B, memory_use: fast}" % bytes_allowed, ranks=ranks if ranks > 1 else 0,
                  has=["--plan:1:18: error: memory:", "needs at least"] if code else [])
+
+
+def test_memory_of_stages():
+    """What a plan in stages needs without a limit is enough for it: stages are not cut smaller before that is known."""
+    sizes = {"transformer-block.yaml": (), "unet-like.yaml": ("--set", "images=8"), "heat3d.yaml": ("--set", "n=12", "--set", "steps=4")}
+    for name, sets in sizes.items():
+        job = os.path.join("jobs", name)
+        for ranks in (2, 3, 4):
+            for plan in ("strategy: model", "strategy: pipeline, microbatches: 3", "data: 2, pipeline: 2", "data: 2, model: 2", "model: 2"):
+                if plan.startswith("data") and ranks != 4:
+                    continue
+                what = "%s, %d ranks, %s" % (name, ranks, plan)
+                said = ends(0, what, "check", job, *sets, "--ranks", str(ranks), "--overwrite", "--plan", "{%s}" % plan)
+                needed, threads = re.search(r"rank \d+, (\d+) B, with (\d+) thread", said).groups()
+                exact = "{%s, memory: %s B, memory_use: fast}" % (plan, needed)
+                again = ends(0, what + ", exact", "check", job, *sets, "--ranks", str(ranks), "--overwrite", "--plan", exact)
+                expect(again.split(" of ")[0] == said.split(" of ")[0], "%s: the same plan is taken: %s" % (what, again))
+                if ranks == 3 or plan.startswith("data"):
+                    ends(0, what + ", run", "run", job, *sets, *QUIET, "--threads", threads, "--gpus", "none", "--plan", exact, ranks=ranks)
+
+
+def test_other_memory():
+    """What is resident beside the buffers is told apart from them."""
+    for ranks in (0, 2):
+        found = {}
+        for rows in (16, 16384):
+            job = file("rows.yaml", text_of(HEAT).replace("[512, 256]", "[%d, 2048]" % rows))
+            said = ends(0, "%d rows" % rows, "run", job, "--report", "report", "--no-history", "--overwrite", "--gpus", "none", ranks=ranks)
+            found[rows] = json.loads(text_of("report/summary.json"))["memory"]
+            expect(re.search(r"memory .* a rank and .* other", said), "the table says it: " + said)
+        small, large = found[16], found[16384]
+        more = large["host_peak_bytes"] - small["host_peak_bytes"]
+        expect(more > 100 << 20, "the larger one's buffers are larger: %s" % found)
+        expect(1 << 20 < small["other_bytes"] < 1 << 30, "there is other memory: %s" % small)
+        expect(not limits or large["other_bytes"] < small["other_bytes"] + more / 2, "it does not grow with the buffers: %s" % found)
+
+
+def named_memory(text):
+    return re.search(r"needs at least (?:\S+ \S+ \()?(\d+ B)", text).group(1)
+
+
+def named_time(text):
+    return re.search(r"the fastest plan found \(.*\) takes ([0-9.]+ m?s)", text).group(1)
+
+
+FORK = file("fork.yaml", """maniple: 1
+name: fork
+inputs: {x: {shape: [17, 8], fill: "normal(seed=1)"}, w: {shape: [8, 8], fill: "he_normal(seed=2)"}}
+graph:
+  a: matmul(x, w)
+  b: tanh(a)
+  c: matmul(b, w)
+  d: relu(c + a)
+  e: matmul(transpose(d, axes=[1, 0]), b)
+  f: matmul(d, e)
+  g: f - a
+  n: norm2(g)
+  m: argmin(g, axis=0)
+  p: prod(sigmoid(g), axis=1)
+  q: mse(g, a)
+  r: normalize(g, axis=0)
+outputs: {g: fork.h5:/g, n: fork.h5:/n, m: fork.h5:/m, p: fork.h5:/p, q: fork.h5:/q, r: fork.h5:/r, e: fork.h5:/e}
+""")
+
+
+def test_named_values():
+    """What a refusal says would be enough is enough."""
+    for job in (FORK, HEAT, "jobs/transformer-block.yaml"):
+        for strategy in ("auto", "data", "model", "pipeline"):
+            for use in ("fast", "balanced"):
+                words = ("check", job, "--overwrite", "--ranks", "3", "--plan")
+                what = "%s, %s, %s" % (job, strategy, use)
+                plan = "{strategy: %s, memory_use: %s, memory: %%s}" % (strategy, use)
+                needed = named_memory(ends(69, what, *words, plan % "1 B"))
+                ends(0, "%s with %s" % (what, needed), *words, plan % needed)
+        for plan in ("{max_time: %s}", "{strategy: data, max_ranks: 1, max_time: %s}"):
+            words = ("check", job, "--overwrite", "--ranks", "3", "--plan")
+            needed = named_time(ends(69, plan, *words, plan % "0.0001 ms"))
+            ends(0, "%s with %s" % (job, plan % needed), *words, plan % needed)
+
+
+def test_large_plans():
+    """10,000 layers for 1,024 ranks: in 10 s and 1 GiB, also where a look at the memory is needed to say that they fit."""
+    names = ["w%d" % i for i in range(10000)]
+    inputs = ["  %s: {shape: [64, 64], fill: he_normal(seed=1)}" % name for name in names]
+    layers = ["  h%d: matmul(%s, %s)" % (i + 1, "h%d" % i if i else "x", name) for i, name in enumerate(names)]
+    job = file("large.yaml", "\n".join(["maniple: 1", "name: large", "inputs:", "  x: {shape: [512, 64], fill: normal(seed=1)}", *inputs,
+                                        "graph:", *layers, "outputs: {h10000: large.h5:/y}"]) + "\n")
+    for plan in ("{memory: 24 MB}", "{strategy: stealing, memory: 24 MB}", "model", "pipeline"):
+        command = subprocess.Popen([maniple, "plan", job, "--ranks", "1024", "--dump", "plan", "--plan", plan], env=environment,
+                                   stdout=subprocess.DEVNULL, cwd=folder)
+        _, status, used = os.wait4(command.pid, 0)
+        command.returncode = os.waitstatus_to_exitcode(status)
+        seconds = used.ru_utime + used.ru_stime  # of a core: others may be busy on the machine
+        print("      %s: %.1f s, %d MiB" % (plan, seconds, used.ru_maxrss / 1024), flush=True)
+        expect(command.returncode == 0, "%s: %d" % (plan, command.returncode))
+        expect(not limits or seconds < 10, "%s: %.1f s" % (plan, seconds))
+        expect(not limits or used.ru_maxrss < 1 << 20, "%s: %d KiB" % (plan, used.ru_maxrss))
 
 
 def test_refused_constraints():

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 
 #include "base/error.hpp"
@@ -82,6 +83,16 @@ WithoutHwlocPlugins::WithoutHwlocPlugins() : set_(std::getenv(plugins_variable) 
 
 WithoutHwlocPlugins::~WithoutHwlocPlugins() {
     if (set_) unsetenv(plugins_variable);
+}
+
+std::int64_t peak_resident_bytes() {
+    // Not getrusage: that counts what was resident in whoever became this process, too.
+    std::ifstream status("/proc/self/status");
+    const std::string key = "VmHWM:";
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with(key)) return std::atoll(line.c_str() + key.size()) * 1024;
+    }
+    return 0;
 }
 
 std::string host_name() {

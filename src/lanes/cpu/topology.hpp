@@ -43,6 +43,9 @@ private:
     bool set_ = false;
 };
 
+/// The most memory that this process has had resident since it began; 0: not known. Blocks for a small file of the system's.
+std::int64_t peak_resident_bytes();
+
 /// This machine's name, without its domain.
 std::string host_name();
 
