@@ -42,11 +42,39 @@ ssize_t read_or_fail(const char* function, int file, void* to, size_t bytes, off
     return reinterpret_cast<Read>(dlsym(RTLD_NEXT, function))(file, to, bytes, offset);
 }
 
+using Syscall = long (*)(long, ...);
+using Wait = int (*)(pthread_cond_t*, pthread_mutex_t*);
+
+// What others wait with may make no static of a function: making it waits on a futex, and so comes here again. These are
+// set when the library is loaded; who waits before that finds null and looks for itself.
+std::atomic<Syscall> real_syscall{nullptr};
+std::atomic<Wait> real_wait{nullptr};
+std::atomic<bool> wakes{false};
+
+template <class Function>
+Function found(std::atomic<Function>& kept, const char* name, const char* version) {
+    Function function = kept.load(std::memory_order_relaxed);
+    if (function == nullptr) {
+        function = reinterpret_cast<Function>(dlvsym(RTLD_NEXT, name, version));
+        kept.store(function, std::memory_order_relaxed);
+    }
+    return function;
+}
+
+Syscall the_syscall() { return found(real_syscall, "syscall", "GLIBC_2.2.5"); }
+Wait the_wait() { return found(real_wait, "pthread_cond_wait", "GLIBC_2.3.2"); }
+
+[[gnu::constructor]] void look_before_anybody_waits() {
+    the_syscall();
+    the_wait();
+    wakes.store(wanted("wakeups"), std::memory_order_relaxed);
+}
+
+std::atomic<long> waits{0};
+
 /// Whether this wait returns at once.
 bool wakes_for_nothing() {
-    static const bool wakes = wanted("wakeups");
-    static std::atomic<long> waits{0};
-    if (!wakes) return false;
+    if (!wakes.load(std::memory_order_relaxed)) return false;
     const long before = waits.fetch_add(1);
     if (before == 0) std::atexit([] { std::fprintf(stderr, "wakeups %ld\n", (waits.load() + 1) / 2); });
     return before % 2 == 0;
@@ -74,15 +102,12 @@ long syscall(long number, ...) {
     va_end(list);
     const bool waits = number == SYS_futex && (words[1] & FUTEX_CMD_MASK) == FUTEX_WAIT;
     if (waits && wakes_for_nothing()) return 0;
-    static const auto real = reinterpret_cast<long (*)(long, ...)>(dlsym(RTLD_NEXT, "syscall"));
-    return real(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+    return the_syscall()(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 }
 
 int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
     if (wakes_for_nothing()) return 0;
-    static const auto real = reinterpret_cast<int (*)(pthread_cond_t*, pthread_mutex_t*)>(
-        dlvsym(RTLD_NEXT, "pthread_cond_wait", "GLIBC_2.3.2"));
-    return real(condition, mutex);
+    return the_wait()(condition, mutex);
 }
 
 int MPI_Isend(const void* bytes, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm, MPI_Request* request) {
