@@ -11,18 +11,12 @@
 namespace maniple {
 namespace {
 
-std::uint32_t setting(const char* name, std::uint32_t usual) {
-    const char* text = std::getenv(name);
-    return text == nullptr ? usual : static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10));
-}
-
 /// Runs seeds until one fails; returns the operations on gpu lanes.
 std::int64_t run_seeds(std::uint32_t count, std::uint32_t offset, KernelCounts& counts,
                        const std::function<std::unique_ptr<GpuSource>()>& make_gpus) {
     const World world(MPI_COMM_WORLD);
     const KernelRegistry registry(standard_kernels());
-    const std::uint32_t first =
-        setting("MANIPLE_TEST_FIRST_SEED", static_cast<std::uint32_t>(world.size()) * 100000) + offset;
+    const std::uint32_t first = first_seed(world) + offset;
     std::int64_t failures = 0, on_gpus = 0, handed_on = 0;
     for (std::uint32_t seed = first; seed < first + count && failures == 0; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));

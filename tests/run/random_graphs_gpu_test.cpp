@@ -21,9 +21,11 @@ TEST_P(RandomGraphsOn, Vulkan) {
     VulkanInstance instance(options);
     if (instance.devices().empty()) GTEST_SKIP() << "no Vulkan device: " << instance.reason();
     const KernelRegistry registry(standard_kernels());
-    constexpr std::uint32_t seeds = 300;
+    const std::uint32_t seeds = setting("MANIPLE_TEST_SEEDS", 300);
+    const std::uint32_t first = first_seed(world);
     std::int64_t failures = 0, on_gpus = 0, changes = 0, claimed = 0;
-    for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
+    for (std::uint32_t seed = first; seed < first + seeds && failures == 0; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
         VulkanGpus gpus(instance, GetParam().use, GetParam().lanes);
         const CaseCounts counts = run_seed(seed, world, registry, &gpus);
         on_gpus += counts.on_gpus;

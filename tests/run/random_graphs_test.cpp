@@ -10,9 +10,12 @@ namespace {
 void run_seeds(bool with_gpus) {
     const World world(MPI_COMM_WORLD);
     const KernelRegistry registry(standard_kernels());
-    constexpr std::uint32_t seeds = 300;
+    const std::uint32_t seeds = setting("MANIPLE_TEST_SEEDS", 1000);
+    // Each number of ranks has graphs and plans of its own, and so have runs with gpus.
+    const std::uint32_t first = first_seed(world) + (with_gpus ? seeds : 0);
     std::int64_t failures = 0, on_gpus = 0, moves = 0, changes = 0, claimed = 0, recuts = 0, ended = 0, behind = 0;
-    for (std::uint32_t seed = 0; seed < seeds && failures == 0; ++seed) {
+    for (std::uint32_t seed = first; seed < first + seeds && failures == 0; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
         ImitatedGpus gpus;
         const CaseCounts counts = run_seed(seed, world, registry, with_gpus ? &gpus : nullptr);
         on_gpus += counts.on_gpus;

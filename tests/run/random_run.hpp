@@ -15,6 +15,11 @@
 
 namespace maniple {
 
+/// A number from the environment, for who looks for more than the tests' usual cases.
+std::uint32_t setting(const char* name, std::uint32_t usual);
+/// Each number of ranks has cases of its own. MANIPLE_TEST_FIRST_SEED is another.
+std::uint32_t first_seed(const World& world);
+
 /// The gpu lanes of one run on one rank. Owns them.
 class GpuSource {
 public:
