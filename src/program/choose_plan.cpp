@@ -39,8 +39,7 @@ bool meets(const PlanCandidate& candidate, const Constraints& constraints) {
 PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request,
                            const Constraints& constraints) {
     PlanCandidate candidate;
-    const bool may_settle = may_predict(graph, request.machine.size());
-    candidate.request = may_settle ? settle_memory(graph, wanted, request, constraints) : wanted;
+    candidate.request = settle_memory(graph, wanted, request, constraints);
     PlannedGraph made = plan_graph(graph, request.machine, candidate.request);
     candidate.predicted = may_predict(made.graph, request.machine.size());
     if (candidate.predicted) {
