@@ -90,6 +90,9 @@ void Executor::carry_out_all(const std::function<void(std::int64_t)>& on_block, 
         scheduler_.look_also_in(stealing_);
     }
     make_pool();
+    for (Lane* gpu : gpus_) {
+        if (audits_) gpu->audit();
+    }
     scheduler_.recall();
     const auto announce = [&] {
         error = std::current_exception();
@@ -373,6 +376,7 @@ void Executor::make_run(Prepared& prepared) {
     if (reader_ != nullptr) {
         StartLog* const log = writer_ != nullptr ? &log_ : nullptr;
         prepared.replay = std::make_unique<Replay>(*prepared.chunks, std::move(lanes), scheduler_, log);
+        if (audits_) prepared.replay->audit();
         return;
     }
     if (writer_ != nullptr) lanes.cpu = std::make_unique<LoggedProgram>(std::move(lanes.cpu), scheduler_, log_);

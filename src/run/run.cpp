@@ -38,6 +38,7 @@ void Run::start(const Execution& execution) {
     const bool idle = open_ends_.compare_exchange_strong(none, graph_.ends() + 1, std::memory_order_acquire);
     MANIPLE_CHECK(idle, "a run was started while in flight");
     execution_ = execution;
+    execution_.number = ++executions_;
     if (audit_) audit_->begin();
     if (live_ != nullptr) live_->begin();
     overdue_ = {};

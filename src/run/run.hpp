@@ -115,6 +115,7 @@ private:
     ChunkId overdue_;                   ///< at the last look for missed ones
     std::int64_t looked_ns_ = 0;
     Execution execution_;
+    std::uint64_t executions_ = 0;  ///< begun
     std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet ended
     std::vector<std::atomic<bool>> elsewhere_;          ///< by chunk: submitted to another lane and not ended
     std::vector<Roots> roots_;                          ///< by worker: a stretch of graph.cpu_roots()
