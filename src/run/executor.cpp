@@ -240,7 +240,9 @@ void Executor::run_prepared(Prepared& prepared, const StepBlock& block, RunTotal
     current_.store(&prepared, std::memory_order_release);  // partner: in_flight_text()
     if (pool_) pool_->begin_execution();
     const std::int64_t before = allocations();
+    const std::int64_t chained = prepared.run ? prepared.run->chained() : 0;
     carry_out(prepared, block);
+    if (prepared.run) totals.chained += prepared.run->chained() - chained;
     if (prepared.executions++ > 0) {
         totals.reused_buffers += prepared.buffers;
         totals.buffers_found += std::max<std::int64_t>(0, prepared.buffers - (allocations() - before));

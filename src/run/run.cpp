@@ -189,6 +189,7 @@ ChunkId Run::release_on_device(ChunkId chunk) {
     ChunkId next;
     for (const ChunkId dependent : graph_.dependents(chunk)) {
         if (!graph_.on_one_device(chunk, dependent) || !take_to_zero(remaining_[dependent.index()])) continue;
+        chained_.fetch_add(1, std::memory_order_relaxed);  // for reports
         if (next.valid()) submit_elsewhere(next);
         next = dependent;
     }
