@@ -16,10 +16,11 @@ namespace maniple {
 /// May be run again and again.
 class InMemory {
 public:
-    explicit InMemory(const std::string& text, GpuSource* gpus = nullptr, bool through_mpi = false)
+    explicit InMemory(const std::string& text, GpuSource* gpus = nullptr, bool through_mpi = false,
+                      const PlanRequest& request = {})
         : world_(MPI_COMM_WORLD), registry_(standard_kernels()),
           graph_(build_graph(parse_job(text, "test.yaml"), {}, registry_)),
-          plan_(make_plan(graph_, Machine::uniform(world_.size(), {}), {})),
+          plan_(make_plan(graph_, Machine::uniform(world_.size(), {}), request)),
           layout_(build_layout(graph_, plan_, world_.rank(),
                                gpus == nullptr ? cpus() : gpus->choose(graph_, 1, world_.rank()))) {
         if (gpus != nullptr) gpus->open(graph_, layout_);
@@ -36,6 +37,7 @@ public:
     }
     std::int64_t builds() const { return executor_->builds(); }
     Executor& executor() { return *executor_; }
+    const World& world() const { return world_; }
     const CpuLane& cpu() const { return *cpu_; }
     const Graph& graph() const { return graph_; }
     const Plan& plan() const { return plan_; }
@@ -44,6 +46,7 @@ private:
     static LaneChoice cpus() {
         LaneChoice lanes;
         lanes.cpus_alone = true;
+        lanes.threads = 2;
         return lanes;
     }
 
