@@ -287,6 +287,10 @@ def runs_are_predicted():
     expect(0.1 < ratio < 10, "with a history the prediction is of the right size: %g of %s" % (ratio, last["wall_seconds"]))
     shown = run("kernels", "show", "heat_step").stdout
     expect("measured, medians of runs" in shown and "cpu x" in shown, "what was measured is shown: " + shown)
+    expect("time as points^" not in shown, "of one size nothing follows for others: " + shown)
+    expect(run("run", heat(2048, 5, "larger"), "--lanes", "cpu", ranks=2).returncode == 0, "another size")
+    shown = run("kernels", "show", "heat_step").stdout
+    expect("time as points^" in shown and "(2 sizes)" in shown, "of two sizes it does: " + shown)
     expect("nothing yet" in run("kernels", "show", "blur").stdout, "and of others that nothing was")
 
 
