@@ -101,6 +101,17 @@ int microbatches_for(const Graph& graph, const PlanRequest& request, int columns
     return std::max(1, microbatches_of(graph, find_batch(graph), request, columns));
 }
 
+std::size_t operations_in_pieces(const Graph& graph, const PlanRequest& request, int columns) {
+    const Batch batch = find_batch(graph);
+    const std::size_t microbatches =
+        static_cast<std::size_t>(std::max(1, microbatches_of(graph, batch, request, columns)));
+    std::size_t count = graph.operations.size();
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        if (batch.has(OperationId(i))) count += microbatches - 1;
+    }
+    return count;
+}
+
 PlanOutline pipeline_outline(const Graph& graph, StagedPlan staged, const GroupShape& shape,
                              const PlanRequest& request) {
     const Batch batch = find_batch(graph);
