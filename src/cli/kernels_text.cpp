@@ -224,13 +224,20 @@ std::string show_text(const Kernel& kernel) {
     return text + fmt::format("  operations: {:g} a point{}\n", kernel.flops_per_point, origin);
 }
 
-std::string measured_text(const std::vector<ThroughputHistory::Entry>& entries) {
-    if (entries.empty()) return "  measured: nothing yet on this machine\n";
+std::string measured_text(const ThroughputHistory::Known& known) {
+    if (known.entries.empty()) return "  measured: nothing yet on this machine\n";
     std::string text = "  measured, medians of runs:\n";
-    for (const ThroughputHistory::Entry& entry : entries)
-        text +=
-            fmt::format("    {}, {}, about 2^{} points: {:.3g} ns a point ({} {})\n", entry.key.kernel, entry.key.lane,
-                        entry.key.size_class, entry.ns_per_point, entry.runs, entry.runs == 1 ? "run" : "runs");
+    for (const ThroughputHistory::Entry& entry : known.entries) {
+        text += fmt::format("    {}, {}, about 2^{} points: {:.3g} ns a point ({} {}){}\n", entry.key.kernel,
+                            entry.key.lane, entry.key.size_class, entry.ns_per_point, entry.runs,
+                            entry.runs == 1 ? "run" : "runs",
+                            entry.counts ? "" : ", not believed: far from the other sizes");
+    }
+    if (!known.growths.empty()) text += "  other sizes lie between these, and beyond them on:\n";
+    for (const ThroughputHistory::Growth& growth : known.growths) {
+        text += fmt::format("    {}, {}: time as points^{:.2f} ({} sizes)\n", growth.kernel, growth.lane,
+                            growth.exponent, growth.sizes);
+    }
     return text;
 }
 

@@ -16,8 +16,8 @@ std::string list_text(const KernelRegistry& registry);
 std::string show_text(const Kernel& kernel);
 std::string show_text(const CompositeText& composite);
 
-/// A line for each of what earlier runs measured of a kernel.
-std::string measured_text(const std::vector<ThroughputHistory::Entry>& entries);
+/// A line for each of what earlier runs measured of a kernel, and what follows for other sizes.
+std::string measured_text(const ThroughputHistory::Known& known);
 
 /// "ok    heat_step  3 types, 4 lanes, 1,234 cases"; the failures below it.
 std::string check_text(const KernelCheck& check);

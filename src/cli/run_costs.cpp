@@ -26,8 +26,8 @@ Overhead::Overhead(const std::string& job, const std::string& strategy, int rank
 
 double Overhead::seconds(const ThroughputHistory& history) const {
     constexpr double ordinary_ns = 5e7;
-    const auto own = history.median(own_);
-    return (own ? *own : history.median(any_).value_or(ordinary_ns)) / 1e9;
+    const auto own = history.ns_per_point(own_);
+    return (own ? *own : history.ns_per_point(any_).value_or(ordinary_ns)) / 1e9;
 }
 
 void Overhead::add(double seconds, ThroughputHistory& measured) const {

@@ -31,6 +31,9 @@ struct PlanOutline {
 /// What plan_graph() carries out. Pure. Errors: as make_plan().
 PlanOutline outline_plan(const Graph& graph, const Machine& machine, const PlanRequest& request);
 
+/// The share of the time in which columns of ranks have no task, by the tables of all phases; none: no pipeline. Pure.
+std::optional<double> bubble_of(const Graph& graph, const PlanOutline& outline);
+
 /// The graph as it will be run, with its plan. Pure; O(operations · microbatches).
 PlannedGraph carry_out(Graph graph, PlanOutline outline);
 

@@ -83,8 +83,33 @@ PipelinePhase pipeline_phase(const Graph& graph, const Batch& batch, const Pipel
     return of;
 }
 
+std::optional<double> bubble_of(const Graph& graph, const PlanOutline& outline) {
+    if (!outline.pipeline) return std::nullopt;
+    const Batch batch = find_batch(graph);
+    double places = 0, tasks = 0;
+    for (int phase = 0; phase < batch.phases; ++phase) {
+        const std::vector<ScheduledTask>& table = outline.pipeline->tables[static_cast<std::size_t>(phase)];
+        if (table.empty()) continue;
+        const PipelinePhase of = pipeline_phase(graph, batch, *outline.pipeline, phase);
+        places += static_cast<double>(table.back().time + 1) * of.shape.columns();
+        tasks += static_cast<double>(table.size());
+    }
+    return places > 0 ? 1 - tasks / places : 0;
+}
+
 int microbatches_for(const Graph& graph, const PlanRequest& request, int columns) {
     return std::max(1, microbatches_of(graph, find_batch(graph), request, columns));
+}
+
+std::size_t operations_in_pieces(const Graph& graph, const PlanRequest& request, int columns) {
+    const Batch batch = find_batch(graph);
+    const std::size_t microbatches =
+        static_cast<std::size_t>(std::max(1, microbatches_of(graph, batch, request, columns)));
+    std::size_t count = graph.operations.size();
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        if (batch.has(OperationId(i))) count += microbatches - 1;
+    }
+    return count;
 }
 
 PlanOutline pipeline_outline(const Graph& graph, StagedPlan staged, const GroupShape& shape,

@@ -14,4 +14,7 @@ PlanOutline pipeline_outline(const Graph& graph, StagedPlan staged, const GroupS
 /// So many microbatches a pipeline over `columns` of ranks is cut into; 1: there is nothing to cut. Pure; O(operations).
 int microbatches_for(const Graph& graph, const PlanRequest& request, int columns);
 
+/// So many operations there are at least when the batch is written out for such a pipeline. Pure; likewise.
+std::size_t operations_in_pieces(const Graph& graph, const PlanRequest& request, int columns);
+
 }  // namespace maniple

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 #include <span>
 
 #include "plan/block_cost.hpp"
@@ -36,9 +38,29 @@ bool meets(const PlanCandidate& candidate, const Constraints& constraints) {
     return candidate.allowed && candidate.predicted && broken_by(candidate.prediction, constraints).empty();
 }
 
+/// Groups of ranks that a batch goes through one after the other; 1: no pipeline.
+int columns_of(const PlanRequest& request, int ranks) {
+    if (request.strategy == "pipeline") return ranks_for(request, ranks);
+    return request.strategy == "hybrid" ? request.hybrid.pipeline : 1;
+}
+
+/// Whether a pipeline's microbatches are too many to be predicted: that is known before they are written out.
+bool is_too_fine(const Graph& graph, const PlanRequest& wanted, int ranks) {
+    const int columns = columns_of(wanted, ranks);
+    if (columns < 2) return false;
+    const std::size_t pieces = operations_in_pieces(graph, wanted, columns);
+    return pieces * static_cast<std::size_t>(ranks) > most_predicted;
+}
+
 PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request,
                            const Constraints& constraints) {
     PlanCandidate candidate;
+    if (is_too_fine(graph, wanted, request.machine.size())) {
+        candidate.request = wanted;
+        candidate.plan.ranks = request.machine.size();
+        candidate.predicted = false;
+        return candidate;
+    }
     candidate.request = settle_memory(graph, wanted, request, constraints);
     PlannedGraph made = plan_graph(graph, request.machine, candidate.request);
     candidate.predicted = may_predict(made.graph, request.machine.size());
@@ -65,9 +87,8 @@ double most_evened(const Prediction& first) { return first.seconds * first.idle_
 class Weighing {
 public:
     Weighing(const Graph& graph, const Machine& machine, const Constraints& constraints, bool keeps_choice)
-        : operations_(static_cast<double>(graph.operations.size())),
-          microbatches_(microbatches_for(graph, {}, machine.size())), is_irregular_(has_irregular_work(graph)),
-          constraints_(constraints), most_of_saved_(keeps_choice ? 1.0 : most_of_saved) {}
+        : graph_(graph), ranks_(machine.size()), is_irregular_(has_irregular_work(graph)), constraints_(constraints),
+          most_of_saved_(keeps_choice ? 1.0 : most_of_saved) {}
 
     /// Whether to weigh `next` could gain more than that takes.
     bool is_worth_it(const PlanRequest& next) const {
@@ -77,36 +98,46 @@ public:
         if (!any_meets_) return true;
         if (is_short_) return false;
         if (claims) return spent_ + first_ <= most_of_saved_ * most_evened_;
-        const double times = next.strategy == "pipeline" ? microbatches_ : 1;
+        const int columns = columns_of(next, ranks_);
+        const int times = columns > 1 ? microbatches_for(graph_, next, columns) : 1;
         return spent_ + times * first_ <= most_of_saved_ * most_saved_;
     }
 
     void add(const PlanCandidate& one) {
-        const double took =
-            chunk_seconds * static_cast<double>(one.prediction.simulated_chunks) + operation_seconds * operations_;
+        const double took = chunk_seconds * static_cast<double>(one.prediction.simulated_chunks) +
+                            operation_seconds * static_cast<double>(graph_.operations.size());
+        const bool one_meets = meets(one, constraints_);
         if (weighed_++ == 0) {
             first_ = took;
             most_saved_ = most_saved(one.prediction);
             most_evened_ = most_evened(one.prediction);
-            is_short_ = meets(one, constraints_) && one.prediction.seconds < least_saved_seconds;
+            is_short_ = one_meets && one.prediction.seconds < least_saved_seconds;
+            first_meets_ = one_meets;
+        } else if (!first_meets_ && one_meets && one.prediction.seconds < best_seconds_) {
+            // What comes in its place leaves ranks idle, too, while others compute.
+            best_seconds_ = one.prediction.seconds;
+            most_evened_ = most_evened(one.prediction);
+            most_saved_ = std::max(most_saved(one.prediction), most_evened_);
         }
         spent_ += took;
-        any_meets_ = any_meets_ || meets(one, constraints_);
+        any_meets_ = any_meets_ || one_meets;
     }
 
 private:
-    double operations_;
-    double microbatches_;  ///< of a pipeline
+    const Graph& graph_;
+    int ranks_;
     bool is_irregular_;
     const Constraints& constraints_;
     double most_of_saved_;
     int weighed_ = 0;
     bool any_meets_ = false;
-    bool is_short_ = false;  ///< with the first there is nothing to be gained
-    double first_ = 0;       ///< seconds that weighing the first took
-    double spent_ = 0;       ///< likewise all
-    double most_saved_ = 0;
-    double most_evened_ = 0;
+    bool first_meets_ = false;
+    double best_seconds_ = std::numeric_limits<double>::infinity();  ///< of those that meet, where the first does not
+    bool is_short_ = false;                                          ///< with the first there is nothing to be gained
+    double first_ = 0;                                               ///< seconds that weighing the first took
+    double spent_ = 0;                                               ///< likewise all
+    double most_saved_ = 0;   ///< of the first, or, where that does not meet, of the best that does
+    double most_evened_ = 0;  ///< likewise
 };
 
 /// Whether looking at a single plan would cost more than that already, by the tiles of its operations: if the run takes no
@@ -179,6 +210,40 @@ std::vector<int> fewer_ranks(int most) {
     return numbers;
 }
 
+/// Beside groups that share the data: microbatches are as many as columns, and so is what it takes to predict them.
+constexpr int most_columns = 8;
+
+/// Equal groups of `most` ranks that share the data, each of ranks that share the model or, where a batch can be cut and its
+/// pieces can be predicted, pass it on. One of the two numbers is a power of two: of others there are many.
+std::vector<PlanRequest::Hybrid> hybrids_of(const Graph& graph, const PlanRequest& asked, int most, int ranks,
+                                            bool in_stages) {
+    std::vector<PlanRequest::Hybrid> all;
+    if (in_stages && (most < 4 || !may_predict(graph, ranks) || microbatches_for(graph, asked, 2) < 2)) return all;
+    for (int data = 2; data <= most / 2; ++data) {
+        const int others = most / data;
+        const auto is_even = [](int number) { return std::has_single_bit(static_cast<unsigned>(number)); };
+        if (most % data != 0 || !(is_even(data) || is_even(others))) continue;
+        if (in_stages && others > most_columns) continue;
+        all.push_back({data, in_stages ? others : 1, in_stages ? 1 : others});
+    }
+    return all;
+}
+
+/// Those of plan_candidates() that are worth it, the first at any rate, or all of them.
+std::vector<PlanCandidate> weigh(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
+                                 const Constraints& constraints, bool chooses, bool shows_all) {
+    std::vector<PlanCandidate> all;
+    Weighing weighing(graph, request.machine, constraints, request.keeps_choice);
+    for (const PlanRequest& one : plan_candidates(graph, asked, request.machine.size())) {
+        const bool weighed = all.empty() || (chooses && weighing.is_worth_it(one));
+        if (!weighed && !shows_all) continue;
+        all.push_back(candidate_of(graph, one, request, constraints));
+        all.back().weighed = weighed;
+        if (weighed) weighing.add(all.back());
+    }
+    return all;
+}
+
 }  // namespace
 
 std::string name_of(const PlanRequest& request) {
@@ -217,12 +282,13 @@ std::vector<PlanRequest> plan_candidates(const Graph& graph, const PlanRequest& 
     for (const int used : fewer_ranks(most)) add("data", used);
     if (most > 1 && !is_asked("model")) add("model", most);
     if (most > 1 && !is_asked("pipeline")) add("pipeline", most);
-    for (int data = 2; data < most && most == ranks; data *= 2) {
-        if (most % data != 0) continue;
-        PlanRequest::Hybrid& hybrid = add("hybrid", most).hybrid;
-        hybrid = {};
-        hybrid.data = data;
-        hybrid.model = most / data;
+    // Of groups in stages there are more to look at, and each takes longer.
+    for (const bool in_stages : {false, true}) {
+        for (const PlanRequest::Hybrid& hybrid : hybrids_of(graph, asked, most, ranks, in_stages)) {
+            const bool is_first = is_asked("hybrid") && asked.hybrid.data == hybrid.data &&
+                                  asked.hybrid.pipeline == hybrid.pipeline && asked.hybrid.model == hybrid.model;
+            if (!is_first) add("hybrid", most).hybrid = hybrid;
+        }
     }
     return all;
 }
@@ -238,16 +304,8 @@ bool may_weigh(const Graph& graph, int ranks) {
 std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                        const Constraints& constraints) {
     const int ranks = request.machine.size();
-    const std::vector<PlanRequest> wanted = plan_candidates(graph, asked, ranks);
     const bool chooses = is_chosen(graph, asked, request.machine, constraints);
-    std::vector<PlanCandidate> all;
-    Weighing weighing(graph, request.machine, constraints, request.keeps_choice);
-    for (const PlanRequest& one : wanted) {
-        const bool weighed = all.empty() || (chooses && weighing.is_worth_it(one));
-        all.push_back(candidate_of(graph, one, request, constraints));
-        all.back().weighed = weighed;
-        if (weighed) weighing.add(all.back());
-    }
+    std::vector<PlanCandidate> all = weigh(graph, asked, request, constraints, chooses, true);
     const std::size_t taken = best_of(all, constraints);
     if (ranks_for(asked, ranks) < ranks) {
         PlanRequest unbounded;
@@ -268,17 +326,9 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
 
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints) {
-    const int ranks = request.machine.size();
-    const std::vector<PlanRequest> wanted = plan_candidates(graph, asked, ranks);
     if (!is_chosen(graph, asked, request.machine, constraints))
         return settle_memory(graph, asked, request, constraints);
-    std::vector<PlanCandidate> weighed;
-    Weighing weighing(graph, request.machine, constraints, request.keeps_choice);
-    for (const PlanRequest& one : wanted) {
-        if (!weighing.is_worth_it(one)) continue;
-        weighed.push_back(candidate_of(graph, one, request, constraints));
-        weighing.add(weighed.back());
-    }
+    const std::vector<PlanCandidate> weighed = weigh(graph, asked, request, constraints, true, false);
     return weighed[best_of(weighed, constraints)].request;
 }
 

@@ -27,8 +27,8 @@ struct PlanCandidate {
 /// "data", "model", "{data: 2, model: 4}", "data on 4 ranks".
 std::string name_of(const PlanRequest& request);
 
-/// The ways that there are on `ranks` ranks, what is asked for first: of `auto`, `data` on all of them. New strategies
-/// are added here. `stealing` is none for large graphs without irregular work: it would take long to see that it gains
+/// The ways that there are on `ranks` ranks, or as many as `max_ranks` says, what is asked for first: of `auto`, `data` on all
+/// of them; `model`, `pipeline`, and hybrids of each with `data`. New strategies are added here. `stealing` is none for large graphs without irregular work: it would take long to see that it gains
 /// nothing.
 std::vector<PlanRequest> plan_candidates(const Graph& graph, const PlanRequest& asked, int ranks);
 
@@ -50,7 +50,7 @@ bool may_weigh(const Graph& graph, int ranks);
 /// with the first does not compute; of `stealing`, which is weighed where there is irregular work, that in which lanes
 /// have nothing to do. It is counted in chunks, so that all ranks and runs choose alike. What takes no time, and graphs
 /// so large on so many ranks that a single prediction would take too long, are `data`. Where the first does not meet
-/// the constraints it looks on.
+/// the constraints it looks on until one does, and then as long as more could be saved of that one's time.
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints);
 

@@ -42,7 +42,7 @@ double CostModel::cpu_ns(const Instruction& instruction, std::int64_t points) co
 
 /// Of a thread.
 std::optional<double> CostModel::measured_point_ns(OperationId operation, std::int64_t points) const {
-    const auto measured = history_.median(throughput_key(graph_, operation, facts_, LaneChoice::cpu_lane, points));
+    const auto measured = history_.ns_per_point(throughput_key(graph_, operation, facts_, LaneChoice::cpu_lane, points));
     // A lane's figure is that of all its threads together.
     return measured ? std::optional(*measured * std::max(1, facts_.threads)) : std::nullopt;
 }
@@ -62,7 +62,7 @@ double CostModel::gpu_ns(const Instruction& instruction, std::int64_t points) co
     const bool software = facts_.gpus[static_cast<std::size_t>(instruction.gpu)].software;
     if (runs_kernel(instruction.kind)) {
         const auto measured =
-            history_.median(throughput_key(graph_, instruction.operation, facts_, instruction.gpu, points));
+            history_.ns_per_point(throughput_key(graph_, instruction.operation, facts_, instruction.gpu, points));
         if (measured) return *measured * static_cast<double>(instruction.box.volume());
     }
     return roofline_ns(instruction, software ? rates_.software_gpu : rates_.gpu);
@@ -70,14 +70,14 @@ double CostModel::gpu_ns(const Instruction& instruction, std::int64_t points) co
 
 double CostModel::fill_ns(const Instruction& instruction) const {
     const ChunkBytes made = byte_work_of(graph_, instruction);
-    const auto measured = history_.median(throughput_key(made, ranks_));
+    const auto measured = history_.ns_per_point(throughput_key(made, ranks_));
     return static_cast<double>(made.bytes) * measured.value_or(1 / filled_bytes);
 }
 
 double CostModel::file_ns(const Instruction& instruction) const {
     const ChunkBytes moved = byte_work_of(graph_, instruction);
     const auto bytes = static_cast<double>(moved.bytes);
-    const auto measured = history_.median(throughput_key(moved, ranks_), most_away);
+    const auto measured = history_.ns_per_point(throughput_key(moved, ranks_), most_away);
     return measured ? *measured * bytes : rates_.files.latency_ns + bytes / file_bytes_;
 }
 

@@ -18,7 +18,7 @@ constexpr double vector_flops = 16;
 
 double cost_of_point(const Graph& graph, OperationId id, std::int64_t points, const RankFacts& facts,
                      const ThroughputHistory& history) {
-    const auto measured = history.median(throughput_key(graph, id, facts, LaneChoice::cpu_lane, points));
+    const auto measured = history.ns_per_point(throughput_key(graph, id, facts, LaneChoice::cpu_lane, points));
     // A lane's figure is that of all its threads together.
     const double cost = measured.value_or(0) * std::max(1, facts.threads);
     if (cost * static_cast<double>(points) >= least_measured_ns) return cost;

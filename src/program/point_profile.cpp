@@ -71,7 +71,7 @@ PointProfile::PointProfile(const Operation& operation, const Graph& graph, const
     ThroughputKey key = key_of(graph, operation);
     for (std::size_t part = 0; part < parts; ++part) {
         key.size_class = static_cast<int>(part);
-        const auto measured = history.median(key);
+        const auto measured = history.ns_per_point(key);
         is_measured_ = measured.has_value();
         cost_[part] = measured.value_or(guess((static_cast<double>(part) + 0.5) / parts));
     }

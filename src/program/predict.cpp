@@ -115,6 +115,7 @@ public:
         for (const RankFacts& facts : request_.machine.ranks) servers += std::max(1, facts.threads);
         const double gpus = computing_gpus();
         const double busy = gpus > 0 ? gpu_busy_seconds_ / gpus : prediction_.cpu_busy_seconds / servers;
+        prediction_.busiest_seconds = gpus > 0 ? gpu_busiest_seconds_ : cpu_busiest_seconds_;
         if (prediction_.seconds > 0) prediction_.idle_share = std::max(0.0, 1 - busy / prediction_.seconds);
         return prediction_;
     }
@@ -170,12 +171,27 @@ private:
         prediction_.seconds += count * times.ns / 1e9;
         for (const double ns : times.cpu_busy_ns) prediction_.cpu_busy_seconds += count * ns / 1e9;
         for (const double ns : times.gpu_busy_ns) gpu_busy_seconds_ += count * ns / 1e9;
+        cpu_busiest_seconds_ +=
+            count * busiest(times.cpu_busy_ns, [](const RankFacts& facts) { return facts.threads; }) / 1e9;
+        gpu_busiest_seconds_ +=
+            count * busiest(times.gpu_busy_ns, [](const RankFacts& facts) { return std::ssize(facts.gpus); }) / 1e9;
         prediction_.messages += static_cast<std::int64_t>(count * static_cast<double>(times.messages));
         prediction_.message_bytes += static_cast<std::int64_t>(count * static_cast<double>(times.message_bytes));
         prediction_.way.compute += count * times.way.compute / 1e9;
         prediction_.way.moves += count * times.way.moves / 1e9;
         prediction_.way.messages += count * times.way.messages / 1e9;
         prediction_.way.files += count * times.way.files / 1e9;
+    }
+
+    /// The most time of a rank's lanes of a kind, spread evenly over them.
+    template <class Lanes>
+    double busiest(const std::vector<double>& busy_ns, const Lanes& lanes) const {
+        double most = 0;
+        for (std::size_t rank = 0; rank < busy_ns.size(); ++rank) {
+            const auto count = static_cast<double>(lanes(facts_of(rank)));
+            most = std::max(most, busy_ns[rank] / std::max(1.0, count));
+        }
+        return most;
     }
 
     /// Gpu lanes that compute anything, if the gpus do most of the work.
@@ -200,6 +216,7 @@ private:
     std::vector<std::int64_t> host_bytes_;                 ///< by rank
     Prediction prediction_;
     double gpu_busy_seconds_ = 0;
+    double cpu_busiest_seconds_ = 0, gpu_busiest_seconds_ = 0;  ///< Prediction::busiest_seconds
 };
 
 }  // namespace

@@ -28,6 +28,7 @@ struct PredictionRequest {
 struct Prediction {
     double seconds = 0;
     double cpu_busy_seconds = 0;        ///< of all threads of all ranks
+    double busiest_seconds = 0;         ///< what the lanes of the rank with most work compute, were they never idle
     double idle_share = 0;              ///< of the lanes that compute: the part of the time in which they do not
     std::int64_t simulated_chunks = 0;  ///< what finding this out has cost
     std::int64_t messages = 0;

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <tuple>
 
 #include "tensor/dtype.hpp"
@@ -42,6 +43,7 @@ bool read_number(std::string_view text, T& number) {
 /// Nanoseconds per point that can be; outside of them dividing by one, or the sum of some, would be no number.
 constexpr double least_sample = 1e-9;
 constexpr double most_sample = 1e15;
+constexpr int most_size_class = 64;
 
 template <class Samples>
 double median_of(Samples samples) {
@@ -56,6 +58,7 @@ bool read_line(std::string_view line, ThroughputKey& key, ThroughputHistory::Sam
     key.kernel = take_until(line, '\t');
     key.lane = take_until(line, '\t');
     if (!read_number(take_until(line, '\t'), key.size_class)) return false;
+    if (key.size_class < 0 || key.size_class > most_size_class) return false;
     for (bool more = true; more;) {
         more = line.find(' ') != std::string_view::npos;
         double sample = 0;
@@ -76,64 +79,122 @@ void ThroughputHistory::Samples::add(double sample) {
     values_[count_++] = sample;
 }
 
-void ThroughputHistory::add(const ThroughputKey& key, double ns_per_point) {
-    const auto [at, is_new] = samples_.try_emplace(key);
+double ThroughputHistory::Class::median() const { return median_of(samples); }
+
+ThroughputHistory::Samples& ThroughputHistory::Group::of_class(int size_class) {
+    fit.forget();
+    const auto at = std::lower_bound(classes.begin(), classes.end(), size_class,
+                                     [](const Class& one, int wanted) { return one.size_class < wanted; });
+    if (at != classes.end() && at->size_class == size_class) return at->samples;
+    return classes.insert(at, Class{size_class, {}})->samples;
+}
+
+ThroughputHistory::Fit& ThroughputHistory::Fit::operator=(const Fit&) noexcept {
+    forget();
+    return *this;
+}
+
+void ThroughputHistory::Fit::forget() { delete made_.exchange(nullptr); }
+
+const SizeFit& ThroughputHistory::Fit::of(const std::vector<Class>& classes) const {
+    // Acquire: with the exchange below, by whichever thread was first.
+    if (const SizeFit* made = made_.load(std::memory_order_acquire)) return *made;
+    std::vector<SizeFit::Size> sizes;
+    sizes.reserve(classes.size());
+    for (const Class& one : classes) sizes.push_back({one.size_class, one.median(), one.samples.size()});
+    auto own = std::make_unique<const SizeFit>(sizes);
+    const SizeFit* first = nullptr;
+    if (!made_.compare_exchange_strong(first, own.get())) return *first;
+    return *own.release();
+}
+
+ThroughputHistory::Group& ThroughputHistory::group_of(const ThroughputKey& key) {
+    const auto [at, is_new] = groups_.try_emplace(GroupKey(key.kernel, key.lane));
     if (is_new) make_place_for(key.kernel);
-    at->second.add(std::clamp(ns_per_point, least_sample, most_sample));
+    return at->second;
+}
+
+const ThroughputHistory::Group* ThroughputHistory::find(const ThroughputKey& key) const {
+    const auto at = groups_.find(InOrder::Names(key.kernel, key.lane));
+    return at == groups_.end() ? nullptr : &at->second;
+}
+
+void ThroughputHistory::add(const ThroughputKey& key, double ns_per_point) {
+    group_of(key).of_class(key.size_class).add(std::clamp(ns_per_point, least_sample, most_sample));
 }
 
 void ThroughputHistory::add(const ThroughputHistory& newer) {
-    for (const auto& [key, samples] : newer.samples_) {
-        for (const double sample : samples) add(key, sample);
+    for (const auto& [key, added] : newer.groups_) {
+        Group& group = group_of({key.first, key.second, 0});
+        for (const Class& one : added.classes) {
+            Samples& samples = group.of_class(one.size_class);
+            for (const double sample : one.samples) samples.add(sample);
+        }
     }
 }
 
 void ThroughputHistory::add_run(const ThroughputHistory& run) {
-    for (const auto& [key, samples] : run.samples_) add(key, median_of(samples));
+    for (const auto& [key, measured] : run.groups_) {
+        Group& group = group_of({key.first, key.second, 0});
+        for (const Class& one : measured.classes) group.of_class(one.size_class).add(one.median());
+    }
 }
 
 void ThroughputHistory::make_place_for(std::string_view kernel) {
-    const std::string place(place_of_profile(kernel));
+    const std::string_view place = place_of_profile(kernel);
     if (place.empty()) return;
-    for (auto at = samples_.lower_bound({place, "", 0}); at != samples_.end() && at->first.kernel.starts_with(place);)
-        at = at->first.kernel == kernel ? std::next(at) : samples_.erase(at);
+    for (auto at = groups_.lower_bound(InOrder::Names(place, ""));
+         at != groups_.end() && at->first.first.starts_with(place);)
+        at = at->first.first == kernel ? std::next(at) : groups_.erase(at);
 }
 
-std::optional<double> ThroughputHistory::median(const ThroughputKey& key, int most_away) const {
-    const Samples* nearest = nullptr;
+std::optional<double> ThroughputHistory::ns_per_point(const ThroughputKey& key, int most_away) const {
+    const Group* group = find(key);
+    if (group == nullptr) return std::nullopt;
+    if (place_of_profile(key.kernel).empty())
+        return group->fit.of(group->classes).ns_per_point(key.size_class, most_away);
+    const Class* nearest = nullptr;
     int distance = 0;
-    for (auto at = samples_.lower_bound({key.kernel, key.lane, 0}); at != samples_.end(); ++at) {
-        if (at->first.kernel != key.kernel || at->first.lane != key.lane) break;
-        const int away = std::abs(at->first.size_class - key.size_class);
+    for (const Class& one : group->classes) {
+        const int away = std::abs(one.size_class - key.size_class);
         if (away > most_away || (nearest != nullptr && away > distance)) continue;
-        nearest = &at->second;
+        nearest = &one;
         distance = away;
     }
-    if (nearest == nullptr) return std::nullopt;
-    return median_of(*nearest);
+    return nearest == nullptr ? std::nullopt : std::optional(nearest->median());
 }
 
 std::size_t ThroughputHistory::runs(const ThroughputKey& key) const {
-    const auto at = samples_.find(key);
-    return at == samples_.end() ? 0 : at->second.size();
+    const Group* group = find(key);
+    if (group == nullptr) return 0;
+    const auto at = std::find_if(group->classes.begin(), group->classes.end(),
+                                 [&](const Class& one) { return one.size_class == key.size_class; });
+    return at == group->classes.end() ? 0 : at->samples.size();
 }
 
-std::vector<ThroughputHistory::Entry> ThroughputHistory::of_kernel(const std::string& kernel) const {
-    std::vector<Entry> entries;
-    for (auto at = samples_.lower_bound({kernel, "", 0}); at != samples_.end(); ++at) {
-        const std::string& name = at->first.kernel;
+ThroughputHistory::Known ThroughputHistory::of_kernel(const std::string& kernel) const {
+    Known known;
+    for (auto at = groups_.lower_bound(GroupKey(kernel, "")); at != groups_.end(); ++at) {
+        const auto& [name, lane] = at->first;
         if (!name.starts_with(kernel)) break;
-        if (name.size() == kernel.size() || name[kernel.size()] == ' ')
-            entries.push_back({at->first, median_of(at->second), at->second.size()});
+        if (name.size() > kernel.size() && name[kernel.size()] != ' ') continue;
+        const Group& group = at->second;
+        const SizeFit& fit = group.fit.of(group.classes);
+        for (const Class& one : group.classes)
+            known.entries.push_back(
+                {{name, lane, one.size_class}, one.median(), one.samples.size(), fit.counts(one.size_class)});
+        if (fit.size() > 1) known.growths.push_back({name, lane, fit.size(), fit.exponent()});
     }
-    return entries;
+    return known;
 }
 
 std::string ThroughputHistory::text() const {
     std::string text = std::string(first_line) + "\n";
-    for (const auto& [key, samples] : samples_) {
-        fmt::format_to(std::back_inserter(text), "{}\t{}\t{}\t{:.6g}\n", key.kernel, key.lane, key.size_class,
-                       fmt::join(samples, " "));
+    for (const auto& [key, group] : groups_) {
+        for (const Class& one : group.classes) {
+            fmt::format_to(std::back_inserter(text), "{}\t{}\t{}\t{:.6g}\n", key.first, key.second, one.size_class,
+                           fmt::join(one.samples, " "));
+        }
     }
     return text;
 }
@@ -146,8 +207,9 @@ std::optional<ThroughputHistory> ThroughputHistory::parse(std::string_view text)
         Samples samples;
         if (!read_line(take_until(text, '\n'), key, samples)) return std::nullopt;
         // They come in their order: each behind the last one.
-        const auto at = history.samples_.try_emplace(history.samples_.end(), std::move(key));
-        for (const double sample : samples) at->second.add(sample);
+        const auto at = history.groups_.try_emplace(history.groups_.end(), GroupKey(key.kernel, key.lane));
+        Samples& kept = at->second.of_class(key.size_class);
+        for (const double sample : samples) kept.add(sample);
     }
     return history;
 }
@@ -197,7 +259,7 @@ std::vector<double> weights_of(const Graph& graph, const Plan& plan, Rank rank, 
     std::vector<double> guessed, measured;
     for (const int lane : lanes) {
         guessed.push_back(1 / guessed_ns_per_point(graph, id, facts, lane));
-        const auto median = history.median(throughput_key(graph, id, facts, lane, points));
+        const auto median = history.ns_per_point(throughput_key(graph, id, facts, lane, points));
         if (median) measured.push_back(1 / *median);
     }
     return measured.size() == lanes.size() ? measured : guessed;
@@ -369,8 +431,8 @@ constexpr const char* byte = "byte of a message";
 /// Whether it is known.
 bool take_link(LinkRates& link, const LinkRates& ordinary, bool within_node, const ThroughputHistory& history) {
     if (link != ordinary) return false;
-    const auto latency_ns = history.median(link_key(latency, within_node));
-    const auto byte_ns = history.median(link_key(byte, within_node));
+    const auto latency_ns = history.ns_per_point(link_key(latency, within_node));
+    const auto byte_ns = history.ns_per_point(link_key(byte, within_node));
     if (!latency_ns || !byte_ns) return false;
     link = {*latency_ns, 1 / *byte_ns};
     return true;

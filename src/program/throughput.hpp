@@ -2,12 +2,14 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cluster/machine.hpp"
@@ -16,6 +18,7 @@
 #include "program/lane_choice.hpp"
 #include "program/point_profile.hpp"
 #include "program/program.hpp"
+#include "program/size_fit.hpp"
 #include "trace/byte_times.hpp"
 #include "trace/work_time.hpp"
 
@@ -53,24 +56,38 @@ public:
     /// A sample that no lane can have is taken as the nearest that one can. The first of a PointProfile drops what has
     /// its place.
     void add(const ThroughputKey& key, double ns_per_point);
-    /// The median of the key's samples, or of the nearest size class that has some, the larger of two; one slow outlier
-    /// changes little. Classes that are more than `most_away` from it do not count.
-    std::optional<double> median(const ThroughputKey& key, int most_away = 64) const;
+    /// The median of the key's samples; of a size class that has none, or none that can be believed, what the others of the
+    /// kernel on the lane say (SizeFit). One slow outlier changes little. Classes that are more than `most_away` from it do not
+    /// count. Parts of a PointProfile are no sizes: of one that has no samples it is the nearest one's, the larger of two.
+    /// Any threads, while nothing is added.
+    std::optional<double> ns_per_point(const ThroughputKey& key, int most_away = 64) const;
     /// Adds all samples of another one after one's own.
     void add(const ThroughputHistory& newer);
     /// Adds what the ranks and operations of one run measured: of each key one sample, their median.
     void add_run(const ThroughputHistory& run);
     /// So many samples there are of exactly this key.
     std::size_t runs(const ThroughputKey& key) const;
-    bool empty() const { return samples_.empty(); }
+    bool empty() const { return groups_.empty(); }
 
     struct Entry {
         ThroughputKey key;
         double ns_per_point = 0;  ///< the median
         std::size_t runs = 0;
+        bool counts = true;  ///< false: it is far from what the other sizes have in common
+    };
+    /// What is known of all sizes together.
+    struct Growth {
+        std::string kernel;  ///< as ThroughputKey
+        std::string lane;
+        std::size_t sizes = 0;  ///< that count; two or more
+        double exponent = 1;    ///< SizeFit
+    };
+    struct Known {
+        std::vector<Entry> entries;
+        std::vector<Growth> growths;
     };
     /// What is known of a kernel, for whatever types, lanes and sizes, in their order.
-    std::vector<Entry> of_kernel(const std::string& kernel) const;
+    Known of_kernel(const std::string& kernel) const;
 
     /// A line for each key: text, so that a person can read it.
     std::string text() const;
@@ -78,9 +95,51 @@ public:
     static std::optional<ThroughputHistory> parse(std::string_view text);
 
 private:
+    /// Kernel and lane.
+    using GroupKey = std::pair<std::string, std::string>;
+    struct Class {
+        int size_class = 0;
+        Samples samples;
+
+        double median() const;
+    };
+    /// Made when it is first asked for: a history is read at every start, and most of it is of other jobs.
+    class Fit {
+    public:
+        Fit() = default;
+        Fit(const Fit&) noexcept {}
+        Fit& operator=(const Fit&) noexcept;
+        ~Fit() { forget(); }
+
+        /// Any threads.
+        const SizeFit& of(const std::vector<Class>& classes) const;
+        void forget();
+
+    private:
+        mutable std::atomic<const SizeFit*> made_{nullptr};  ///< owned
+    };
+    struct Group {
+        std::vector<Class> classes;  ///< in rising order
+        Fit fit;                     ///< of the classes as they are
+
+        /// To add to.
+        Samples& of_class(int size_class);
+    };
+    /// Also of names that are no strings of their own.
+    struct InOrder {
+        using is_transparent = void;
+        using Names = std::pair<std::string_view, std::string_view>;
+
+        template <class A, class B>
+        bool operator()(const A& a, const B& b) const {
+            return Names(a.first, a.second) < Names(b.first, b.second);
+        }
+    };
+    Group& group_of(const ThroughputKey& key);
+    const Group* find(const ThroughputKey& key) const;
     void make_place_for(std::string_view kernel);
 
-    std::map<ThroughputKey, Samples> samples_;
+    std::map<GroupKey, Group, InOrder> groups_;
 };
 
 /// `lane` is a number of LaneChoice. `points` are all that the lanes of the rank share.

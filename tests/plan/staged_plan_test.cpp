@@ -279,6 +279,20 @@ TEST(StagedPlan, AsManyStagesAsAreAskedFor) {
     EXPECT_EQ(many.plan.notes[0], "pipeline: 120 stages, as there are no more operations");
 }
 
+TEST(StagedPlan, ColumnsIdleWhileAPipelineOfEqualStagesFillsAndDrains) {
+    const Example example(layers_job(12, 64, 32));
+    for (const auto& [ranks, microbatches] : {std::pair(2, 8), std::pair(3, 4), std::pair(4, 32)}) {
+        PlanRequest request = request_for("pipeline");
+        request.microbatches = microbatches;
+        const Machine machine = Machine::uniform(ranks, {});
+        const std::optional<double> idle = bubble_of(example.graph, outline_plan(example.graph, machine, request));
+        ASSERT_TRUE(idle);
+        EXPECT_NEAR(*idle, (ranks - 1.0) / (microbatches + ranks - 1), 1e-12);
+    }
+    const PlanOutline data = outline_plan(example.graph, Machine::uniform(2, {}), request_for("data"));
+    EXPECT_FALSE(bubble_of(example.graph, data));
+}
+
 /// Generous: a machine may be busy. Without other work 1,000 layers for 64 ranks take some 10 ms.
 TEST(StagedPlan, ManyLayersForManyRanksAreSoonPlanned) {
     using Clock = std::chrono::steady_clock;

@@ -72,6 +72,48 @@ def rows_scale_with_the_work():
     expect(text.returncode == 0 and "scales to 1 rank" in text.stdout and "test" in text.stdout, "a table: " + text.stdout)
 
 
+def three_products(name):
+    """Work in three equal parts that no two ranks share evenly."""
+    return file(name + ".yaml", """maniple: 1
+name: %s
+inputs: {a: {shape: [1024, 1024], fill: "uniform(seed=1)"}, b: {shape: [1024, 1024], fill: "uniform(seed=2)"}}
+graph: {p: "matmul(a, b)", q: "matmul(b, a)", r: "matmul(a, a)", s: "sum(p) + sum(q) + sum(r)"}
+outputs: {s: %s.h5:/s}
+""" % (name, name))
+
+
+def what_ends_scaling_is_named():
+    """In each case most of the time of the last row may well go to something else."""
+    fast = "{between: {alpha_us: 0.001, beta_gb_per_s: 100000}}"
+    for what, job, ranks, strategy, changes in (
+            ("messages", heat(2048, 100), "1,2,8", "data", dict(links="{between: {alpha_us: 5000, beta_gb_per_s: 10}}")),
+            ("too little to do side by side", heat(64, 100, "little"), "1,8,64", "data", dict(links=fast, cores="64")),
+            ("uneven work", three_products("uneven"), "1,2", "model", dict(links=fast, cores="1")),
+            ("files", heat(8192, 2, "filed"), "1,8", "data", dict(files="{alpha_us: 100, beta_gb_per_s: 0.5}"))):
+        said = simulated(job, ranks, cluster(**changes), "--plan", strategy)["scaling"]
+        expect("what grew most is %s" % what in said, "%s: %s" % (what, said))
+
+
+def rows_say_what_they_are_of():
+    rows = simulated(heat(2048, 10), "2,8", cluster(), "--plan", "{strategy: data, max_ranks: 4}")["rows"]
+    expect([row["plan"] for row in rows] == ["data", "data on 4 ranks"] and rows[1]["strategy"] == "data",
+           "how many ranks a plan uses: %s" % rows)
+    expect([row["efficiency_relative_to_ranks"] for row in rows] == [2, 2] and rows[0]["efficiency"] == 1, "%s" % rows)
+    text = run("simulate", heat(2048, 10), "--ranks", "2,8", "--cluster", cluster(), "--plan", "data").stdout
+    expect("efficiency is relative to 2 ranks\n" in text and "bubble" not in text, "as text, too: " + text)
+    text = run("simulate", heat(2048, 10), "--ranks", "1,8", "--cluster", cluster(), "--plan", "data").stdout
+    expect("relative to" not in text, "of one rank that goes without saying: " + text)
+    stages = shutil.copy(os.path.join(source, "jobs", "deep-mlp.yaml"), folder)
+    for row in simulated(stages, "1,2,4", cluster(), "--plan", "{strategy: pipeline, microbatches: 16}")["rows"]:
+        ranks = row["ranks"]
+        expect(abs(row["bubble"] - (ranks - 1) / (16 + ranks - 1)) < 1e-12, "bubble of %d: %s" % (ranks, row))
+    text = run("simulate", stages, "--ranks", "1,4", "--cluster", cluster(), "--plan", "{strategy: pipeline, microbatches: 16}").stdout
+    expect(" bubble " in text and " 16 % " in text, "a column: " + text)
+    none = run("simulate", heat(2048, 10), "--ranks", "1,2", "--cluster", cluster(), "--plan", "{memory: 10 KiB}")
+    expect(none.returncode == 69 and "scales to" not in none.stdout and "could be run" in none.stdout,
+           "what fits nowhere scales nowhere: %d %s" % (none.returncode, none.stdout))
+
+
 def rates_of_the_cluster_count():
     job = heat(4096, 100)
     plain = simulated(job, "8", cluster())["rows"][0]["predicted_seconds"]
@@ -245,12 +287,16 @@ def runs_are_predicted():
     expect(0.1 < ratio < 10, "with a history the prediction is of the right size: %g of %s" % (ratio, last["wall_seconds"]))
     shown = run("kernels", "show", "heat_step").stdout
     expect("measured, medians of runs" in shown and "cpu x" in shown, "what was measured is shown: " + shown)
+    expect("time as points^" not in shown, "of one size nothing follows for others: " + shown)
+    expect(run("run", heat(2048, 5, "larger"), "--lanes", "cpu", ranks=2).returncode == 0, "another size")
+    shown = run("kernels", "show", "heat_step").stdout
+    expect("time as points^" in shown and "(2 sizes)" in shown, "of two sizes it does: " + shown)
     expect("nothing yet" in run("kernels", "show", "blur").stdout, "and of others that nothing was")
 
 
 try:
-    for test in (rows_scale_with_the_work, rates_of_the_cluster_count, wrong_clusters_are_refused, plans_are_compared,
-                 machines_are_measured, runs_measure_what_is_no_kernel,
+    for test in (rows_scale_with_the_work, what_ends_scaling_is_named, rows_say_what_they_are_of,
+                 rates_of_the_cluster_count, wrong_clusters_are_refused, plans_are_compared, machines_are_measured, runs_measure_what_is_no_kernel,
                  claims_are_predicted, auto_keeps_its_choice, runs_are_predicted):
         test()
 finally:

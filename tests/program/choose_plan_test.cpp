@@ -189,7 +189,90 @@ TEST(ChoosePlan, TooManyOperationsAreNamedAlone) {
     EXPECT_FALSE(pipeline->predicted);
     EXPECT_EQ(pipeline->why_not, "not predicted: too many operations on too many ranks");
     EXPECT_FALSE(pipeline->plan.tight);
+    EXPECT_TRUE(pipeline->plan.operations.empty()) << "its microbatches need not be written out to see that";
     EXPECT_TRUE(all.front().predicted);
+}
+
+const char* const four_layers = R"yaml(maniple: 1
+name: layers
+inputs: {x: {shape: [64, 32], fill: 1}, w: {shape: [32, 32], fill: 1}}
+graph: {a: "relu(matmul(x, w))", b: "relu(matmul(a, w))", c: "relu(matmul(b, w))", d: "relu(matmul(c, w))"}
+outputs: {d: out.h5:/d}
+)yaml";
+
+std::vector<std::string> names_of_candidates(const Graph& graph, const PlanRequest& asked, int ranks) {
+    std::vector<std::string> names;
+    for (const PlanRequest& one : plan_candidates(graph, asked, ranks)) names.push_back(name_of(one));
+    return names;
+}
+
+TEST(ChoosePlan, HybridsOfDataWithModelAndWithPipeline) {
+    const Example example(four_layers, {}, 1);
+    const auto hybrids = [&](const PlanRequest& asked, int ranks) {
+        std::vector<std::string> names = names_of_candidates(example.graph, asked, ranks);
+        std::erase_if(names, [](const std::string& name) { return !name.starts_with("{"); });
+        return names;
+    };
+    using Names = std::vector<std::string>;
+    EXPECT_EQ(hybrids({}, 3), Names());
+    EXPECT_EQ(hybrids({}, 4), Names({"{data: 2, model: 2}", "{data: 2, pipeline: 2}"}));
+    EXPECT_EQ(hybrids({}, 6), Names({"{data: 2, model: 3}", "{data: 3, model: 2}", "{data: 2, pipeline: 3}",
+                                     "{data: 3, pipeline: 2}"}));
+    PlanRequest bounded;
+    bounded.max_ranks = 4;
+    EXPECT_EQ(hybrids(bounded, 7), Names({"{data: 2, model: 2} on 4 ranks", "{data: 2, pipeline: 2} on 4 ranks"}));
+    PlanRequest asked;
+    asked.strategy = "hybrid";
+    asked.hybrid = {2, 2, 1};
+    EXPECT_EQ(hybrids(asked, 4), Names({"{data: 2, pipeline: 2}", "{data: 2, model: 2}"})) << "what is asked for first";
+    // Nothing goes through a grid whose steps read their neighbours row by row.
+    EXPECT_EQ(names_of_candidates(Example(terrain, {540, 1081}, 1).graph, {}, 4).back(), "{data: 2, model: 2}");
+}
+
+TEST(ChoosePlan, HybridsOnFewerRanksThanThereAreArePlanned) {
+    const Example example(four_layers, {}, 1);
+    const Machine machine = nodes(6, {});
+    const ThroughputHistory nothing;
+    PlanRequest bounded;
+    bounded.max_ranks = 4;
+    int seen = 0;
+    for (const PlanCandidate& one : weigh_plans(example.graph, bounded, {machine, nothing, LaneUse::automatic}, {})) {
+        if (one.request.strategy != "hybrid") continue;
+        ++seen;
+        EXPECT_TRUE(one.predicted);
+        EXPECT_EQ(one.ranks(), 4);
+        EXPECT_GT(one.prediction.seconds, 0);
+        EXPECT_EQ(one.plan.ranks, 6);
+        for (const OperationPlacement& placement : one.plan.operations)
+            EXPECT_LE(placement.points.first.value + placement.points.count(), 4);
+    }
+    EXPECT_EQ(seen, 2);
+}
+
+/// Layers whose weights are too many for a rank that has all of them, and few enough for one that has half: of two columns that
+/// share the rows each idles less than of four.
+TEST(ChoosePlan, AHybridWithAPipelineIsTakenWhereItIsBest) {
+    std::string inputs = "  h0: {shape: [256, 1024], fill: 1}\n", graph;
+    for (int i = 0; i < 16; ++i) {
+        const std::string number = std::to_string(i);
+        inputs += "  w" + number + ": {shape: [1024, 1024], fill: 1}\n";
+        graph += "  h" + std::to_string(i + 1) + ": relu(matmul(h" + number + ", w" + number + "))\n";
+    }
+    const Example example(
+        "maniple: 1\nname: t\ninputs:\n" + inputs + "graph:\n" + graph + "outputs: {h16: out.h5:/h}\n", {}, 1);
+    const Machine machine = nodes(4, {});
+    const ThroughputHistory nothing;
+    const PredictionRequest request{machine, nothing, LaneUse::automatic};
+    const Constraints half{{std::int64_t{48} << 20, "so many bytes"}, MemoryUse::fast};
+    PlanRequest asked;
+    asked.microbatches = 4;
+    const std::vector<PlanCandidate> all = weigh_plans(example.graph, asked, request, half);
+    std::string table;
+    for (const PlanCandidate& one : all)
+        table += name_of(one.request) + ": " + duration_text(one.prediction.seconds) + ", " + one.why_not + "\n";
+    EXPECT_EQ(all.front().why_not, "does not fit so many bytes") << table;
+    EXPECT_EQ(name_of(taken(all).request), "{data: 2, pipeline: 2}") << table;
+    EXPECT_EQ(name_of(choose_plan(example.graph, asked, request, half)), "{data: 2, pipeline: 2}") << table;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 
 #include "example.hpp"
@@ -125,7 +126,7 @@ TEST(ThroughputHistory, ARunIsOneSampleOfEachKey) {
     for (int i = 0; i < 3; ++i) history.add(key, 2);
     for (int i = 0; i < 9; ++i) run.add(key, i < 4 ? 1 : 8);
     history.add_run(run);
-    EXPECT_EQ(history.median(key), 2);
+    EXPECT_EQ(history.ns_per_point(key), 2);
     EXPECT_EQ(history.text(), "maniple throughput 1\nk f32\tcpu x2\t20\t2 2 2 8\n");
 }
 
@@ -138,23 +139,91 @@ TEST(ThroughputHistory, KeepsNoSampleThatItWouldNotRead) {
 TEST(ThroughputHistory, TakesTheMedianOfTheLastRuns) {
     ThroughputHistory history;
     const ThroughputKey key{"k f32", "cpu x2", 20};
-    EXPECT_FALSE(history.median(key));
+    EXPECT_FALSE(history.ns_per_point(key));
     for (int i = 0; i < 40; ++i) history.add(key, 100);
     for (std::size_t i = 0; i < ThroughputHistory::most_samples; ++i) history.add(key, i == 7 ? 1e9 : 3);
-    EXPECT_EQ(history.median(key), 3);
+    EXPECT_EQ(history.ns_per_point(key), 3);
 }
 
-TEST(ThroughputHistory, LooksAtTheNearestSizeOfTheSameKernelOnTheSameLane) {
+TEST(ThroughputHistory, LooksAtSizesOfTheSameKernelOnTheSameLane) {
     ThroughputHistory history;
     history.add({"k f32", "cpu x2", 10}, 1);
-    history.add({"k f32", "cpu x2", 20}, 2);
-    history.add({"k f64", "cpu x2", 14}, 3);
-    history.add({"k f32", "cpu x4", 14}, 4);
-    EXPECT_EQ(history.median({"k f32", "cpu x2", 13}), 1);
-    EXPECT_EQ(history.median({"k f32", "cpu x2", 17}), 2);
-    EXPECT_EQ(history.median({"k f32", "cpu x2", 15}), 2);
-    EXPECT_FALSE(history.median({"k i64", "cpu x2", 10}));
-    EXPECT_FALSE(history.median({"k f32", "cpu x8", 10}));
+    EXPECT_EQ(history.ns_per_point({"k f32", "cpu x2", 13}), 1);
+    history.add({"k f32", "cpu x2", 20}, 4);
+    history.add({"k f64", "cpu x2", 14}, 300);
+    history.add({"k f32", "cpu x4", 14}, 400);
+    EXPECT_EQ(history.ns_per_point({"k f32", "cpu x2", 10}), 1);
+    EXPECT_EQ(history.ns_per_point({"k f32", "cpu x2", 15}), 2);
+    EXPECT_EQ(history.ns_per_point({"k f32", "cpu x2", 20}), 4);
+    EXPECT_EQ(history.ns_per_point({"k f64", "cpu x2", 15}), 300);
+    EXPECT_FALSE(history.ns_per_point({"k i64", "cpu x2", 10}));
+    EXPECT_FALSE(history.ns_per_point({"k f32", "cpu x8", 10}));
+}
+
+TEST(ThroughputHistory, SizesThatAreFarAwayDoNotCountWhereThatIsSaid) {
+    ThroughputHistory history;
+    history.add({"bytes read", "file x1", 10}, 8);
+    history.add({"bytes read", "file x1", 20}, 2);
+    EXPECT_FALSE(history.ns_per_point({"bytes read", "file x1", 15}, 2));
+    EXPECT_NEAR(history.ns_per_point({"bytes read", "file x1", 18}, 2).value(), std::exp2(1.4), 1e-6);
+    EXPECT_TRUE(history.ns_per_point({"bytes read", "file x1", 22}, 2));
+    EXPECT_FALSE(history.ns_per_point({"bytes read", "file x1", 23}, 2));
+}
+
+/// Whatever a history is made of, all ways of making it say the same of all sizes.
+TEST(ThroughputHistory, SaysTheSameHoweverItCameTogether) {
+    ThroughputHistory run, sum, whole;
+    for (const auto& [size_class, ns] :
+         {std::pair(4, 80.0), std::pair(9, 7.0), std::pair(12, 2.0), std::pair(20, 1.0)}) {
+        run.add({"k f32", "cpu x2", size_class}, ns);
+        run.add({"j f32", "cpu x2", size_class}, 2 * ns);
+        whole.add({"k f32", "cpu x2", size_class}, ns);
+        whole.add({"j f32", "cpu x2", size_class}, 2 * ns);
+    }
+    sum.add_run(run);
+    ThroughputHistory merged;
+    merged.add(sum);
+    for (int size_class = 0; size_class <= 64; ++size_class) {
+        const ThroughputKey key{"k f32", "cpu x2", size_class};
+        const double expected = whole.ns_per_point(key).value();
+        EXPECT_EQ(sum.ns_per_point(key), expected);
+        EXPECT_EQ(merged.ns_per_point(key), expected);
+        EXPECT_EQ(ThroughputHistory::parse(whole.text())->ns_per_point(key), expected);
+    }
+}
+
+/// They are costs along an index, not by size: a part that is alone in what it costs is right.
+TEST(ThroughputHistory, PartsOfAProfileAreNoSizes) {
+    const std::string kernel = "parts of operation 17 26d89b1697e70c31";
+    ASSERT_FALSE(place_of_profile(kernel).empty());
+    ThroughputHistory history;
+    for (int part = 0; part < 32; ++part) {
+        if (part != 20) history.add({kernel, "cpu", part}, part == 7 ? 1e6 : 1);
+    }
+    EXPECT_EQ(history.ns_per_point({kernel, "cpu", 7}), 1e6);
+    EXPECT_EQ(history.ns_per_point({kernel, "cpu", 20}), 1);
+}
+
+/// With 100 us for what takes 100 us, and one run of 100 ms, at a size that had no other run.
+TEST(ThroughputHistory, AnOutlierOfASizeThatRanOnceMovesNoShare) {
+    Shared shared({"a"});
+    const int size_class = shared.key(0).size_class;
+    ThroughputHistory history;
+    for (int other = size_class - 8; other < size_class; ++other) {
+        for (const int lane : {-1, 0}) {
+            ThroughputKey key = shared.key(lane);
+            key.size_class = other;
+            history.add(key, 1.5);
+        }
+    }
+    const std::vector<std::int64_t> before = shared.rows(history);
+    history.add(shared.key(-1), 1.5);
+    history.add(shared.key(0), 1500);
+    EXPECT_EQ(shared.rows(history), before);
+    // But what three runs say is so.
+    history.add(shared.key(0), 1500);
+    history.add(shared.key(0), 1500);
+    EXPECT_LT(shared.rows(history)[1], before[1] / 10);
 }
 
 TEST(ThroughputHistory, IsTheSameAfterItHasBeenText) {
@@ -174,7 +243,7 @@ TEST(ThroughputHistory, RefusesAnyOtherText) {
          {std::string(), std::string("maniple throughput 2\n"), head + "a\tb\t3", head + "a\tb\t3\n",
           head + "a\tb\t3\t\n", head + "a\tb\tx\t1\n", head + "a\tb\t3\t1 -1\n", head + "a\tb\t3\tnan\n",
           head + "a\tb\t3\t0\n", head + "a\tb\t3\t1\tc\n", head + "a\tb\t3\tinf\n", head + "a\tb\t3\t1e300\n",
-          std::string("{\"a\": 1}\n"), std::string(1000, '\0')})
+          head + "a\tb\t-1\t1\n", head + "a\tb\t2147483647\t1\n", std::string("{\"a\": 1}\n"), std::string(1000, '\0')})
         EXPECT_FALSE(ThroughputHistory::parse(text)) << text;
 }
 
@@ -217,7 +286,7 @@ TEST(AddMeasured, ManyShortOperationsAreMeasuredTogether) {
     };
     EXPECT_TRUE(measured(2).empty());
     const ThroughputKey key = throughput_key(example.graph, first, facts, LaneChoice::cpu_lane, 4096);
-    EXPECT_DOUBLE_EQ(measured(30).median(key).value(), 0.5);  // of two threads
+    EXPECT_DOUBLE_EQ(measured(30).ns_per_point(key).value(), 0.5);  // of two threads
     EXPECT_EQ(measured(30).runs(key), 1u);
 }
 
