@@ -327,7 +327,8 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints) {
     if (!is_chosen(graph, asked, request.machine, constraints))
-        return settle_memory(graph, asked, request, constraints);
+        return is_too_fine(graph, asked, request.machine.size()) ? asked
+                                                                 : settle_memory(graph, asked, request, constraints);
     const std::vector<PlanCandidate> weighed = weigh(graph, asked, request, constraints, true, false);
     return weighed[best_of(weighed, constraints)].request;
 }

@@ -205,7 +205,7 @@ def test_large_plans():
     layers = ["  h%d: matmul(%s, %s)" % (i + 1, "h%d" % i if i else "x", name) for i, name in enumerate(names)]
     job = file("large.yaml", "\n".join(["maniple: 1", "name: large", "inputs:", "  x: {shape: [512, 64], fill: normal(seed=1)}", *inputs,
                                         "graph:", *layers, "outputs: {h10000: large.h5:/y}"]) + "\n")
-    for plan in ("{memory: 24 MB}", "{strategy: stealing, memory: 24 MB}", "model", "pipeline"):
+    for plan in ("{memory: 24 MB}", "{strategy: stealing, memory: 24 MB}", "model", "pipeline", "{strategy: pipeline, memory: 24 MB}"):
         command = subprocess.Popen([maniple, "plan", job, "--ranks", "1024", "--dump", "plan", "--plan", plan], env=environment,
                                    stdout=subprocess.DEVNULL, cwd=folder)
         _, status, used = os.wait4(command.pid, 0)
