@@ -7,8 +7,8 @@
 namespace maniple {
 
 /// What has come in and nobody has taken yet, linked through its own `next`: so nothing is allocated. Borrows what lies in
-/// it. Threads: any.
-template <class Node>
+/// it. Threads: any. Tests put in an `Atomic` that tries every interleaving.
+template <class Node, template <class> class Atomic = std::atomic>
 class Intake {
 public:
     /// Requires: it lies in no intake.
@@ -38,11 +38,12 @@ public:
     bool is_empty() const { return first_.load(std::memory_order_seq_cst) == nullptr; }
 
 private:
-    std::atomic<Node*> first_{nullptr};
+    Atomic<Node*> first_{nullptr};
 };
 
 /// Something that one thread does at a time, and that nobody waits to do: who comes second goes on with other things.
-class Turn {
+template <template <class> class Atomic>
+class BasicTurn {
 public:
     /// Whether the caller has it now. What whoever had it before has written is then visible.
     bool try_take() {
@@ -58,7 +59,19 @@ public:
     }
 
 private:
-    std::atomic<bool> taken_{false};
+    Atomic<bool> taken_{false};
 };
+
+using Turn = BasicTurn<std::atomic>;
+
+/// Calls `work`, which takes all that has come in, unless another thread is at it: that one then looks once more after its
+/// turn, so that nothing is left lying. For who has just brought something. Of an Intake and a Turn.
+template <class Brought, class OneAtATime, class Work>
+void work_in_turn(const Brought& intake, OneAtATime& turn, Work&& work) {
+    while (!intake.is_empty() && turn.try_take()) {
+        work();
+        turn.leave();
+    }
+}
 
 }  // namespace maniple

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <unordered_set>
 #include <vector>
 
@@ -47,11 +48,11 @@ public:
     static void forget(std::uint64_t* value);
 };
 
-/// As std::atomic, for integers and bool.
+/// As std::atomic, for integers, bool and pointers. Nothing fails for no reason.
 template <class T>
 class ModelAtomic {
 public:
-    ModelAtomic(T value = {}) : value_(static_cast<std::uint64_t>(value)) { Interleavings::remember(&value_); }
+    ModelAtomic(T value = {}) : value_(word_of(value)) { Interleavings::remember(&value_); }
     ~ModelAtomic() { Interleavings::forget(&value_); }
     ModelAtomic(const ModelAtomic&) = delete;
     ModelAtomic& operator=(const ModelAtomic&) = delete;
@@ -67,13 +68,18 @@ public:
     template <class Order>
     void store(T value, Order) {
         Interleavings::step();
-        value_ = static_cast<std::uint64_t>(value);
+        value_ = word_of(value);
+    }
+    operator T() const { return load(); }
+    T operator=(T value) {
+        store(value, 0);
+        return value;
     }
     template <class Order>
     T exchange(T value, Order) {
         Interleavings::step();
         const T before = seen();
-        value_ = static_cast<std::uint64_t>(value);
+        value_ = word_of(value);
         return before;
     }
     template <class Order>
@@ -95,20 +101,40 @@ public:
         Interleavings::step();
         const T before = seen();
         if (before == expected) {
-            value_ = static_cast<std::uint64_t>(desired);
+            value_ = word_of(desired);
             return true;
         }
         expected = before;
         return false;
     }
+    template <class Order>
+    bool compare_exchange_weak(T& expected, T desired, Order success, Order) {
+        return compare_exchange_strong(expected, desired, success);
+    }
 
     /// Without a step: for verdicts, and for the bed, whose operations are one step each.
-    T peek() const { return static_cast<T>(value_); }
+    T peek() const { return of_word(value_); }
+    /// Likewise: for what a test counts itself.
+    void poke(T value) { value_ = word_of(value); }
 
 private:
+    static std::uint64_t word_of(T value) {
+        if constexpr (std::is_pointer_v<T>) {
+            return reinterpret_cast<std::uint64_t>(value);
+        } else {
+            return static_cast<std::uint64_t>(value);
+        }
+    }
+    static T of_word(std::uint64_t word) {
+        if constexpr (std::is_pointer_v<T>) {
+            return reinterpret_cast<T>(word);
+        } else {
+            return static_cast<T>(word);
+        }
+    }
     T seen() const {
         Interleavings::saw(value_);
-        return static_cast<T>(value_);
+        return of_word(value_);
     }
     std::uint64_t value_;
 };

@@ -60,11 +60,7 @@ void Waiter::submit(std::span<QueuedPart> parts, std::uint64_t execution, Submis
     submission.parts_ = parts;
     submission.execution_ = execution;
     brought_.push(submission);
-    // Whoever has the turn looks once more after it, so that nothing is left lying.
-    while (!brought_.is_empty() && turn_.try_take()) {
-        submit_all();
-        turn_.leave();
-    }
+    work_in_turn(brought_, turn_, [this] { submit_all(); });
     inside_.fetch_sub(1, std::memory_order_release);  // partner: ~Waiter()
 }
 
