@@ -16,12 +16,14 @@ namespace maniple {
 /// May be run again and again.
 class InMemory {
 public:
-    explicit InMemory(const std::string& text, GpuSource* gpus = nullptr, bool through_mpi = false)
+    /// `known_threads`: those that tiles are cut for; 0: nothing is known of them.
+    explicit InMemory(const std::string& text, GpuSource* gpus = nullptr, bool through_mpi = false,
+                      int known_threads = 0)
         : world_(MPI_COMM_WORLD), registry_(standard_kernels()),
           graph_(build_graph(parse_job(text, "test.yaml"), {}, registry_)),
           plan_(make_plan(graph_, Machine::uniform(world_.size(), {}), {})),
           layout_(build_layout(graph_, plan_, world_.rank(),
-                               gpus == nullptr ? cpus() : gpus->choose(graph_, 1, world_.rank()))) {
+                               gpus == nullptr ? cpus(known_threads) : gpus->choose(graph_, 1, world_.rank()))) {
         if (gpus != nullptr) gpus->open(graph_, layout_);
         arena_.emplace(layout_, [=](BufferId id) { return gpus->mapped(id); });
         cpu_.emplace(graph_, *arena_, choose_instruction_set(registry_.all().front().instruction_sets), 2);
@@ -41,9 +43,10 @@ public:
     const Plan& plan() const { return plan_; }
 
 private:
-    static LaneChoice cpus() {
+    static LaneChoice cpus(int threads) {
         LaneChoice lanes;
         lanes.cpus_alone = true;
+        if (threads > 0) lanes.threads = threads;
         return lanes;
     }
 
