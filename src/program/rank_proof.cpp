@@ -111,7 +111,7 @@ private:
 
     /// Finds anew what each instruction has to follow, and looks whether its chunk does.
     bool are_ordered() {
-        find_predecessors();
+        if (!find_predecessors()) return false;
         std::vector<bool> apart;
         for (const BufferSpec& buffer : layout_.buffers) apart.push_back(buffer.memory.kind == Memory::Kind::piece);
         Hazards hazards(std::move(apart));
@@ -167,29 +167,47 @@ private:
         return {};
     }
 
-    void find_predecessors() {
+    /// And how many chunks at least come one after the other before each.
+    bool find_predecessors() {
         predecessors_.assign(program_.chunks.size(), {});
+        level_.assign(program_.chunks.size(), 0);
+        seen_.assign(program_.chunks.size(), 0);
+        std::vector<std::size_t> waits_for;
+        std::vector<ChunkId> ready;
         for (std::size_t i = 0; i < program_.chunks.size(); ++i) {
             for (const ChunkId dependent : program_.chunks[i].dependents)
                 predecessors_[dependent.index()].push_back(ChunkId(i));
+            waits_for.push_back(static_cast<std::size_t>(program_.chunks[i].predecessors));
+            if (waits_for.back() == 0) ready.emplace_back(i);
         }
+        for (std::size_t next = 0; next < ready.size(); ++next) {
+            for (const ChunkId dependent : program_.chunks[ready[next].index()].dependents) {
+                std::size_t& level = level_[dependent.index()];
+                level = std::max(level, level_[ready[next].index()] + 1);
+                if (--waits_for[dependent.index()] == 0) ready.push_back(dependent);
+            }
+        }
+        if (ready.size() == program_.chunks.size()) return true;
+        const auto stuck = std::find_if(waits_for.begin(), waits_for.end(), [](std::size_t left) { return left > 0; });
+        const Chunk& chunk = program_.chunks[static_cast<std::size_t>(stuck - waits_for.begin())];
+        return fail(text_of(chunk.instructions.front().index()) + " waits for itself, through others of its rank");
     }
 
-    bool follows(std::size_t later, std::size_t earlier) const {
+    bool follows(std::size_t later, std::size_t earlier) {
         const ChunkId there = chunk_of_[later], here = chunk_of_[earlier];
         if (there == here) return place_[earlier] < place_[later];
-        // Most often directly; chunks wait for few others.
-        std::vector<ChunkId> open = {there};
-        std::vector<bool> seen;
-        while (!open.empty()) {
-            const ChunkId chunk = open.back();
-            open.pop_back();
+        // Most often directly; chunks wait for few others. What is no later than the earlier one cannot follow it.
+        open_.assign(1, there);
+        ++search_;
+        while (!open_.empty()) {
+            const ChunkId chunk = open_.back();
+            open_.pop_back();
             const std::vector<ChunkId>& before = predecessors_[chunk.index()];
             if (std::find(before.begin(), before.end(), here) != before.end()) return true;
-            seen.resize(predecessors_.size(), false);
             for (const ChunkId other : before) {
-                if (!seen[other.index()]) open.push_back(other);
-                seen[other.index()] = true;
+                if (level_[other.index()] <= level_[here.index()] || seen_[other.index()] == search_) continue;
+                seen_[other.index()] = search_;
+                open_.push_back(other);
             }
         }
         return false;
@@ -201,9 +219,20 @@ private:
     std::vector<ChunkId> chunk_of_;                   ///< by instruction
     std::vector<std::size_t> place_;                  ///< likewise, in its chunk
     std::vector<std::vector<ChunkId>> predecessors_;  ///< by chunk
-    std::vector<LiveAccesses> written_;               ///< by buffer
+    std::vector<std::size_t> level_;                  ///< likewise
+    std::vector<ChunkId> open_;                       ///< of follows(), kept for their memory, as the next
+    std::vector<std::size_t> seen_;                   ///< by chunk: the search that came by last
+    std::size_t search_ = 0;
+    std::vector<LiveAccesses> written_;  ///< by buffer
     std::string fault_;
 };
+
+/// FNV-1a: the same on every rank, whatever library it has.
+std::uint64_t hash_of(std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325U;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    return hash;
+}
 
 }  // namespace
 
@@ -220,6 +249,21 @@ std::string instruction_text(const Graph& graph, const Layout& layout, const Pro
     return fmt::format("rank {}: {} {} '{}' {} of step {}{}, {}", program.rank.value, number, name_of(of.kind),
                        tensor_name(graph, of), to_string(of.box), of.step, peer,
                        format_bytes(bytes_of(layout, of.reads) + bytes_of(layout, of.writes)));
+}
+
+std::int64_t message_sum(const Graph& graph, const Layout& layout, const Program& program) {
+    std::int64_t sum = 0;
+    for (const Instruction& of : program.instructions) {
+        const bool sends = of.kind == InstructionKind::send;
+        if (!sends && of.kind != InstructionKind::receive) continue;
+        const Rank from = sends ? program.rank : of.peer, to = sends ? of.peer : program.rank;
+        const std::int64_t moved = sends ? bytes_of(layout, of.reads) : bytes_of(layout, of.writes);
+        const std::string text =
+            fmt::format("{} {} {} {} {} {}", from.value, to.value, of.tag, of.bytes, moved, tensor_name(graph, of));
+        const auto number = static_cast<std::int64_t>(hash_of(text) % static_cast<std::uint64_t>(message_sums));
+        sum = (sum + (sends ? number : message_sums - number)) % message_sums;
+    }
+    return sum;
 }
 
 std::string fault_of_rank(const Graph& graph, const Layout& layout, const Program& program) {

@@ -340,8 +340,9 @@ Executor::Prepared& Executor::prepare(const BlockShape& shape) {
         if (prepared->program.shape == shape) return *prepared;
     }
     const std::int64_t begin_ns = now_ns();
-    prepared_.push_back(prepare(program_of(shape), *layout_));
-    prepared_.back()->build_ns = now_ns() - begin_ns;
+    Ahead ahead = program_of(shape);
+    prepared_.push_back(prepare(std::move(ahead.program), *layout_));
+    prepared_.back()->build_ns = ahead.build_ns + now_ns() - begin_ns;
     return *prepared_.back();
 }
 
@@ -361,12 +362,23 @@ std::unique_ptr<Executor::Prepared> Executor::prepare(Program program, const Lay
     return fresh;
 }
 
-Program Executor::program_of(const BlockShape& shape) {
+Executor::Ahead Executor::program_of(const BlockShape& shape) {
     if (first_.valid()) {
         Program first = first_.get();
-        if (first.shape == shape) return first;
+        if (first.shape == shape) return {std::move(first), 0};
     }
-    return build_program(graph_, *plan_, *layout_, shape);
+    const auto ahead =
+        std::find_if(ahead_.begin(), ahead_.end(), [&](const Ahead& one) { return one.program.shape == shape; });
+    if (ahead != ahead_.end()) {
+        Ahead found = std::move(*ahead);
+        ahead_.erase(ahead);
+        return found;
+    }
+    Program program = build_program(graph_, *plan_, *layout_, shape);
+    if (moved_.empty() && recut_.empty()) return {std::move(program), 0};  // proved before the run, or made as what was
+    const std::string fault = fault_of_new(*layout_, program);
+    if (!fault.empty()) throw KernelError("a program that was built anew is wrong: " + fault);
+    return {std::move(program), 0};
 }
 
 void Executor::make_run(Prepared& prepared) {

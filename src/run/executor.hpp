@@ -89,6 +89,8 @@ public:
         follows_costs_ = true;
         imposed_costs_ = std::move(imposed);
     }
+    /// For tests: what is done to each program that is built anew while the loop runs, before it is proved. Before run().
+    void damage_new_programs(std::function<void(Program&)> damage) { damage_ = std::move(damage); }
     /// They start in the order that was kept. Borrows `from`. Before run(). Errors of run(): DataError where the schedule is
     /// none of this run's.
     void replay(ScheduleReader& from) { reader_ = &from; }
@@ -99,7 +101,9 @@ public:
 
     /// Carries out all steps. `on_block` is called on this thread after each block with the steps done so far.
     /// Blocks; returns when every chunk is done and every result handed to the file lane's files.
-    /// Errors: the first failure, after draining; RemoteFailure if it was another rank's. After an error messages may
+    /// What is built after borders have moved or tiles have been cut anew is proved before it is executed: by itself, and,
+    /// of the first blocks after a move, its messages against those of the other ranks.
+    /// Errors: KernelError where that fails, on the rank concerned; the first failure, after draining; RemoteFailure if it was another rank's. After an error messages may
     /// be left in flight: the process has to end. Before one it may be called again, which starts at the first step and
     /// allocates nothing (but for what the threads' and MPI's libraries do).
     RunTotals run(const std::function<void(std::int64_t)>& on_block);
@@ -134,8 +138,16 @@ private:
         Plan plan;
         Layout layout;
     };
+    /// A program that was built before its block.
+    struct Ahead {
+        Program program;
+        std::int64_t build_ns = 0;
+    };
     Prepared& prepare(const BlockShape& shape);
-    Program program_of(const BlockShape& shape);
+    Ahead program_of(const BlockShape& shape);
+    Ahead built_anew(const Plan& plan, const Layout& layout, const BlockShape& shape);
+    std::string fault_of_new(const Layout& layout, Program& program) const;
+    void prove_move(const Layout& both, Program& moving, const Layout& after, std::vector<Ahead>& ahead);
     std::unique_ptr<Prepared> prepare(Program program, const Layout& layout);
     void consider_borders(RunTotals& totals);
     std::optional<Plan> next_plan();
@@ -188,6 +200,8 @@ private:
     int threads_;
     std::function<void(int)> begin_worker_;
     std::future<Program> first_;  ///< expect()
+    std::vector<Ahead> ahead_;    ///< of the plan that there is now, proved
+    std::function<void(Program&)> damage_;
     bool audits_ = false;
     bool completes_on_host_ = false;
     Scheduler scheduler_;

@@ -1,9 +1,12 @@
 // What an executor changes between two blocks: the borders of its rank, the shares of its lanes, its tiles.
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
+#include "base/error.hpp"
 #include "base/patience.hpp"
 #include "program/border_move.hpp"
+#include "program/rank_proof.hpp"
 #include "program/recut.hpp"
 #include "run/executor.hpp"
 
@@ -49,12 +52,18 @@ std::span<const double> Executor::exchange(double mine) {
 
 void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
     auto fresh = std::make_unique<Moved>(Moved{std::move(plan), std::move(layout)});
-    retire_programs();
     const Layout both = joint_layout(*layout_, fresh->layout);
-    arena_.extend(both);
-    const BorderMove move{graph_, *plan_, fresh->plan, *layout_, fresh->layout};
+    Program moving =
+        build_border_move(BorderMove{graph_, *plan_, fresh->plan, *layout_, fresh->layout}, both, block_.shape);
     set_gathering_block(block_, behind_);
-    retired_.push_back(prepare(build_border_move(move, both, block_.shape), both));
+    std::vector<Ahead> ahead;
+    ahead.push_back(built_anew(fresh->plan, fresh->layout, behind_.shape));
+    ahead.push_back(built_anew(fresh->plan, fresh->layout, block_.shape));
+    prove_move(both, moving, fresh->layout, ahead);
+    retire_programs();
+    ahead_ = std::move(ahead);
+    arena_.extend(both);
+    retired_.push_back(prepare(std::move(moving), both));
     run_prepared(*retired_.back(), behind_, totals);
     totals.moved_bytes += retired_.back()->program.message_bytes;
     plan_ = &fresh->plan;
@@ -66,11 +75,44 @@ void Executor::change_plan(Plan plan, Layout layout, RunTotals& totals) {
     border_watch_.has_moved();
 }
 
+Executor::Ahead Executor::built_anew(const Plan& plan, const Layout& layout, const BlockShape& shape) {
+    const std::int64_t begin_ns = now_ns();
+    Program program = build_program(graph_, plan, layout, shape);
+    return {std::move(program), now_ns() - begin_ns};
+}
+
+/// Of what a rank can see by itself. The memory has been asked for.
+std::string Executor::fault_of_new(const Layout& layout, Program& program) const {
+    if (damage_) damage_(program);
+    return fault_of_rank(graph_, layout, program);
+}
+
+/// The move itself, and the blocks that all ranks begin with after it, before any of them is executed.
+void Executor::prove_move(const Layout& both, Program& moving, const Layout& after, std::vector<Ahead>& ahead) {
+    std::string fault = fault_of_new(both, moving);
+    std::int64_t messages = message_sum(graph_, both, moving);
+    for (Ahead& one : ahead) {
+        if (fault.empty()) fault = fault_of_new(after, one.program);
+        messages = (messages + message_sum(graph_, after, one.program)) % message_sums;
+    }
+    constexpr double has_fault = -1;
+    double sum = 0;
+    for (const double other : exchange(fault.empty() ? static_cast<double>(messages) : has_fault)) {
+        if (other == has_fault && fault.empty())
+            throw RemoteFailure("borders cannot move: another rank's program is wrong");
+        sum += other;
+    }
+    if (fault.empty() && std::fmod(sum, static_cast<double>(message_sums)) != 0)
+        fault = "ranks do not receive what others send";
+    if (!fault.empty()) throw KernelError("after borders have moved a program is wrong: " + fault);
+}
+
 /// Workers may still look at a run that is over.
 void Executor::retire_programs() {
     retired_.insert(retired_.end(), std::make_move_iterator(prepared_.begin()),
                     std::make_move_iterator(prepared_.end()));
     prepared_.clear();
+    ahead_.clear();
 }
 
 // --- Shares of lanes that change -------------------------------------------------------------------------------------
@@ -125,6 +167,8 @@ void Executor::change_tiles(Layout layout, RunTotals& totals) {
     retire_programs();
     Program move = build_lane_move(graph_, *plan_, *layout_, *fresh, block_.shape);
     if (!move.instructions.empty()) {
+        const std::string fault = fault_of_new(*layout_, move);
+        if (!fault.empty()) throw KernelError("what changes lanes is wrong: " + fault);
         StepBlock between;
         between.first = block_.first;
         between.shape = move.shape;
