@@ -59,14 +59,12 @@ PlanRequest settle_memory(const Graph& graph, const PlanRequest& wanted, const P
                           const Constraints& constraints) {
     const int ranks = request.machine.size();
     if (wanted.memory_bytes <= 0 || !is_in_stages(wanted) || !may_predict(graph, ranks)) return wanted;
-    std::vector<Need> needs;  // ascending
+    std::vector<Need> needs;
     for (const PlanRequest& one : ways_to_cut(wanted, {0, wanted.memory_bytes, least_limit}, ranks)) {
-        const Need need{one, bytes_of(graph, one, request)};
-        if (constraints.has_memory_for(need.bytes)) return one;
-        const auto place = std::lower_bound(needs.begin(), needs.end(), need.bytes,
-                                            [](const Need& other, std::int64_t bytes) { return other.bytes < bytes; });
-        if (place == needs.end() || place->bytes != need.bytes) needs.insert(place, need);  // else likely the same plan
+        needs.push_back({one, bytes_of(graph, one, request)});
+        if (constraints.has_memory_for(needs.back().bytes)) return one;
     }
+    std::stable_sort(needs.begin(), needs.end(), [](const Need& a, const Need& b) { return a.bytes < b.bytes; });
     if (constraints.memory_use == MemoryUse::fast) return needs.front().request;
     // What needs least is made to fit with the least that takes time.
     const auto made = std::find_if(needs.begin(), needs.end(), [&](const Need& need) {
