@@ -27,7 +27,7 @@ CLAIMS = """maniple: 1
 name: idle
 graph: {v: "mandelbrot(width=400, height=400, xmin=-2.25, xmax=0.75, ymin=-1, ymax=1, iterations=100)"}
 """ + TAIL
-WAYS = [("a message", MESSAGES, "data"), ("the end", APART, "data"), ("something to claim", CLAIMS, "stealing")]
+WAYS = [("a message", MESSAGES, "data", 64), ("the end", APART, "data", 2), ("something to claim", CLAIMS, "stealing", 16)]
 
 
 def expect(condition, what):
@@ -58,11 +58,11 @@ def seconds_of(process):
 
 class Run:
     def __init__(self, folder, number, way):
-        self.what, text, plan = way
+        self.what, text, plan, threads = way
         job = os.path.join(folder, "idle%d.yaml" % number)
         with open(job, "w") as file:
             file.write(text.replace("idle", "idle%d" % number))
-        words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "60", "-n", "2", maniple, "run", job, "--threads", "2",
+        words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "60", "-n", "2", maniple, "run", job, "--threads", str(threads),
                  "--lanes", "cpu", "--no-history", "--no-report", "--plan", plan]
         self.launcher = subprocess.Popen(words, env=environment, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True)
 
