@@ -30,6 +30,8 @@ struct Execution {
     /// How many steps of the run are wanted, as far as is known: fewer from when `until` is found to hold. The cpu leaves
     /// out what belongs to others. Borrowed; relaxed: what must not be done follows what has found it out. Not null where a program decides (InstructionKind::decide).
     std::atomic<std::int64_t>* wanted_steps = nullptr;
+    /// Of its program, counted from 1; 0 where nobody counts. A device waits for values of the same execution alone.
+    std::uint64_t number = 0;
 };
 
 /// One lane's part of a program, with addresses, requests and handles resolved. Immutable but for what is in flight.
@@ -80,6 +82,10 @@ public:
 
     /// Gives up what is in flight after a failure: each chunk is reported as finished, with an error.
     virtual void cancel() {}
+
+    /// Looks at what its device does from now on, as far as that costs something (`--check`). What does not hold aborts the
+    /// process. Before the first execution.
+    virtual void audit() {}
 
     /// What it did so far. Call when nothing is in flight.
     virtual Activity activity() const = 0;

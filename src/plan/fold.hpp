@@ -16,7 +16,7 @@ struct FoldStep {
 
 /// All operations but twins, each time the first or the last of what is left: what lets fewer bytes cross, and where both
 /// are alike what is of the end that less work has been taken from. Late operations are thus taken with the early ones that
-/// they read; of a graph in which nothing late reads anything early the first one is taken each time.
+/// they read; of a row of operations whose results are alike the first one is taken each time.
 /// By OperationId, `times`: how often it is computed; `work`: how long that takes.
 /// Pure; O(operations + reads).
 std::vector<FoldStep> fold_steps(const Graph& graph, const std::vector<double>& times, const std::vector<double>& work);

@@ -101,7 +101,7 @@ struct PlanRequest {
         int data = 1, pipeline = 1, model = 1;
     };
     Hybrid hybrid = {};
-    int stages = 0;           ///< of a pipeline; 0: as many as there are columns of ranks
+    int stages = 0;           ///< of a pipeline; 0: chosen
     int microbatches = 0;     ///< 0: chosen
     int buffer_depth = 0;     ///< microbatches alive between two stages; 0: as the schedule needs
     bool alternates = false;  ///< `1f1b`; else `gpipe`

@@ -92,7 +92,10 @@ private:
             planned_ranks_ = static_cast<int>(std::min<std::int64_t>(read_count(node, 1), 1 << 20));
             ranks_place_ = node.place;
         });
-        if (pipeline != nullptr) begin_pipeline(*pipeline);
+        if (pipeline != nullptr) {
+            begin_pipeline(*pipeline);
+            if (top.find("strategy") == nullptr) share_ranks_out();
+        }
         top.read("operations", [&](const YamlNode& node) { read_operations(node); });
         if (pipeline != nullptr && reading_.errors.empty()) read_tables(*pipeline);
         read_outputs(root, top);
@@ -243,7 +246,7 @@ private:
         refuse(at != nullptr ? *at : node,
                fmt::format("stage {} is on column {}, which is {}; this takes {}", stage, column,
                            ranks_text(first, column_ranks_), ranks_text(grid.first.value, blocks_of(grid))),
-               column_ranks_ == 1 ? fmt::format("{}", first) : "");
+               column_ranks_ == 1 && grid.first.value != first ? fmt::format("{}", first) : "");
     }
 
     // --- Pipelines -----------------------------------------------------------------------------------------------
@@ -278,6 +281,13 @@ private:
         });
         if (pipeline.column_of.empty()) pipeline.column_of = {0};
         outline_.pipeline = std::move(pipeline);
+    }
+
+    /// Where nothing says of how many ranks a column is: of as many as the others.
+    void share_ranks_out() {
+        const std::vector<int>& columns = outline_.pipeline->column_of;
+        const std::int64_t count = std::int64_t{1} + *std::max_element(columns.begin(), columns.end());
+        column_ranks_ = std::max<std::int64_t>(1, planned_ranks_ / count);
     }
 
     void read_tables(const YamlNode& node) {

@@ -61,8 +61,7 @@ PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const 
         candidate.predicted = false;
         return candidate;
     }
-    const bool may_settle = may_predict(graph, request.machine.size());
-    candidate.request = may_settle ? settle_memory(graph, wanted, request, constraints) : wanted;
+    candidate.request = settle_memory(graph, wanted, request, constraints);
     PlannedGraph made = plan_graph(graph, request.machine, candidate.request);
     candidate.predicted = may_predict(made.graph, request.machine.size());
     if (candidate.predicted) {
@@ -328,7 +327,8 @@ std::vector<PlanCandidate> weigh_plans(const Graph& graph, const PlanRequest& as
 PlanRequest choose_plan(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                         const Constraints& constraints) {
     if (!is_chosen(graph, asked, request.machine, constraints))
-        return settle_memory(graph, asked, request, constraints);
+        return is_too_fine(graph, asked, request.machine.size()) ? asked
+                                                                 : settle_memory(graph, asked, request, constraints);
     const std::vector<PlanCandidate> weighed = weigh(graph, asked, request, constraints, true, false);
     return weighed[best_of(weighed, constraints)].request;
 }

@@ -29,14 +29,13 @@ bool is_small(const Graph& graph, int ranks) {
     return graph.operations.size() * static_cast<std::size_t>(ranks) <= most_looked_at;
 }
 
-/// With all that may be done to need less, under a limit of stages that does not depend on the job's: what needs so
-/// much fits so much.
+/// With all that may be done to need less, in whatever way its stages may be cut: what needs so much fits so much.
 Need need_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request, MemoryUse use) {
     Constraints nothing;
     nothing.memory.bytes = 1;
     nothing.memory_use = use;
     std::optional<Need> least;
-    for (const PlanRequest& one : without_own_limit(wanted)) {
+    for (const PlanRequest& one : without_own_limit(wanted, request.machine.size())) {
         const PlannedGraph made = plan_graph(graph, request.machine, one);
         const std::int64_t bytes = fit_memory(made, request, nothing).bytes;
         if (least && bytes >= least->peak.bytes) continue;
@@ -74,6 +73,30 @@ std::optional<std::pair<int, std::int64_t>> more_ranks(const Graph& graph, const
         if (constraints.has_memory_for(last->second)) break;
     }
     return last;
+}
+
+std::string more_ranks_text(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
+                            const Constraints& constraints) {
+    const auto more = more_ranks(graph, request, constraints);
+    if (!more) return "";
+    const std::string text =
+        fmt::format("; with {} ranks {}{}", more->first, constraints.has_memory_for(more->second) ? "" : "still ",
+                    exact_bytes(more->second));
+    return asked.max_ranks > 0 ? text + fmt::format(" (max_ranks: {})", asked.max_ranks) : text;
+}
+
+/// Of all ways on these ranks those that need less, the least first. None where it would take long to know.
+std::vector<Need> needs_below(std::int64_t bytes, const Graph& graph, const PlanRequest& asked,
+                              const PredictionRequest& request, const Constraints& constraints) {
+    std::vector<Need> less;
+    if (!asked.from.empty() || !is_small(graph, request.machine.size())) return less;
+    for (const PlanRequest& wanted : plan_candidates(graph, asked, request.machine.size())) {
+        const Need need = need_of(graph, wanted, request, constraints.memory_use);
+        if (need.peak.bytes < bytes) less.push_back(need);
+    }
+    std::stable_sort(less.begin(), less.end(),
+                     [](const Need& a, const Need& b) { return a.peak.bytes < b.peak.bytes; });
+    return less;
 }
 
 /// What `max_time` would have to be, in units that it knows: three digits, rounded up.
@@ -116,40 +139,27 @@ std::string enough_text(double seconds) {
 
 void refuse_memory(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                    const Constraints& constraints) {
+    const bool is_auto = asked.strategy == "auto";
     PlanRequest first = asked;
-    if (asked.strategy == "auto") first.strategy = "data";
+    if (is_auto) first.strategy = "data";
     Need least = need_of(graph, first, request, constraints.memory_use);
-    std::vector<Need> less;  // that `auto` might take
-    std::string others;
-    if (asked.from.empty() && is_small(graph, request.machine.size())) {
-        for (const PlanRequest& wanted : plan_candidates(graph, asked, request.machine.size())) {
-            const Need need = need_of(graph, wanted, request, constraints.memory_use);
-            if (need.peak.bytes >= least.peak.bytes) continue;
-            if (asked.strategy == "auto") {
-                less.push_back(need);
-            } else if (others.empty() && constraints.has_memory_for(need.peak.bytes)) {
-                others = fmt::format("; {} {}", need.name, exact_bytes(need.peak.bytes));
-            }
-        }
+    const std::vector<Need> less = needs_below(least.peak.bytes, graph, asked, request, constraints);
+    std::string other;
+    if (is_auto) {
+        // Not every way is weighed.
+        const auto enough = std::find_if(less.begin(), less.end(), [&](const Need& need) {
+            return is_enough(graph, asked, request, constraints, need.peak.bytes);
+        });
+        if (enough != less.end()) least = *enough;
+    } else if (!less.empty() && constraints.has_memory_for(less.front().peak.bytes)) {
+        other = fmt::format("; {} {}", less.front().name, exact_bytes(less.front().peak.bytes));
     }
-    // Not every way is weighed.
-    std::stable_sort(less.begin(), less.end(),
-                     [](const Need& a, const Need& b) { return a.peak.bytes < b.peak.bytes; });
-    const auto enough = std::find_if(less.begin(), less.end(), [&](const Need& need) {
-        return is_enough(graph, asked, request, constraints, need.peak.bytes);
-    });
-    if (enough != less.end()) least = *enough;
-    const std::string who = asked.strategy == "auto" ? "needs" : least.name + " needs";
-    std::string text = fmt::format("{} a rank ({}) is too little: {} at least {} a rank (rank {}; the largest is {})",
-                                   exact_bytes(constraints.memory.bytes), constraints.memory.origin, who,
-                                   exact_bytes(least.peak.bytes), least.peak.fullest.value, least.peak.largest);
-    text += others;
-    if (const auto more = more_ranks(graph, request, constraints)) {
-        text += fmt::format("; with {} ranks {}{}", more->first,
-                            constraints.has_memory_for(more->second) ? "" : "still ", exact_bytes(more->second));
-        if (asked.max_ranks > 0) text += fmt::format(" (max_ranks: {})", asked.max_ranks);
-    }
-    throw UnavailableError(constraints.memory.place, "memory: " + text);
+    const std::string text = fmt::format(
+        "{} a rank ({}) is too little: {} at least {} a rank (rank {}; the largest is {})",
+        exact_bytes(constraints.memory.bytes), constraints.memory.origin, is_auto ? "needs" : least.name + " needs",
+        exact_bytes(least.peak.bytes), least.peak.fullest.value, least.peak.largest);
+    throw UnavailableError(constraints.memory.place,
+                           "memory: " + text + other + more_ranks_text(graph, asked, request, constraints));
 }
 
 void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,

@@ -1,7 +1,9 @@
 #include "program/stage_memory.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
+#include "program/choose_plan.hpp"
 #include "program/fit_memory.hpp"
 
 namespace maniple {
@@ -21,6 +23,20 @@ PlanRequest with_limit(PlanRequest wanted, std::int64_t bytes) {
     return wanted;
 }
 
+/// Under each of the limits; a pipeline whose stages nobody has counted may be folded, and is then cut as a row, too.
+std::vector<PlanRequest> ways_to_cut(const PlanRequest& wanted, std::initializer_list<std::int64_t> limits, int ranks) {
+    std::vector<PlanRequest> ways;
+    for (const std::int64_t limit : limits) ways.push_back(with_limit(wanted, limit));
+    const bool is_pipeline =
+        wanted.strategy == "pipeline" || (wanted.strategy == "hybrid" && wanted.hybrid.pipeline > 1);
+    if (!is_pipeline || wanted.stages > 0) return ways;
+    for (const std::int64_t limit : limits) {
+        ways.push_back(with_limit(wanted, limit));
+        ways.back().stages = wanted.strategy == "pipeline" ? ranks_for(wanted, ranks) : wanted.hybrid.pipeline;
+    }
+    return ways;
+}
+
 /// A request with what the fullest rank of its plan needs.
 struct Need {
     PlanRequest request;
@@ -34,27 +50,29 @@ std::int64_t bytes_of(const Graph& graph, const PlanRequest& wanted, const Predi
 
 }  // namespace
 
-std::vector<PlanRequest> without_own_limit(const PlanRequest& wanted) {
+std::vector<PlanRequest> without_own_limit(const PlanRequest& wanted, int ranks) {
     if (!is_in_stages(wanted)) return {wanted};
-    return {with_limit(wanted, 0), with_limit(wanted, least_limit)};
+    return ways_to_cut(wanted, {0, least_limit}, ranks);
 }
 
 PlanRequest settle_memory(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request,
                           const Constraints& constraints) {
-    if (wanted.memory_bytes <= 0 || !is_in_stages(wanted)) return wanted;
-    std::vector<Need> needs;
-    for (const std::int64_t limit : {std::int64_t{0}, wanted.memory_bytes, least_limit}) {
-        const PlanRequest one = with_limit(wanted, limit);
-        needs.push_back({one, bytes_of(graph, one, request)});
-        if (constraints.has_memory_for(needs.back().bytes)) return one;
+    const int ranks = request.machine.size();
+    if (wanted.memory_bytes <= 0 || !is_in_stages(wanted) || !may_predict(graph, ranks)) return wanted;
+    std::vector<Need> needs;  // ascending
+    for (const PlanRequest& one : ways_to_cut(wanted, {0, wanted.memory_bytes, least_limit}, ranks)) {
+        const Need need{one, bytes_of(graph, one, request)};
+        if (constraints.has_memory_for(need.bytes)) return one;
+        const auto place = std::lower_bound(needs.begin(), needs.end(), need.bytes,
+                                            [](const Need& other, std::int64_t bytes) { return other.bytes < bytes; });
+        if (place == needs.end() || place->bytes != need.bytes) needs.insert(place, need);  // else likely the same plan
     }
+    if (constraints.memory_use == MemoryUse::fast) return needs.front().request;
     // What needs least is made to fit with the least that takes time.
-    std::stable_sort(needs.begin(), needs.end(), [](const Need& a, const Need& b) { return a.bytes < b.bytes; });
-    for (const Need& need : needs) {
-        if (constraints.memory_use == MemoryUse::fast) break;
-        if (plan_to_fit(graph, need.request, request, constraints).fits) return need.request;
-    }
-    return needs.front().request;
+    const auto made = std::find_if(needs.begin(), needs.end(), [&](const Need& need) {
+        return plan_to_fit(graph, need.request, request, constraints).fits;
+    });
+    return (made == needs.end() ? needs.front() : *made).request;
 }
 
 }  // namespace maniple

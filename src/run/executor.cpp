@@ -90,6 +90,9 @@ void Executor::carry_out_all(const std::function<void(std::int64_t)>& on_block, 
         scheduler_.look_also_in(stealing_);
     }
     make_pool();
+    for (Lane* gpu : gpus_) {
+        if (audits_) gpu->audit();
+    }
     scheduler_.recall();
     const auto announce = [&] {
         error = std::current_exception();
@@ -237,7 +240,9 @@ void Executor::run_prepared(Prepared& prepared, const StepBlock& block, RunTotal
     current_.store(&prepared, std::memory_order_release);  // partner: in_flight_text()
     if (pool_) pool_->begin_execution();
     const std::int64_t before = allocations();
+    const std::int64_t chained = prepared.run ? prepared.run->chained() : 0;
     carry_out(prepared, block);
+    if (prepared.run) totals.chained += prepared.run->chained() - chained;
     if (prepared.executions++ > 0) {
         totals.reused_buffers += prepared.buffers;
         totals.buffers_found += std::max<std::int64_t>(0, prepared.buffers - (allocations() - before));
@@ -385,6 +390,7 @@ void Executor::make_run(Prepared& prepared) {
     if (reader_ != nullptr) {
         StartLog* const log = writer_ != nullptr ? &log_ : nullptr;
         prepared.replay = std::make_unique<Replay>(*prepared.chunks, std::move(lanes), scheduler_, log);
+        if (audits_) prepared.replay->audit();
         return;
     }
     if (writer_ != nullptr) lanes.cpu = std::make_unique<LoggedProgram>(std::move(lanes.cpu), scheduler_, log_);

@@ -32,6 +32,7 @@ struct RunTotals {
     std::int64_t chunks = 0;
     std::int64_t operations = 0;               ///< on the cpu lane
     std::vector<std::int64_t> gpu_operations;  ///< by gpu lane
+    std::int64_t chained = 0;                  ///< chunks of gpus: Run::chained
     std::int64_t messages = 0;
     std::int64_t message_bytes = 0;
     MessageCounts messages_by_kind;

@@ -57,7 +57,7 @@ void look_at(const Graph& graph, const Instruction& instruction, std::int32_t ch
 }  // namespace
 
 void LiveMicrobatches::Kind::add(std::size_t microbatch) {
-    // Relaxed, here and below: chunks of which one waits for the other follow each other as the scheduler orders them.
+    // Relaxed, here and in remove(): a piece is added before the last of its uses ends, and ends() orders those.
     if (pieces[microbatch].fetch_add(1, std::memory_order_relaxed) > 0) return;
     const std::int64_t now = microbatches.fetch_add(1, std::memory_order_relaxed) + 1;
     std::int64_t before = most.load(std::memory_order_relaxed);
@@ -117,7 +117,8 @@ void LiveMicrobatches::ends(ChunkId chunk) {
     for (const std::int32_t number : uses_[chunk.index()]) {
         const Piece& piece = pieces_[static_cast<std::size_t>(number)];
         std::atomic<std::int32_t>& left = progress_[static_cast<std::size_t>(number)].uses_left;
-        if (left.fetch_sub(1, std::memory_order_relaxed) == 1) kind_of(piece).remove(piece.microbatch);
+        // What makes a piece is among its uses, and has added it: the last use, which removes it, comes after that.
+        if (left.fetch_sub(1, std::memory_order_acq_rel) == 1) kind_of(piece).remove(piece.microbatch);
     }
 }
 

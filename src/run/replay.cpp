@@ -41,6 +41,8 @@ void Replay::start(const Execution& execution, std::vector<ChunkStart> order) {
     {
         const std::lock_guard lock(mutex_);
         execution_ = execution;
+        execution_.number = ++executions_;
+        if (audit_) audit_->begin();
         remaining_ = graph_.all_predecessors();
         order_ = std::move(order);
         turn_ = 0;
@@ -62,6 +64,7 @@ bool Replay::work(Worker& worker) {
         ++turn_;
     }
     scheduler_.wake_all();
+    if (audit_) audit_->starts(chunk);
     worker.current.store(chunk.value, std::memory_order_relaxed);
     if (!has_failed()) {
         try {
@@ -90,6 +93,7 @@ void Replay::end(ChunkId chunk) {
         while (!ended.empty()) {
             const ChunkId one = ended.back();
             ended.pop_back();
+            if (audit_) audit_->ends(one);
             for (const ChunkId dependent : graph_.dependents(one)) {
                 if (--remaining_[dependent.index()] > 0 || graph_.runs_on_cpu(dependent)) continue;
                 (has_failed() ? ended : ready).push_back(dependent);
@@ -104,7 +108,10 @@ void Replay::end(ChunkId chunk) {
 }
 
 void Replay::submit(const std::vector<ChunkId>& chunks) {
-    for (const ChunkId chunk : chunks) lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
+    for (const ChunkId chunk : chunks) {
+        if (audit_) audit_->starts(chunk);
+        lanes_.by_chunk[chunk.index()]->submit(chunk, execution_, *this);
+    }
 }
 
 }  // namespace maniple

@@ -21,6 +21,9 @@ public:
     /// `log` keeps the starts; null: nobody wants them.
     Replay(const ChunkGraph& graph, LanePrograms lanes, Scheduler& scheduler, StartLog* log);
 
+    /// Looks at every chunk from now on. Not while an execution is under way.
+    void audit() { audit_ = std::make_unique<Audit>(graph_, false); }
+
     /// What is wrong with `order` as one of this graph's executions on so many workers; empty: nothing. An order without a
     /// fault cannot keep this rank waiting for itself.
     static std::string fault_of(const ChunkGraph& graph, std::span<const ChunkStart> order, int workers);
@@ -48,7 +51,9 @@ private:
     LanePrograms lanes_;
     Scheduler& scheduler_;
     StartLog* log_;
+    std::unique_ptr<Audit> audit_;  ///< null: nobody looks
     Execution execution_;
+    std::uint64_t executions_ = 0;      ///< begun
     std::atomic<std::size_t> open_{0};  ///< chunks that have not ended
     FirstError error_;
     std::mutex mutex_;                     ///< guards the rest

@@ -38,6 +38,7 @@ void Run::start(const Execution& execution) {
     const bool idle = open_ends_.compare_exchange_strong(none, graph_.ends() + 1, std::memory_order_acquire);
     MANIPLE_CHECK(idle, "a run was started while in flight");
     execution_ = execution;
+    execution_.number = ++executions_;
     if (audit_) audit_->begin();
     if (live_ != nullptr) live_->begin();
     overdue_ = {};
@@ -188,6 +189,7 @@ ChunkId Run::release_on_device(ChunkId chunk) {
     ChunkId next;
     for (const ChunkId dependent : graph_.dependents(chunk)) {
         if (!graph_.on_one_device(chunk, dependent) || !take_to_zero(remaining_[dependent.index()])) continue;
+        chained_.fetch_add(1, std::memory_order_relaxed);  // for reports
         if (next.valid()) submit_elsewhere(next);
         next = dependent;
     }

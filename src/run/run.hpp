@@ -82,6 +82,9 @@ public:
     /// that could run has not begun for a second, since nobody will ever begin it.
     void look_for_missed();
 
+    /// Chunks of gpus that the submission of one that they wait for has released, not its end: in all executions so far.
+    std::int64_t chained() const { return chained_.load(std::memory_order_relaxed); }
+
     /// Chunks of other lanes that have been submitted and have not ended. Threads: any; a snapshot.
     std::vector<ChunkId> in_flight_elsewhere() const;
 
@@ -115,6 +118,8 @@ private:
     ChunkId overdue_;                   ///< at the last look for missed ones
     std::int64_t looked_ns_ = 0;
     Execution execution_;
+    std::uint64_t executions_ = 0;  ///< begun
+    std::atomic<std::int64_t> chained_{0};
     std::vector<std::atomic<std::int32_t>> remaining_;  ///< by chunk: predecessors not yet ended
     std::vector<std::atomic<bool>> elsewhere_;          ///< by chunk: submitted to another lane and not ended
     std::vector<Roots> roots_;                          ///< by worker: a stretch of graph.cpu_roots()

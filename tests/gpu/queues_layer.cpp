@@ -3,7 +3,8 @@
 // driver's queue when all that it waits for has come: late, and in a random order as far as the semaphores allow. So what
 // does not wait for what it needs shows as wrong numbers, and under the validation layer, which belongs above this one,
 // what a family cannot do is reported. Timeline semaphores only; no vkQueueSubmit2, no sparse binding. With
-// MANIPLE_QUEUES_LAYER_FAILS=n the n-th submission to each device fails.
+// MANIPLE_QUEUES_LAYER_FAILS=n the n-th submission to each device fails, with MANIPLE_QUEUES_LAYER_AHEAD=n semaphores are
+// said to be n further than they are.
 #include <vulkan/vk_layer.h>
 #include <vulkan/vulkan.h>
 
@@ -115,9 +116,15 @@ public:
         return get<PFN_vkQueueWaitIdle>("vkQueueWaitIdle")(driver_queue_);
     }
 
+    VkResult counter(VkSemaphore semaphore, std::uint64_t* value) const {
+        const VkResult result = counter_(handle_, semaphore, value);
+        *value += static_cast<std::uint64_t>(ahead_);
+        return result;
+    }
+
 private:
-    static int chosen_failure() {
-        const char* const number = std::getenv("MANIPLE_QUEUES_LAYER_FAILS");
+    static int chosen(const char* variable) {
+        const char* const number = std::getenv(variable);
         return number == nullptr ? 0 : std::atoi(number);
     }
 
@@ -207,7 +214,8 @@ private:
     std::condition_variable changed_;
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::unique_ptr<Queue>> queues_;
     std::minstd_rand random_{7};
-    int submissions_until_failure_ = chosen_failure();
+    int submissions_until_failure_ = chosen("MANIPLE_QUEUES_LAYER_FAILS");
+    const int ahead_ = chosen("MANIPLE_QUEUES_LAYER_AHEAD");
     bool stop_ = false;
     std::thread thread_;
 };
@@ -337,6 +345,10 @@ VKAPI_ATTR VkResult VKAPI_CALL queue_wait_idle(VkQueue queue) {
     return device_of(queue).wait_idle(reinterpret_cast<Queue*>(queue));
 }
 
+VKAPI_ATTR VkResult VKAPI_CALL get_counter(VkDevice device, VkSemaphore semaphore, std::uint64_t* value) {
+    return device_of(device).counter(semaphore, value);
+}
+
 VKAPI_ATTR VkResult VKAPI_CALL device_wait_idle(VkDevice device) { return device_of(device).wait_idle(nullptr); }
 
 /// The driver knows its one family only.
@@ -377,6 +389,7 @@ PFN_vkVoidFunction own_function(const std::string& name) {
         {"vkQueueSubmit", as_function(queue_submit)},
         {"vkQueueWaitIdle", as_function(queue_wait_idle)},
         {"vkDeviceWaitIdle", as_function(device_wait_idle)},
+        {"vkGetSemaphoreCounterValue", as_function(get_counter)},
         {"vkCreateCommandPool", as_function(create_pool)},
         {"vkCreateBuffer", as_function(create_buffer)},
     };

@@ -51,18 +51,24 @@ std::atomic<Syscall> real_syscall{nullptr};
 std::atomic<Wait> real_wait{nullptr};
 std::atomic<bool> wakes{false};
 
+/// What is kept, or what `find` finds.
 template <class Function>
-Function found(std::atomic<Function>& kept, const char* name, const char* version) {
+Function kept_or_found(std::atomic<Function>& kept, void* (*find)()) {
     Function function = kept.load(std::memory_order_relaxed);
     if (function == nullptr) {
-        function = reinterpret_cast<Function>(dlvsym(RTLD_NEXT, name, version));
+        function = reinterpret_cast<Function>(find());
         kept.store(function, std::memory_order_relaxed);
     }
     return function;
 }
 
-Syscall the_syscall() { return found(real_syscall, "syscall", "GLIBC_2.2.5"); }
-Wait the_wait() { return found(real_wait, "pthread_cond_wait", "GLIBC_2.3.2"); }
+Syscall the_syscall() {
+    return kept_or_found(real_syscall, [] { return dlsym(RTLD_NEXT, "syscall"); });
+}
+/// Of several versions the newest, which dlsym() would not find.
+Wait the_wait() {
+    return kept_or_found(real_wait, [] { return dlvsym(RTLD_NEXT, "pthread_cond_wait", "GLIBC_2.3.2"); });
+}
 
 [[gnu::constructor]] void look_before_anybody_waits() {
     the_syscall();
@@ -70,13 +76,13 @@ Wait the_wait() { return found(real_wait, "pthread_cond_wait", "GLIBC_2.3.2"); }
     wakes.store(wanted("wakeups"), std::memory_order_relaxed);
 }
 
-std::atomic<long> waits{0};
+std::atomic<long> seen_waits{0};
 
 /// Whether this wait returns at once.
 bool wakes_for_nothing() {
     if (!wakes.load(std::memory_order_relaxed)) return false;
-    const long before = waits.fetch_add(1);
-    if (before == 0) std::atexit([] { std::fprintf(stderr, "wakeups %ld\n", (waits.load() + 1) / 2); });
+    const long before = seen_waits.fetch_add(1);
+    if (before == 0) std::atexit([] { std::fprintf(stderr, "wakeups %ld\n", (seen_waits.load() + 1) / 2); });
     return before % 2 == 0;
 }
 

@@ -186,6 +186,18 @@ def test_named_values():
             ends(0, "%s with %s" % (job, plan % needed), *words, plan % needed)
 
 
+def test_a_row_where_a_fold_does_not_fit():
+    """A pipeline whose stages nobody has counted may be folded; where only a row fits it is a row."""
+    words = ("check", "jobs/unet-like.yaml", "--overwrite", "--ranks", "3", "--plan")
+    plan = "{strategy: pipeline, microbatches: 8, memory_use: fast, %smemory: %s}"
+    row = named_memory(ends(69, "a row", *words, plan % ("stages: 3, ", "1 B")))
+    fold = named_memory(ends(69, "a fold", *words, plan % ("stages: 6, ", "1 B")))
+    least = named_memory(ends(69, "either", *words, plan % ("", "1 B")))
+    expect(int(row.split()[0]) < int(fold.split()[0]), "the case is one: a row %s, a fold %s" % (row, fold))
+    expect(least == row, "%s is named where a row of stages needs %s" % (least, row))
+    ends(0, "what a row needs", *words, plan % ("", row))
+
+
 def test_large_plans():
     """10,000 layers for 1,024 ranks: in 10 s and 1 GiB, also where a look at the memory is needed to say that they fit."""
     names = ["w%d" % i for i in range(10000)]
@@ -193,7 +205,7 @@ def test_large_plans():
     layers = ["  h%d: matmul(%s, %s)" % (i + 1, "h%d" % i if i else "x", name) for i, name in enumerate(names)]
     job = file("large.yaml", "\n".join(["maniple: 1", "name: large", "inputs:", "  x: {shape: [512, 64], fill: normal(seed=1)}", *inputs,
                                         "graph:", *layers, "outputs: {h10000: large.h5:/y}"]) + "\n")
-    for plan in ("{memory: 24 MB}", "{strategy: stealing, memory: 24 MB}", "model", "pipeline"):
+    for plan in ("{memory: 24 MB}", "{strategy: stealing, memory: 24 MB}", "model", "pipeline", "{strategy: pipeline, memory: 24 MB}"):
         command = subprocess.Popen([maniple, "plan", job, "--ranks", "1024", "--dump", "plan", "--plan", plan], env=environment,
                                    stdout=subprocess.DEVNULL, cwd=folder)
         _, status, used = os.wait4(command.pid, 0)

@@ -201,12 +201,24 @@ TEST(PlanFile, RefusesWhatIsAbsurd) {
               std::string::npos);
 }
 
-/// The same of the file of a pipeline on three ranks, which has one error.
-std::string pipeline_refusal(const std::string& from, const std::string& to) {
-    const Graph& graph = shipped_graph("layers");
-    const Machine machine = Machine::uniform(3, {});
+PlanRequest pipeline_request() {
     PlanRequest request;
     request.strategy = "pipeline";
+    return request;
+}
+
+PlanRequest grid_request(int data, int pipeline) {
+    PlanRequest request;
+    request.strategy = "hybrid";
+    request.hybrid = {data, pipeline, 1};
+    return request;
+}
+
+/// The same of the file of a pipeline on so many ranks, which has one error.
+std::string pipeline_refusal(const std::string& from, const std::string& to, int ranks = 3,
+                             const PlanRequest& request = pipeline_request()) {
+    const Graph& graph = shipped_graph("layers");
+    const Machine machine = Machine::uniform(ranks, {});
     std::string text = print_plan_file(graph, outline_plan(graph, machine, request), "plan.yaml");
     const std::size_t at = text.find(from);
     EXPECT_NE(at, std::string::npos) << from << " is not in\n" << text;
@@ -244,6 +256,7 @@ TEST(PlanFile, WhatHasStagesIsCalledAPipeline) {
     EXPECT_NE(pipeline_refusal("strategy: \"pipeline\"", "strategy: \"{data: 3}\"").find("found '{data: 3}'"),
               std::string::npos);
     EXPECT_EQ(pipeline_refusal("strategy: \"pipeline\"\n", ""), "nothing");
+    EXPECT_EQ(pipeline_refusal("strategy: \"{data: 2, pipeline: 2}\"\n", "", 4, grid_request(2, 2)), "nothing");
 }
 
 TEST(PlanFile, AStageIsComputedByItsColumn) {

@@ -109,5 +109,91 @@ TEST(Builds, ADifferentRunIsBuiltOnceAndLeavesTheOthersAlone) {
     EXPECT_EQ(run.builds(), 3);
 }
 
+// --- What changes while a run is there ---------------------------------------------------------------------------
+
+/// Before the second half of its steps.
+constexpr std::int64_t change_at = 80;
+
+std::string changing_job() { return job("loop: {steps: 160, carry: {u: v}}\n", "v: o.h5:/v"); }
+
+/// What is said before each block from `change_at` on: costs of points, or shares of lanes; none: nothing.
+template <class Value>
+using Said = std::optional<std::vector<Value>>;
+
+/// Executes again and again; from some execution on `change` is said before every block of the second half. Each different
+/// block is then built once anew when it is next met, and once what moves data in between, of which there are `moves`.
+template <class Value>
+void expect_builds_for_changes_alone(InMemory& run, Said<Value>& said, const std::vector<Value>& change,
+                                     std::int64_t RunTotals::*changes, std::int64_t moves) {
+    const auto builds_of_a_run = [&](std::int64_t want_changes) {
+        const std::int64_t before = run.builds();
+        EXPECT_EQ(run.run().*changes, want_changes);
+        return run.builds() - before;
+    };
+    const std::int64_t blocks = builds_of_a_run(0);
+    EXPECT_EQ(builds_of_a_run(0), 0);
+    said = change;
+    const std::int64_t behind_it = builds_of_a_run(1);
+    const std::int64_t before_it = builds_of_a_run(0);  // met again in the execution after
+    EXPECT_GT(behind_it, moves);
+    EXPECT_GT(before_it, 0);
+    EXPECT_EQ(before_it + behind_it, blocks + moves);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(builds_of_a_run(0), 0) << "the same was said again";
+    said = std::nullopt;
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(builds_of_a_run(0), 0) << "nothing was said";
+}
+
+TEST(Builds, OtherCostsOfPointsBuildWhatFollowsOnce) {
+    InMemory run(changing_job());
+    Said<double> said;
+    run.executor().follow_costs([&](std::int64_t first) { return first < change_at ? std::nullopt : said; });
+    const std::vector<double> costs(run.graph().operations.size(), 1e6);
+    expect_builds_for_changes_alone(run, said, costs, &RunTotals::recuts, 0);
+}
+
+/// Every operation on the cpu and on one gpu.
+class TwoLanes final : public ImitatedGpus {
+public:
+    LaneChoice choose(const Graph& graph, std::uint32_t, Rank) override {
+        LaneChoice choice;
+        choice.gpus.resize(1);
+        choice.lanes.assign(graph.operations.size(), {LaneChoice::cpu_lane, 0});
+        return choice;
+    }
+};
+
+TEST(Builds, OtherSharesOfLanesBuildWhatFollowsOnce) {
+    TwoLanes lanes;
+    PlanRequest request;
+    request.sharing = LaneSharing::adaptive;
+    InMemory run(changing_job(), &lanes, /*through_mpi=*/false, request);
+    Said<std::vector<double>> said;
+    run.executor().impose_shares([&](std::int64_t first) { return first < change_at ? std::nullopt : said; });
+    const std::vector<std::vector<double>> weights(run.graph().operations.size(), {3, 1});
+    expect_builds_for_changes_alone(run, said, weights, &RunTotals::share_changes, 1);
+}
+
+/// Of one run, where the borders of its ranks move once or never.
+std::int64_t builds_with_moves(int moves) {
+    InMemory run(changing_job());
+    Exchange exchange(run.world());
+    int moved = 0;
+    const auto elsewhere = [&](const Plan& plan, std::int64_t first) -> std::optional<Plan> {
+        if (first < change_at || moved == moves) return std::nullopt;
+        ++moved;
+        std::vector<double> busy(static_cast<std::size_t>(plan.ranks), 1);
+        busy[0] = 3;
+        return move_borders(run.graph(), plan, busy)->plan;
+    };
+    run.executor().move_borders({&exchange, 0, elsewhere});
+    EXPECT_EQ(run.run().border_moves, moves);
+    return run.builds();
+}
+
+TEST(BuildsOnSeveralRanks, MovedBordersBuildWhatFollowsOnce) {
+    // What moves data, what ranks gather anew, and one more of the block in the middle; the last block is built once.
+    EXPECT_EQ(builds_with_moves(1), builds_with_moves(0) + 3);
+}
+
 }  // namespace
 }  // namespace maniple

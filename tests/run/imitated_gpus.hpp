@@ -8,7 +8,7 @@
 namespace maniple {
 
 /// Every operation on lanes of its own; the gpus are imitated by the cpu, in memories of their own.
-class ImitatedGpus final : public GpuSource {
+class ImitatedGpus : public GpuSource {
 public:
     LaneChoice choose(const Graph& graph, std::uint32_t seed, Rank rank) override {
         std::mt19937 random(seed * 7919 + static_cast<std::uint32_t>(rank.value));

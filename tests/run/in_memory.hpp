@@ -16,14 +16,13 @@ namespace maniple {
 /// May be run again and again.
 class InMemory {
 public:
-    /// `known_threads`: those that tiles are cut for; 0: nothing is known of them.
     explicit InMemory(const std::string& text, GpuSource* gpus = nullptr, bool through_mpi = false,
-                      int known_threads = 0)
+                      const PlanRequest& request = {})
         : world_(MPI_COMM_WORLD), registry_(standard_kernels()),
           graph_(build_graph(parse_job(text, "test.yaml"), {}, registry_)),
-          plan_(make_plan(graph_, Machine::uniform(world_.size(), {}), {})),
+          plan_(make_plan(graph_, Machine::uniform(world_.size(), {}), request)),
           layout_(build_layout(graph_, plan_, world_.rank(),
-                               gpus == nullptr ? cpus(known_threads) : gpus->choose(graph_, 1, world_.rank()))) {
+                               gpus == nullptr ? cpus() : gpus->choose(graph_, 1, world_.rank()))) {
         if (gpus != nullptr) gpus->open(graph_, layout_);
         arena_.emplace(layout_, [=](BufferId id) { return gpus->mapped(id); });
         cpu_.emplace(graph_, *arena_, choose_instruction_set(registry_.all().front().instruction_sets), 2);
@@ -38,15 +37,16 @@ public:
     }
     std::int64_t builds() const { return executor_->builds(); }
     Executor& executor() { return *executor_; }
+    const World& world() const { return world_; }
     const CpuLane& cpu() const { return *cpu_; }
     const Graph& graph() const { return graph_; }
     const Plan& plan() const { return plan_; }
 
 private:
-    static LaneChoice cpus(int threads) {
+    static LaneChoice cpus() {
         LaneChoice lanes;
         lanes.cpus_alone = true;
-        if (threads > 0) lanes.threads = threads;
+        lanes.threads = 2;
         return lanes;
     }
 

@@ -143,7 +143,7 @@ TEST(NewProgramsOnSeveralRanks, MessagesWithoutAnotherEndAreRefusedByAll) {
 /// Of other tiles there is no move, only new programs.
 TEST(NewProgramsOnOneRank, OtherTilesAreProvedToo) {
     for (const bool damages : {false, true}) {
-        InMemory run(heat, nullptr, false, 2);
+        InMemory run(heat);
         int built = 0;
         run.executor().follow_costs(
             [&](std::int64_t) { return std::optional(std::vector<double>(run.graph().operations.size(), 1e6)); });

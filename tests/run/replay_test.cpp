@@ -104,6 +104,23 @@ INSTANTIATE_TEST_SUITE_P(Workers, ReplayOnWorkers, ::testing::Values(1, 2, 4, 8)
 
 ChunkStart start(int worker, int chunk) { return {worker, ChunkId(std::int32_t{chunk})}; }
 
+TEST(ReplayDeathTest, TheAuditFindsAChunkThatEndsTwice) {
+    ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+    const auto end_twice = [](bool audited) {
+        const Chunks chunks = make_chunks(3, {{0, 1}, {1, 2}});
+        const ChunkGraph graph = chunks.graph();
+        Values values(chunks);
+        Scheduler scheduler(1, nullptr);
+        Replay replay(graph, lanes_of(chunks, values), scheduler, nullptr);
+        if (audited) replay.audit();
+        replay.start({}, {{0, ChunkId(0)}, {0, ChunkId(1)}, {0, ChunkId(2)}});
+        replay.work(scheduler.worker(0));
+        replay.finished(ChunkId(0), nullptr);
+    };
+    EXPECT_DEATH(end_twice(true), "chunk 0 ends twice");
+    end_twice(false);
+}
+
 TEST(Replay, AnOrderThatIsNoneOfTheGraphIsFound) {
     Chunks chunks = make_chunks(4, {{0, 1}, {1, 2}, {0, 3}});
     chunks.lanes[1] = LaneKind::file;

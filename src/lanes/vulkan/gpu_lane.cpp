@@ -32,6 +32,8 @@ std::unique_ptr<LaneProgram> GpuLane::prepare(const Program& program) {
 
 void GpuLane::cancel() { device_->waiter.cancel(); }
 
+void GpuLane::audit() { device_->waiter.audit(); }
+
 Activity GpuLane::activity() const { return device_->activity; }
 
 std::int64_t GpuLane::allocations() const { return device_->vulkan.memory().buffers_made(); }

@@ -37,6 +37,7 @@ public:
     /// What the device has begun it ends: its chunks are reported by the waiter as they complete, or with an error once
     /// ten seconds are over. Chunks submitted from now on are reported at once, with an error.
     void cancel() override;
+    void audit() override;
     Activity activity() const override;
     std::int64_t allocations() const override;
     void add_work_times(WorkTimes& sum) const override;

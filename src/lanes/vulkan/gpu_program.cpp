@@ -90,7 +90,9 @@ void GpuProgram::record(Chunk& chunk) {
         const vk::raii::CommandBuffer& buffer = commands.buffers[commands.used++];
         record(part, first_query, buffer);
         first_query += 2;
-        chunk.parts.push_back({part.queue, *buffer, {}, 0});
+        QueuedPart& queued = chunk.parts.emplace_back();
+        queued.queue = part.queue;
+        queued.commands = *buffer;
         // Calls and windows are in the command buffer now.
         part.layers.clear();
     }
@@ -134,7 +136,7 @@ void GpuProgram::reset_queries(const Chunk& chunk) const {
     }
 }
 
-void GpuProgram::submit(ChunkId id, const Execution&, Completion& done) {
+void GpuProgram::submit(ChunkId id, const Execution& execution, Completion& done) {
     Chunk& chunk = *chunks_[id.index()];
     chunk.done = &done;
     try {
@@ -145,7 +147,7 @@ void GpuProgram::submit(ChunkId id, const Execution&, Completion& done) {
     }
     reset_queries(chunk);
     chunk.submitted_ns = now_ns();
-    device_.waiter.submit(chunk.parts, chunk);
+    device_.waiter.submit(chunk.parts, execution.number, chunk);
 }
 
 /// On the waiter's thread; on the submitting one where the submit failed, and `error` is set.

@@ -55,9 +55,10 @@ std::exception_ptr Waiter::refusal() const {
     return std::make_exception_ptr(DeviceError("given up: the run has failed"));
 }
 
-void Waiter::submit(std::span<QueuedPart> parts, Submission& submission) {
+void Waiter::submit(std::span<QueuedPart> parts, std::uint64_t execution, Submission& submission) {
     inside_.fetch_add(1, std::memory_order_relaxed);  // before the device, and so its end, knows of it
     submission.parts_ = parts;
+    submission.execution_ = execution;
     brought_.push(submission);
     // Whoever has the turn looks once more after it, so that nothing is left lying.
     while (!brought_.is_empty() && turn_.try_take()) {
@@ -78,6 +79,11 @@ void Waiter::submit_all() {
 void Waiter::submit_now(Submission& submission) {
     std::exception_ptr error;
     const QueuedPart* last = nullptr;
+    for (QueuedPart& part : submission.parts_) {
+        part.value = 0;
+        part.waiter = this;
+        part.execution = submission.execution_;
+    }
     for (QueuedPart& part : submission.parts_) {
         error = refusal();
         try {
@@ -104,6 +110,15 @@ void Waiter::tell(Submission& submission) {
     if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst)) bell_.ring();
 }
 
+/// A value of another timeline, or of an execution before, has been reached for long: it says nothing.
+void Waiter::check_awaited(const QueuedPart& before, const QueuedPart& part) const {
+    MANIPLE_CHECK(before.waiter == this, "a submission waits for a value of another device's timeline");
+    MANIPLE_CHECK(before.execution == part.execution, "a submission of execution " + std::to_string(part.execution) +
+                                                          " waits for a value of execution " +
+                                                          std::to_string(before.execution));
+    if (before.value == 0) throw DeviceError("given up: what it waits for could not be submitted");
+}
+
 /// What other queues have done and the host has seen is waited for as well: that costs nothing any more, and makes what
 /// they wrote visible to this one.
 Waiter::Values Waiter::awaited_by(const QueuedPart& part, const QueuedPart* part_before) const {
@@ -116,7 +131,10 @@ Waiter::Values Waiter::awaited_by(const QueuedPart& part, const QueuedPart* part
         std::uint64_t& value = values[static_cast<std::size_t>(before.queue)];
         value = std::max(value, before.value);
     };
-    for (const QueuedPart* before : part.after) add(*before);
+    for (const QueuedPart* before : part.after) {
+        check_awaited(*before, part);
+        add(*before);
+    }
     if (part_before != nullptr) add(*part_before);
     for (std::size_t i = 0; i < values.size(); ++i)
         MANIPLE_CHECK(values[i] <= timelines_[i].last_value, "a submission that waits for a later one");
@@ -140,7 +158,13 @@ void Waiter::submit_part(QueuedPart& part, const Values& awaited) {
     const std::uint64_t value = own.last_value + 1;
     const vk::TimelineSemaphoreSubmitInfo timelines(waits, values.data(), 1, &value);
     const vk::SubmitInfo info(waits, semaphores.data(), stages.data(), 1, &part.commands, 1, &signalled, &timelines);
-    device_.queue(part.queue).submit(info);
+    if (audit_) audit_->signals(part.queue, value, own.semaphore.getCounterValue());
+    try {
+        device_.queue(part.queue).submit(info);
+    } catch (...) {
+        if (audit_) audit_->refused(part.queue, own.last_value);
+        throw;
+    }
     part.value = value;
     own.last_value = value;
 }
@@ -253,7 +277,10 @@ Waiter::Values Waiter::read_counters() const {
 
 void Waiter::end_what_has() {
     const Values values = read_counters();
-    for (std::size_t i = 0; i < queue_uses; ++i) timelines_[i].ended_value.store(values[i], std::memory_order_relaxed);
+    for (std::size_t i = 0; i < queue_uses; ++i) {
+        if (audit_) audit_->has_reached(static_cast<QueueUse>(i), values[i]);
+        timelines_[i].ended_value.store(values[i], std::memory_order_relaxed);
+    }
     while (Submission* const one = take_ended(values)) one->ended(std::exchange(one->error_, nullptr));
 }
 

@@ -5,21 +5,28 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <span>
 #include <thread>
 #include <vector>
 
 #include "lanes/intake.hpp"
 #include "lanes/vulkan/device.hpp"
+#include "lanes/vulkan/timeline_audit.hpp"
 
 namespace maniple {
+
+class Waiter;
 
 /// What one queue does of a submission.
 struct QueuedPart {
     QueueUse queue = QueueUse::kernels;
     vk::CommandBuffer commands;
     std::vector<const QueuedPart*> after;  ///< of other submissions to the device: the device itself waits for them
-    std::uint64_t value = 0;  ///< on the queue's timeline, from the last time that it was submitted; 0: never
+    // Of the last time that it was brought; the waiter's.
+    std::uint64_t value = 0;         ///< on the queue's timeline; 0: it could not be submitted
+    const Waiter* waiter = nullptr;  ///< whose timeline that is; null: it was never brought
+    std::uint64_t execution = 0;     ///< Execution::number
 };
 
 /// A submission that is under way. Its memory is used until it hears of its end.
@@ -34,6 +41,7 @@ private:
     friend class Waiter;
     friend class Intake<Submission>;
     std::span<QueuedPart> parts_;
+    std::uint64_t execution_ = 0;
     QueueUse queue_ = QueueUse::kernels;  ///< of the last part that was submitted
     std::uint64_t value_ = 0;             ///< of that part
     std::uint64_t number_ = 0;            ///< in the order of submission, over all queues
@@ -67,10 +75,15 @@ public:
     Waiter(VulkanDevice& device, bool hangs);
     ~Waiter();  ///< Waits for what is in flight, after cancel() for ten seconds at most.
 
+    /// Looks at the values of timelines from now on (TimelineAudit). Before the first submit().
+    void audit() {
+        if (!audit_) audit_ = std::make_unique<TimelineAudit>();
+    }
+
     /// Submits the parts, each behind the one before it and behind what it waits for; `submission` hears of the end of
     /// the last one, also if this fails. Does not wait for the device. Requires: what parts wait for has been submitted
-    /// here before, or never will be since it failed; the device's queues are used by nobody else.
-    void submit(std::span<QueuedPart> parts, Submission& submission);
+    /// here before, in the same `execution` (Execution::number), or failed; the device's queues are used by nobody else.
+    void submit(std::span<QueuedPart> parts, std::uint64_t execution, Submission& submission);
 
     /// From now on nothing is submitted, and what is in flight has ten seconds to end.
     void cancel();
@@ -101,6 +114,7 @@ private:
 
     std::exception_ptr refusal() const;
     Timeline& timeline(QueueUse queue) { return timelines_[static_cast<std::size_t>(queue)]; }
+    void check_awaited(const QueuedPart& before, const QueuedPart& part) const;
     Values awaited_by(const QueuedPart& part, const QueuedPart* part_before) const;
     void submit_all();
     void submit_now(Submission& submission);
@@ -121,6 +135,7 @@ private:
 
     VulkanDevice& device_;
     const bool hangs_;
+    std::unique_ptr<TimelineAudit> audit_;        ///< null: nobody looks
     std::array<Timeline, queue_uses> timelines_;  ///< by QueueUse; the semaphores never change
     std::atomic<int> inside_{0};                  ///< threads in submit()
     Intake<Submission> brought_;                  ///< to be submitted
