@@ -59,7 +59,7 @@ PlanRequest chosen_together(const World& world, const Graph& graph, const PlanRe
     if (!is_open && !constraints.given()) return asked;
     const std::vector<PlanRequest> all = plan_candidates(graph, asked, world.size());
     std::string chosen;
-    std::int64_t limit_bytes = asked.memory_bytes;
+    std::int64_t limit_bytes = asked.memory_bytes, stages = asked.stages;
     together(world, [&] {
         if (!world.is_root()) return;
         request.keeps_choice = is_open && !constraints.given() && !cache_folder.empty();
@@ -73,13 +73,16 @@ PlanRequest chosen_together(const World& world, const Graph& graph, const PlanRe
             if (constraints.given()) require_constraints(graph, asked, choice, request, constraints);
             chosen = name_of(choice);
             limit_bytes = choice.memory_bytes;
+            stages = choice.stages;
         }
         if (own) own->take(chosen, weighed);
     });
     chosen = world.broadcast(chosen);
     const auto same = [&](const PlanRequest& one) { return name_of(one) == chosen; };
     PlanRequest taken = is_open ? *std::find_if(all.begin(), all.end(), same) : asked;
-    taken.memory_bytes = *parse_count(world.broadcast(std::to_string(limit_bytes)));
+    const auto of_root = [&](std::int64_t number) { return *parse_count(world.broadcast(std::to_string(number))); };
+    taken.memory_bytes = of_root(limit_bytes);
+    taken.stages = static_cast<int>(of_root(stages));
     return taken;
 }
 

@@ -79,18 +79,26 @@ def smaller_and_smaller(job, result, plan, ranks):
     bytes_before = summary["memory"]["host_peak_bytes"]
     expect(summary["memory"]["recomputed"] == [] and summary["memory"]["spilled_bytes"] == 0, "%s: nothing is done: it fits" % what)
     wanted = values(result)
-    code, said, _ = run(job, plan, ranks, memory_use="fast", memory="%d B" % (bytes_before - 1))
+    # A pipeline that may be folded is a row of stages where only that fits.
+    code, said, _ = run(job, plan, ranks, memory_use="fast", memory="1 B")
+    bytes_fast = least(said)
+    expect(code == 69 and (bytes_fast == bytes_before or ("pipeline" in plan and bytes_fast < bytes_before)),
+           "%s: fast in a byte: %d: %s, before %d" % (what, code, said, bytes_before))
+    code, said, _ = run(job, plan, ranks, memory_use="fast", memory="%d B" % bytes_fast)
+    expect(code == 0, "%s: fast in %d: %d: %s" % (what, bytes_fast, code, said))
+    code, said, _ = run(job, plan, ranks, memory_use="fast", memory="%d B" % (bytes_fast - 1))
     expect(code == 69 and "memory" in said, "%s: fast with a byte less: %d: %s" % (what, code, said))
-    code, said, summary = run(job, plan, ranks, memory="%d B" % (bytes_before - 1))
+    code, said, summary = run(job, plan, ranks, memory="%d B" % (bytes_fast - 1))
     expect(code == 0 and "fits by" in said, "%s: balanced with a byte less: %d: %s" % (what, code, said))
+    bytes_least = bytes_fast
     for use in ("balanced", "small"):
         code, said, _ = run(job, plan, ranks, memory_use=use, memory="1 B")
         expect(code == 69, "%s: %s in a byte: %d: %s" % (what, use, code, said))
         bytes_now = least(said)
         # A plan of stages depends on the memory itself; there may be an operation that needs all that is left.
         in_stages = "pipeline" in plan or "model" in plan
-        expect(bytes_now < bytes_before or ((in_stages or job != UNET) and use == "small" and bytes_now == bytes_before),
-               "%s: %s needs %d, before %d" % (what, use, bytes_now, bytes_before))
+        expect(bytes_now < bytes_least or ((in_stages or job != UNET) and use == "small" and bytes_now == bytes_least),
+               "%s: %s needs %d, before %d" % (what, use, bytes_now, bytes_least))
         if not in_stages:
             code, said, _ = run(job, plan, ranks, memory_use=use, memory="%d B" % (bytes_now - 1))
             expect(code == 69 and least(said) == bytes_now, "%s: %s with a byte less: %d: %s" % (what, use, code, said))
@@ -113,7 +121,7 @@ def smaller_and_smaller(job, result, plan, ranks):
                             plan_text(plan, memory_use=use, memory="%d B" % bytes_now)) if ranks > 1 else None
         if check is not None and check.returncode == 0:
             expect("fits by" in check.stdout, "%s: check says %s" % (what, check.stdout))
-        bytes_before = bytes_now
+        bytes_least = bytes_now
 
 
 shutil.copy(os.path.join(source, "jobs", "unet-like.yaml"), folder)

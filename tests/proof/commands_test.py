@@ -196,6 +196,7 @@ def test_a_row_where_a_fold_does_not_fit():
     expect(int(row.split()[0]) < int(fold.split()[0]), "the case is one: a row %s, a fold %s" % (row, fold))
     expect(least == row, "%s is named where a row of stages needs %s" % (least, row))
     ends(0, "what a row needs", *words, plan % ("", row))
+    ends(0, "a run with it", "run", "jobs/unet-like.yaml", *QUIET, "--gpus", "none", "--plan", plan % ("", row), ranks=3)
 
 
 def test_large_plans():
