@@ -2,7 +2,9 @@
 // cases are.
 #include <fmt/format.h>
 #include <mpi.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 
@@ -132,7 +134,13 @@ int bench_tasks(const Options& options, const po::variables_map& values, const R
     return 0;
 }
 
-int with_ranks(int argc, char** argv, const Options& options, const po::variables_map& values) {
+/// Ranks that may all run on the same cores share them out.
+int threads_of_each(const Ranks& ranks) {
+    const auto cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+    return std::max(1, std::min(available_cores(), cores / ranks.on_this_node()));
+}
+
+int with_ranks(int argc, char** argv, Options options, const po::variables_map& values) {
     if (values.count("mpi-ranks") > 0) {
         // A plain MPI program asks for no threads.
         MPI_Init(&argc, &argv);
@@ -143,7 +151,9 @@ int with_ranks(int argc, char** argv, const Options& options, const po::variable
     if (!launched_as_ranks()) return bench_tasks(options, values, Ranks());
     const MpiSession session(&argc, &argv);
     try {
-        return bench_tasks(options, values, Ranks(MPI_COMM_WORLD));
+        const Ranks ranks(MPI_COMM_WORLD);
+        if (values["threads"].defaulted()) options.threads = threads_of_each(ranks);
+        return bench_tasks(options, values, ranks);
     } catch (const std::exception& error) {
         // The others wait for this rank; none of them is to hang.
         std::fprintf(stderr, "bench_tasks: error: %s\n", error.what());

@@ -29,6 +29,16 @@ std::int64_t Ranks::from_root(std::int64_t value) const {
     return value;
 }
 
+int Ranks::on_this_node() const {
+    if (size_ == 1) return 1;
+    MPI_Comm node = MPI_COMM_NULL;
+    MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    int count = 1;
+    MPI_Comm_size(node, &count);
+    MPI_Comm_free(&node);
+    return count;
+}
+
 bool launched_as_ranks() {
     for (const char* const name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"}) {
         const char* const text = std::getenv(name);

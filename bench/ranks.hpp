@@ -26,6 +26,7 @@ public:
     std::uint64_t sum(std::uint64_t value) const;  ///< modulo 2^64
     /// The root's value on every rank.
     std::int64_t from_root(std::int64_t value) const;
+    int on_this_node() const;  ///< of them
 
 private:
     MPI_Comm communicator_ = MPI_COMM_NULL;
