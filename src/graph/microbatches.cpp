@@ -1,5 +1,7 @@
 #include "graph/microbatches.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -321,7 +323,7 @@ Operation copying_operation(const Graph& graph, TensorId of) {
     BoundAccess access;
     access.leading = tensor.shape.rank();
     for (int axis = 0; axis < tensor.shape.rank(); ++axis) {
-        bound.indices.push_back({"i" + std::to_string(axis), tensor.shape[axis], false, false});
+        bound.indices.push_back({fmt::format("i{}", axis), tensor.shape[axis], false, false});
         access.axes.push_back({{{axis, 1}}, 0, 0, false});
     }
     bound.ellipsis = true;

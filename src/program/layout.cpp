@@ -358,8 +358,8 @@ private:
         const Tensor& tensor = graph_[family.head];
         for (int slot = 0; slot < family.slots; ++slot) {
             std::string name = tensor.name;
-            if (number > 0) name += "/" + std::to_string(number);
-            if (family.slots > 1) name += "@" + std::to_string(slot);
+            if (number > 0) name += fmt::format("/{}", number);
+            if (family.slots > 1) name += fmt::format("@{}", slot);
             const BufferId id =
                 add_buffer(name, instance.box, static_cast<std::int64_t>(size_of(tensor.dtype)), memory_of(tensor));
             if (slot == 0) instance.first = id;
