@@ -12,7 +12,10 @@ namespace {
 constexpr double filled_bytes = 1;
 
 /// What a byte in a file takes is much more where few are moved at once: what was measured holds for sizes like it.
-constexpr int most_away = 2;
+constexpr int most_away_of_files = 2;
+
+/// A kernel's time on few points is mostly that of the call: of more than 64 times as many a roofline says more.
+constexpr int most_away = 6;
 
 }  // namespace
 
@@ -42,7 +45,8 @@ double CostModel::cpu_ns(const Instruction& instruction, std::int64_t points) co
 
 /// Of a thread.
 std::optional<double> CostModel::measured_point_ns(OperationId operation, std::int64_t points) const {
-    const auto measured = history_.ns_per_point(throughput_key(graph_, operation, facts_, LaneChoice::cpu_lane, points));
+    const auto measured =
+        history_.ns_per_point(throughput_key(graph_, operation, facts_, LaneChoice::cpu_lane, points), most_away);
     // A lane's figure is that of all its threads together.
     return measured ? std::optional(*measured * std::max(1, facts_.threads)) : std::nullopt;
 }
@@ -61,8 +65,8 @@ double CostModel::gpu_ns(const Instruction& instruction, std::int64_t points) co
     if (moves) return static_cast<double>(instruction.bytes) / 2 / rates_.gpu_copy_bytes;
     const bool software = facts_.gpus[static_cast<std::size_t>(instruction.gpu)].software;
     if (runs_kernel(instruction.kind)) {
-        const auto measured =
-            history_.ns_per_point(throughput_key(graph_, instruction.operation, facts_, instruction.gpu, points));
+        const auto measured = history_.ns_per_point(
+            throughput_key(graph_, instruction.operation, facts_, instruction.gpu, points), most_away);
         if (measured) return *measured * static_cast<double>(instruction.box.volume());
     }
     return roofline_ns(instruction, software ? rates_.software_gpu : rates_.gpu);
@@ -77,7 +81,7 @@ double CostModel::fill_ns(const Instruction& instruction) const {
 double CostModel::file_ns(const Instruction& instruction) const {
     const ChunkBytes moved = byte_work_of(graph_, instruction);
     const auto bytes = static_cast<double>(moved.bytes);
-    const auto measured = history_.ns_per_point(throughput_key(moved, ranks_), most_away);
+    const auto measured = history_.ns_per_point(throughput_key(moved, ranks_), most_away_of_files);
     return measured ? *measured * bytes : rates_.files.latency_ns + bytes / file_bytes_;
 }
 

@@ -404,6 +404,21 @@ TEST(Predict, FollowsWhatEarlierRunsMeasured) {
     EXPECT_DOUBLE_EQ(predicted(example, history).seconds, slow);
 }
 
+/// On few points that is mostly the call.
+TEST(Predict, WhatFewPointsTookSaysNothingOfMany) {
+    const Example example(terrain, {2048, 2048}, 1);
+    const Machine machine = nodes(1);
+    const OperationId heat(std::size_t{0});
+    const auto with_history_of = [&](std::int64_t points) {
+        ThroughputHistory history;
+        history.add(throughput_key(example.graph, heat, machine.ranks[0], LaneChoice::cpu_lane, points), 100);
+        return predicted(example, history).seconds;
+    };
+    const double guessed = predicted(example).seconds;
+    EXPECT_NEAR(with_history_of(512), guessed, 0.02 * guessed);  // tiles are cut by what a point costs
+    EXPECT_GT(with_history_of(2048 * 2048 / 16), 10 * guessed);
+}
+
 /// A MiB of random numbers, written to a file.
 const char* const numbers = R"yaml(maniple: 1
 name: numbers
