@@ -40,8 +40,10 @@ bool meets(const PlanCandidate& candidate, const Constraints& constraints) {
 
 /// Groups of ranks that a batch goes through one after the other; 1: no pipeline.
 int columns_of(const PlanRequest& request, int ranks) {
-    if (request.strategy == "pipeline") return ranks_for(request, ranks);
-    return request.strategy == "hybrid" ? request.hybrid.pipeline : 1;
+    int columns = 1;
+    if (request.strategy == "pipeline") columns = ranks_for(request, ranks);
+    if (request.strategy == "hybrid") columns = request.hybrid.pipeline;
+    return request.stages > 0 ? std::min(columns, request.stages) : columns;
 }
 
 /// Whether a pipeline's microbatches are too many to be predicted: that is known before they are written out.

@@ -251,17 +251,17 @@ std::string instruction_text(const Graph& graph, const Layout& layout, const Pro
                        format_bytes(bytes_of(layout, of.reads) + bytes_of(layout, of.writes)));
 }
 
-std::int64_t message_sum(const Graph& graph, const Layout& layout, const Program& program) {
+std::int64_t message_sum(const Graph& graph, const Layout& layout, const Program& program, std::size_t number) {
     std::int64_t sum = 0;
     for (const Instruction& of : program.instructions) {
         const bool sends = of.kind == InstructionKind::send;
         if (!sends && of.kind != InstructionKind::receive) continue;
         const Rank from = sends ? program.rank : of.peer, to = sends ? of.peer : program.rank;
         const std::int64_t moved = sends ? bytes_of(layout, of.reads) : bytes_of(layout, of.writes);
-        const std::string text =
-            fmt::format("{} {} {} {} {} {}", from.value, to.value, of.tag, of.bytes, moved, tensor_name(graph, of));
-        const auto number = static_cast<std::int64_t>(hash_of(text) % static_cast<std::uint64_t>(message_sums));
-        sum = (sum + (sends ? number : message_sums - number)) % message_sums;
+        const std::string text = fmt::format("{} {} {} {} {} {} {}", number, from.value, to.value, of.tag, of.bytes,
+                                             moved, tensor_name(graph, of));
+        const auto part = static_cast<std::int64_t>(hash_of(text) % static_cast<std::uint64_t>(message_sums));
+        sum = (sum + (sends ? part : message_sums - part)) % message_sums;
     }
     return sum;
 }

@@ -24,7 +24,8 @@ std::string fault_of_rank(const Graph& graph, const Layout& layout, const Progra
 /// A number in [0, message_sums) that a rank's messages come to. Of programs of all ranks, where every message that is sent is
 /// received, from the same rank, with the same number, tensor and bytes, the sum is a multiple of message_sums; where not it is
 /// one by chance alone. Pure.
-std::int64_t message_sum(const Graph& graph, const Layout& layout, const Program& program);
+/// `number` tells programs that are executed one after the other apart, the same on all ranks.
+std::int64_t message_sum(const Graph& graph, const Layout& layout, const Program& program, std::size_t number);
 /// As many numbers of ranks as there may be add up to one that a double holds.
 constexpr std::int64_t message_sums = std::int64_t{1} << 36;
 

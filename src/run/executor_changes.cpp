@@ -90,10 +90,11 @@ std::string Executor::fault_of_new(const Layout& layout, Program& program) const
 /// The move itself, and the blocks that all ranks begin with after it, before any of them is executed.
 void Executor::prove_move(const Layout& both, Program& moving, const Layout& after, std::vector<Ahead>& ahead) {
     std::string fault = fault_of_new(both, moving);
-    std::int64_t messages = message_sum(graph_, both, moving);
-    for (Ahead& one : ahead) {
-        if (fault.empty()) fault = fault_of_new(after, one.program);
-        messages = (messages + message_sum(graph_, after, one.program)) % message_sums;
+    std::int64_t messages = message_sum(graph_, both, moving, 0);
+    for (std::size_t i = 0; i < ahead.size(); ++i) {
+        Program& program = ahead[i].program;
+        if (fault.empty()) fault = fault_of_new(after, program);
+        messages = (messages + message_sum(graph_, after, program, i + 1)) % message_sums;
     }
     constexpr double has_fault = -1;
     double sum = 0;

@@ -188,6 +188,7 @@ bool LanePool::work(Worker&) {
         runs = !stopped_;
         if (runs) count(0, item);
     }
+    if (has_work()) scheduler_.wake_one();  // there is more than this worker was woken for
     std::exception_ptr error;
     try {
         if (runs) item.program->run_on_cpu(item.chunk, item.execution);

@@ -62,7 +62,11 @@ bool Scheduler::work(Worker& worker) {
 ChunkId Scheduler::take(Run& run, Worker& worker) {
     if (const ChunkId own = run.is_narrow() ? worker.deque.steal() : worker.deque.pop(); own.valid()) return own;
     if (!injected_.seems_empty()) {
-        if (const ChunkId foreign = injected_.pop(); foreign.valid()) return foreign;
+        if (const ChunkId foreign = injected_.pop(); foreign.valid()) {
+            if (!injected_.seems_empty())
+                parking_.wake_one();  // of those who brought the rest only the first woke somebody
+            return foreign;
+        }
     }
     if (const ChunkId root = run.take_root(worker.number); root.valid()) return root;
     // The run may be waiting for what this worker alone knows.

@@ -165,6 +165,7 @@ bool Stealing::work_once() {
     bool any = collect();
     if (far_ && far_->progress()) any = true;
     if (const std::uint64_t item = take_own(); item != 0) {
+        if (has_work()) scheduler_->wake_one();  // there is more than this worker was woken for
         compute(item);
         return true;
     }

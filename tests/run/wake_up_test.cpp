@@ -14,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Outside of tests a worker looks again after 5 ms at most, whoever has forgotten it.
+/// Outside of tests a worker looks again after 160 ms at most, whoever has forgotten it.
 constexpr std::chrono::seconds longest_sleep{10};
 /// Executions take a ms; a machine with other things to do may need more.
 constexpr std::chrono::seconds patience{5};
