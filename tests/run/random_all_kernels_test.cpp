@@ -44,7 +44,7 @@ TEST(RandomGraphsOfAllKernels, EqualTheReference) {
     const std::uint32_t seeds = setting("MANIPLE_TEST_SEEDS", 250);
     KernelCounts counts;
     run_seeds(seeds, 0, counts, [] { return nullptr; });
-    if (!HasFailure() && seeds >= 250) expect_all_drawn(counts, seeds / 125);
+    if (!HasFailure() && seeds >= seeds_that_meet_everything) expect_all_drawn(counts, seeds / 125);
 }
 
 TEST(RandomGraphsOfAllKernels, EqualTheReferenceOnManyLanes) {
@@ -52,7 +52,7 @@ TEST(RandomGraphsOfAllKernels, EqualTheReferenceOnManyLanes) {
     KernelCounts counts;
     const std::int64_t on_gpus = run_seeds(seeds, seeds, counts, [] { return std::make_unique<ImitatedGpus>(); });
     EXPECT_GT(on_gpus, seeds);
-    if (!HasFailure() && seeds >= 250) expect_all_drawn(counts, seeds / 125);
+    if (!HasFailure() && seeds >= seeds_that_meet_everything) expect_all_drawn(counts, seeds / 125);
 }
 
 class RandomGraphsOfAllKernelsOn : public testing::TestWithParam<LaneUse> {};

@@ -19,6 +19,8 @@ namespace maniple {
 std::uint32_t setting(const char* name, std::uint32_t usual);
 /// Each number of ranks has cases of its own. MANIPLE_TEST_FIRST_SEED is another.
 std::uint32_t first_seed(const World& world);
+/// So many graphs meet everything that a test counts; fewer may not.
+constexpr std::uint32_t seeds_that_meet_everything = 250;
 
 /// The gpu lanes of one run on one rank. Owns them.
 class GpuSource {
