@@ -7,8 +7,9 @@
 #include <thread>
 #include <vector>
 
-// One binary runs on all processors: the loop is compiled for several, and the best that this one has is called.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+// One binary runs on all processors: the loop is compiled for several, and the best that this one has is called. Which one
+// that is the loader asks before ThreadSanitizer is there.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
 #define MANIPLE_CLONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MANIPLE_CLONED
