@@ -90,7 +90,8 @@ po::options_description own_options() {
     own.add_options()("kernel", po::value<std::string>()->value_name("KERNEL"),
                       "empty, compute:ITERATIONS or memory:BYTES (with * behind: drawn from half to one and a half "
                       "times that) in tasks/…/empty, chunked and static; metg/… shrinks a kernel of this kind");
-    own.add_options()("rivals", po::value<std::string>()->default_value("")->value_name("REGEX"),
+    const auto check = [](const std::string& text) { regex_of("rivals", text); };
+    own.add_options()("rivals", po::value<std::string>()->default_value("")->value_name("REGEX")->notifier(check),
                       "only the rivals in whose names REGEX is found, and serial");
     own.add_options()("tiny", "sizes for a test of the bench itself");
     own.add_options()("mpi-ranks", "be a rank of the rival mpi");
@@ -109,7 +110,7 @@ int bench_tasks(const Options& options, const po::variables_map& values, const R
     std::unique_ptr<OurNet> net;
     if (ranks.size() > 1) net = std::make_unique<OurNet>(ranks);
     std::vector<Rival> rivals = rivals_of(options, ranks, processes, missing);
-    const std::regex wanted(values["rivals"].as<std::string>(), std::regex::extended);
+    const std::regex wanted = regex_of("rivals", values["rivals"].as<std::string>());
     std::erase_if(rivals,
                   [&](const Rival& rival) { return rival.name != "serial" && !std::regex_search(rival.name, wanted); });
     const Setting setting{options,

@@ -36,7 +36,7 @@ Options options_from(const po::variables_map& values) {
     Options options;
     options.quick = values.count("quick") > 0;
     if (values.count("json") > 0) options.json_file = values["json"].as<std::string>();
-    options.cases = std::regex(values["case"].as<std::string>(), std::regex::extended);
+    options.cases = regex_of("case", values["case"].as<std::string>());
     options.threads = values["threads"].as<int>();
     if (values.count("samples") > 0) options.samples = values["samples"].as<int>();
     if (options.threads < 1) throw po::error("--threads takes a number of at least 1");
@@ -78,19 +78,24 @@ Options read_options(int argc, char** argv, const po::options_description& more,
     po::options_description all = common_options();
     all.add(more);
     try {
-        po::store(po::command_line_parser(argc, argv).options(all).run(), values);
+        const po::positional_options_description none;
+        po::store(po::command_line_parser(argc, argv).options(all).positional(none).run(), values);
         po::notify(values);
         if (values.count("help") > 0) {
             std::cout << all;
             std::exit(0);
         }
         return options_from(values);
-    } catch (const po::error& error) {
-        std::cerr << argv[0] << ": error: " << error.what() << '\n';
-    } catch (const std::regex_error& error) {
-        std::cerr << argv[0] << ": error: --case takes a regular expression: " << error.what() << '\n';
-    }
+    } catch (const po::error& error) { std::cerr << argv[0] << ": error: " << error.what() << '\n'; }
     std::exit(64);
+}
+
+std::regex regex_of(const std::string& option, const std::string& text) {
+    try {
+        return std::regex(text, std::regex::extended);
+    } catch (const std::regex_error& error) {
+        throw po::error("--" + option + " takes a regular expression, found '" + text + "': " + error.what());
+    }
 }
 
 int available_cores() {

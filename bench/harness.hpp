@@ -29,6 +29,9 @@ struct Options {
 Options read_options(int argc, char** argv, const boost::program_options::options_description& more,
                      boost::program_options::variables_map& values);
 
+/// Errors: boost::program_options::error, which a notifier of an option may throw.
+std::regex regex_of(const std::string& option, const std::string& text);
+
 /// The cores that this process may run on.
 int available_cores();
 

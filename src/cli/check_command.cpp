@@ -72,7 +72,7 @@ std::string good_text(const PlannedJob& planned, const Proof& proof, const Memor
 
 std::string check_job(const PlanOptions& options, bool warn) {
     const KernelRegistry registry(standard_kernels());
-    const PlanningMachine machine(options.cluster, false);
+    const PlanningMachine machine(options.cluster, !options.no_history, options.threads);
     const PlannedJob planned = plan_job(options.job, options.overrides, registry, machine, options.ranks);
     if (warn) print_messages(planned.graph.warnings);
     require_constraints(planned, machine);

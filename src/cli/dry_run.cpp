@@ -10,6 +10,7 @@
 #include "cli/messages.hpp"
 #include "cli/options.hpp"
 #include "cli/stages.hpp"
+#include "cli/this_rank.hpp"
 #include "lanes/net/world.hpp"
 
 namespace maniple {
@@ -23,7 +24,9 @@ std::string check_without_running(const RunOptions& options, const World* world)
     check.job = options.job;
     check.overrides = options.overrides;
     check.ranks = world == nullptr ? 1 : world->size();
+    check.threads = choose_threads(options, Topology()).threads;
     check.overwrite = options.overwrite;
+    check.no_history = options.no_history;
     GpuRequest devices;
     devices.gpus = options.gpus;
     devices.use = parse_lane_use(options.lanes.value_or("auto"));

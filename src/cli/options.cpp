@@ -162,7 +162,9 @@ RunOptions parse_run_options(const std::vector<std::string>& arguments) {
 }
 
 PlanOptions parse_check_options(const std::vector<std::string>& arguments) {
-    return parse_planning("check", check_options(), arguments);
+    PlanOptions options = parse_planning("check", check_options(), arguments);
+    options.no_history = true;
+    return options;
 }
 
 PlanOptions parse_plan_options(const std::vector<std::string>& arguments) {

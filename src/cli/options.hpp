@@ -40,9 +40,10 @@ struct PlanOptions {
     std::string dump;     ///< "", "graph", "plan", "program", or a file: its name has a . or /
     std::string cluster;  ///< a cluster file; empty: this machine
     int ranks = 1;
+    int threads = 0;  ///< of each rank; 0: they share the cores
     bool overwrite = false;
     bool json = false;
-    bool no_history = false;
+    bool no_history = false;  ///< so it is of `check`, which says the same at all times
 };
 
 /// Options of `maniple simulate`.

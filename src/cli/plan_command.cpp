@@ -59,7 +59,7 @@ std::string memory_text(const Graph& graph, const Plan& plan) {
 std::optional<double> efficiency_of(const std::vector<PlanCandidate>& all, const PlanCandidate& one) {
     const auto alone =
         std::find_if(all.begin(), all.end(), [](const PlanCandidate& other) { return other.ranks() == 1; });
-    if (!one.predicted || !alone->predicted) return std::nullopt;
+    if (!one.predicted || alone == all.end() || !alone->predicted) return std::nullopt;
     return alone->prediction.seconds / (one.prediction.seconds * one.ranks());
 }
 

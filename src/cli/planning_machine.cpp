@@ -11,6 +11,7 @@
 
 #include "cli/history_file.hpp"
 #include "cli/rates_file.hpp"
+#include "cli/this_rank.hpp"
 #include "lanes/cpu/topology.hpp"
 #include "lanes/vulkan/cache_file.hpp"
 
@@ -31,7 +32,7 @@ std::string read_text_of(const std::string& path) {
 
 }  // namespace
 
-PlanningMachine::PlanningMachine(const std::string& cluster_file, bool use_history) {
+PlanningMachine::PlanningMachine(const std::string& cluster_file, bool use_history, int threads) : threads_(threads) {
     if (!cluster_file.empty()) {
         cluster_ = parse_cluster(read_text_of(cluster_file), cluster_file);
         return;
@@ -39,6 +40,7 @@ PlanningMachine::PlanningMachine(const std::string& cluster_file, bool use_histo
     const Topology topology;
     facts_.host = host_name();
     facts_.threads = topology.cores();
+    most_threads_ = choose_threads({}, topology).threads;
     facts_.memory_bytes = topology.memory_bytes();
     rates_ = read_rates(cache_folder()).value_or(Rates{});
     if (!use_history) return;
@@ -49,7 +51,7 @@ PlanningMachine::PlanningMachine(const std::string& cluster_file, bool use_histo
 Machine PlanningMachine::with(int ranks) const {
     if (cluster_) return machine_of(*cluster_, ranks);
     RankFacts facts = facts_;
-    facts.threads = std::max(1, facts.threads / ranks);
+    facts.threads = threads_ > 0 ? threads_ : std::min(most_threads_, std::max(1, facts.threads / ranks));
     Machine machine = Machine::uniform(ranks, facts);
     machine.rates = rates_;
     return machine;

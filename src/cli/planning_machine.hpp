@@ -13,10 +13,10 @@ namespace maniple {
 /// What plans are made for without MPI.
 class PlanningMachine {
 public:
-    /// With a `cluster_file` the machine in it; if that is empty this one, whose ranks share its cores, with the rates that
-    /// `maniple devices --measure` has kept and, with `use_history`, what
-    /// earlier runs measured. Errors: DataError, JobError.
-    PlanningMachine(const std::string& cluster_file, bool use_history);
+    /// With a `cluster_file` the machine in it; if that is empty this one, with the rates that `maniple devices --measure`
+    /// has kept and, with `use_history`, what earlier runs measured. Each of its ranks has so many threads; 0: they share
+    /// the cores, and none has more than the variables of the environment allow. Errors: DataError, JobError, UsageError.
+    PlanningMachine(const std::string& cluster_file, bool use_history, int threads = 0);
 
     /// Errors: UnavailableError where there are not so many.
     Machine with(int ranks) const;
@@ -34,6 +34,8 @@ public:
 private:
     std::optional<Cluster> cluster_;
     RankFacts facts_;  ///< of this machine, its threads all cores
+    int threads_ = 0;  ///< of each rank; 0: they share the cores
+    int most_threads_ = 1;
     Rates rates_;
     ThroughputHistory history_;
 };

@@ -60,7 +60,7 @@ void prepare(const PreparationRequest& request, Prepared& made) {
     const ThroughputHistory history = made.history ? made.history->history : ThroughputHistory{};
     const LaneUse lanes = parse_lane_use(plan.lanes.empty() ? "auto" : plan.lanes);
     const PredictionRequest predicted{machine, history, lanes};
-    made.rehearsal = rehearse(*made.graph, likely_request(*made.graph, plan_request(plan), predicted, request),
+    made.rehearsal = rehearse(*made.graph, likely_request(*made.graph, plan_request(plan, request.ranks), predicted, request),
                               predicted, request.rank);
 }
 

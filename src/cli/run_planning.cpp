@@ -248,7 +248,7 @@ private:
 
     /// With the text of the plan file, which rank 0 reads.
     PlanRequest asked_request() {
-        PlanRequest asked = plan_request(run_.job.plan);
+        PlanRequest asked = plan_request(run_.job.plan, world_.size());
         if (asked.from.empty()) return asked;
         together(world_, [&] {
             if (world_.is_root()) asked.from_text = read_plan_text(run_.job.plan);

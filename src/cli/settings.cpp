@@ -81,6 +81,9 @@ Settings::Settings(const std::string& command, const std::vector<Option>& option
                 settings.push_back({value, "command line"});
         } else {
             settings.push_back({values[option.name].as<std::string>(), "command line"});
+            // A shell's variable that is not set: what was meant is not known.
+            if (settings.back().value.empty())
+                throw UsageError("--" + option.name + " takes " + option.value + ", found ''");
         }
     }
     if (values.count("job") > 0) positional_ = values["job"].as<std::vector<std::string>>();

@@ -27,7 +27,7 @@ PlannedJob plan_job(const std::string& path, const JobOverrides& overrides, cons
     planned.catalogue = read_catalogue(planned.job);
     planned.graph = build_graph(planned.job, planned.catalogue, registry);
     const Machine machine = planning.with(ranks, planned.job);
-    planned.asked = plan_request(planned.job.plan);
+    planned.asked = plan_request(planned.job.plan, ranks);
     planned.asked.from_text = read_plan_text(planned.job.plan);
     const PredictionRequest request = prediction_for(planned.job, machine, planning);
     const Constraints constraints = planning.constraints_of(planned.job, ranks);

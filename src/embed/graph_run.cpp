@@ -1,5 +1,7 @@
 #include "embed/graph_run.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
@@ -36,6 +38,19 @@ MPI_Comm checked(MPI_Comm communicator) {
     return communicator;
 }
 
+/// What a job file cannot say.
+void check_use(const GraphSpec& spec, const GraphRunOptions& options) {
+    for (const InputFacts& input : spec.given().inputs) {
+        if (std::any_of(input.shape.begin(), input.shape.end(), [](std::int64_t extent) { return extent < 0; }))
+            throw UsageError(
+                fmt::format("input '{}' {}: expected extents of at least 0", input.name, to_string(input.shape)));
+    }
+    if (options.threads < 0)
+        throw UsageError(fmt::format("threads: expected 0, for all cores, or more, found {}", options.threads));
+    if (options.steps_together < 1)
+        throw UsageError(fmt::format("steps_together: expected at least 1, found {}", options.steps_together));
+}
+
 }  // namespace
 
 /// The stages of `maniple run` between the job file and the report, without files and gpus.
@@ -44,6 +59,7 @@ struct GraphRun::State {
         : world(checked(communicator)), pins(options.pins_threads) {
         world.require_equal(spec.text() + serialize(spec.given()), "the graph");
         together(world, [&] {
+            check_use(spec, options);
             job = parse_job(spec.text(), "graph '" + spec.name() + "'");
             graph = build_graph(job, spec.given(), registry);
             threads = options.threads > 0 ? options.threads : topology.cores();
@@ -64,7 +80,7 @@ struct GraphRun::State {
         const RankFacts facts{host_name(), threads, topology.memory_bytes(), topology.core_numbers(), {}};
         for (const std::string& bytes : world.gather(serialize(facts)))
             machine.ranks.push_back(deserialize_rank_facts(bytes));
-        PlannedGraph planned = plan_graph(std::move(graph), machine, plan_request(job.plan));
+        PlannedGraph planned = plan_graph(std::move(graph), machine, plan_request(job.plan, world.size()));
         graph = std::move(planned.graph);
         plan = std::move(planned.plan);
         plan.moves_borders = false;  // who embeds it has spans of the boxes that the ranks began with
@@ -74,7 +90,7 @@ struct GraphRun::State {
             LaneChoice lanes = choose_lanes(graph, facts, LaneUse::cpu);
             lanes.cpus_alone = true;
             layout = build_layout(graph, plan, world.rank(), lanes);
-            layout.versions.block_steps = std::max(1, options.steps_together);
+            layout.versions.block_steps = options.steps_together;
             require_memory(layout, memory_limit(job, topology.memory_bytes(), machine.ranks_on_node_of(world.rank())));
         });
     }

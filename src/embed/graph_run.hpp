@@ -48,7 +48,7 @@ class GraphRun {
 public:
     /// Plans, allocates and prepares what does not depend on the inputs' elements. Borrows `registry`
     /// (standard_kernels(), or kernels of one's own). Collective. Requires: the same `spec` on all ranks.
-    /// Errors: UnavailableError where MPI is not initialised with MPI_THREAD_MULTIPLE, and for what does not fit the
+    /// Errors: UsageError for options and extents that mean nothing; UnavailableError where MPI is not initialised with MPI_THREAD_MULTIPLE, and for what does not fit the
     /// memory; JobError for what is wrong in the graph, at its place in GraphSpec::text().
     GraphRun(const GraphSpec& spec, MPI_Comm communicator, const KernelRegistry& registry,
              const GraphRunOptions& options = {});

@@ -85,7 +85,7 @@ void GraphSpec::output(const std::string& name, std::int64_t every) {
 
 void GraphSpec::plan(const std::string& strategy, int max_ranks) {
     plan_ = line("strategy", quoted(strategy));
-    if (max_ranks > 0) plan_ += line("max_ranks", std::to_string(max_ranks));
+    if (max_ranks != 0) plan_ += line("max_ranks", std::to_string(max_ranks));
 }
 
 std::string GraphSpec::text() const {
@@ -94,7 +94,7 @@ std::string GraphSpec::text() const {
     add_section(text, "inputs", inputs_);
     add_section(text, "graph", graph_);
     std::string loop;
-    if (steps_ != 0 || !carries_.empty() || !until_.empty()) loop = line("steps", std::to_string(steps_));
+    if (steps_) loop = line("steps", std::to_string(*steps_));
     if (!until_.empty()) loop += line("until", until_) + line("check", std::to_string(check_));
     if (!carries_.empty()) loop += "  carry:\n" + carries_;
     add_section(text, "loop", loop);

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,7 +83,7 @@ public:
 private:
     std::string name_;
     std::string inputs_, constants_, graph_, carries_, until_, outputs_, plan_;  ///< lines of the job file
-    std::int64_t steps_ = 0;
+    std::optional<std::int64_t> steps_;
     std::int64_t check_ = 1;
     Catalogue given_;
 };

@@ -93,7 +93,7 @@ TensorId computed_source(const Graph& graph, TensorId id);
 /// What `plan:` asks for.
 struct PlanRequest {
     std::string strategy = "auto";  ///< auto data model pipeline stealing hybrid
-    int max_ranks = 0;              ///< 0: all
+    int max_ranks = 0;              ///< fewer than there are; 0: all
     std::vector<BlockGrid> grids =
         {};  ///< of `data`, by OperationId, to take instead of choosing; empty: all are chosen
 
@@ -115,8 +115,9 @@ struct PlanRequest {
     Place from_place = {};
 };
 
-/// `from_text` is left empty: whoever may read files fills it in.
-PlanRequest plan_request(const PlanSpec& spec);
+/// For so many ranks: a `max_ranks` that they do not exceed is none. `from_text` is left empty: whoever may read files fills
+/// it in.
+PlanRequest plan_request(const PlanSpec& spec, int ranks);
 
 /// Chooses a placement. Pure; near O(n·log n) in the operations, whatever the number of ranks.
 /// Requires: grids asked for cut only what may_cut allows, into no more blocks than there are ranks.

@@ -138,14 +138,14 @@ LaneSharing sharing_of(const std::string& word) {
 
 }  // namespace
 
-PlanRequest plan_request(const PlanSpec& spec) {
+PlanRequest plan_request(const PlanSpec& spec, int ranks) {
     PlanRequest request;
     const auto number = [](const std::optional<std::int64_t>& count) {
         constexpr std::int64_t most = 1 << 20;
         return static_cast<int>(std::min(count.value_or(0), most));
     };
     request.strategy = spec.strategy;
-    request.max_ranks = number(spec.max_ranks);
+    if (spec.max_ranks.value_or(ranks) < ranks) request.max_ranks = number(spec.max_ranks);
     for (const auto& [name, count] : spec.hybrid) {
         if (name == "data") request.hybrid.data = number(count);
         if (name == "pipeline") request.hybrid.pipeline = number(count);

@@ -10,10 +10,21 @@ namespace maniple {
 
 namespace {
 
+/// Of nodes, cores or gpus.
+constexpr std::int64_t most_counted = 1'000'000'000;
+/// Each is described for each rank.
+constexpr std::int64_t most_gpus = 1'024;
+
+std::int64_t read_count_up_to(const YamlNode& node, std::int64_t least, std::int64_t most) {
+    const std::int64_t value = read_count(node, least);
+    if (value > most) refuse(node, fmt::format("expected at most {}, found {}", most, describe(node)));
+    return value;
+}
+
 /// A figure above 0, in units of `unit` nanoseconds or bytes in a nanosecond.
 double read_figure(const YamlNode& node, double unit = 1) {
     const double value = read_number(node).real;
-    if (!(value > 0 && value < 1e12)) refuse(node, "expected a number above 0, found " + describe(node));
+    if (!(value > 0 && value < 1e12)) refuse(node, "expected a number above 0 and below 1e12, found " + describe(node));
     return value * unit;
 }
 
@@ -35,7 +46,9 @@ void read_gpus(Reading& reading, const YamlNode& node, Cluster& cluster) {
     const Section section(reading, node, "gpus", {"count", "name", "gflops", "gb_per_s", "copy_gb_per_s", "chunk_us"},
                           {"count"});
     Rates& rates = cluster.rates;
-    section.read("count", [&](const YamlNode& value) { cluster.gpus = static_cast<int>(read_count(value, 0)); });
+    section.read("count", [&](const YamlNode& value) {
+        cluster.gpus = static_cast<int>(read_count_up_to(value, 0, most_gpus));
+    });
     section.read("name", [&](const YamlNode& value) { cluster.gpu_name = read_text(value, "a name"); });
     section.read("gflops", [&](const YamlNode& value) { rates.gpu.flops = read_figure(value); });
     section.read("gb_per_s", [&](const YamlNode& value) { rates.gpu.bytes = read_figure(value); });
@@ -59,10 +72,13 @@ void read_cluster(Reading& reading, const YamlNode& root, Cluster& cluster) {
         if (read_count(value, 1) != 1) refuse(value, "this version reads cluster files of format 1");
     });
     section.read("name", [&](const YamlNode& value) { cluster.name = read_text(value, "a name"); });
-    section.read("nodes", [&](const YamlNode& value) { cluster.nodes = read_count(value, 1); });
-    section.read("ranks_per_node",
-                 [&](const YamlNode& value) { cluster.ranks_per_node = static_cast<int>(read_count(value, 1)); });
-    section.read("cores", [&](const YamlNode& value) { cluster.cores = static_cast<int>(read_count(value, 1)); });
+    section.read("nodes", [&](const YamlNode& value) { cluster.nodes = read_count_up_to(value, 1, most_counted); });
+    section.read("ranks_per_node", [&](const YamlNode& value) {
+        cluster.ranks_per_node = static_cast<int>(read_count_up_to(value, 1, most_counted));
+    });
+    section.read("cores", [&](const YamlNode& value) {
+        cluster.cores = static_cast<int>(read_count_up_to(value, 1, most_counted));
+    });
     section.read("memory", [&](const YamlNode& value) { cluster.memory_bytes = read_bytes(value); });
     section.read("core", [&](const YamlNode& value) { read_lane(reading, value, "core", rates.core); });
     section.read("memory_gb_per_s", [&](const YamlNode& value) { rates.node_bytes = read_figure(value); });

@@ -6,6 +6,7 @@ namespace maniple {
 
 TaskId TaskProgram::add(Function function, void* data, std::uint32_t argument, std::span<const TaskId> after,
                         std::int64_t cost_ns) {
+    MANIPLE_CHECK(function != nullptr, "a task without a function");
     append({function, data, argument}, after, cost_ns);
     return TaskId(tasks_.size() - 1);
 }

@@ -24,7 +24,7 @@ public:
 
     /// Appends a task. `after`: earlier tasks that have to end before; one may be named several times. `data` is borrowed
     /// until the last execution. `cost_ns` is a prediction: it decides what goes first and what is run statically; 0:
-    /// unknown. Requires: `after` names earlier tasks alone.
+    /// unknown. Requires: a function; `after` names earlier tasks alone.
     TaskId add(Function function, void* data, std::uint32_t argument, std::span<const TaskId> after,
                std::int64_t cost_ns = 0);
 

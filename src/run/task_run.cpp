@@ -1,8 +1,11 @@
 #include "run/task_run.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
+#include "base/error.hpp"
 #include "lanes/net/net_lane.hpp"
 #include "program/static_schedule.hpp"
 #include "run/idleness.hpp"
@@ -70,6 +73,11 @@ private:
     std::vector<std::size_t> first_;  ///< by chunk, and one past the last; empty: the chunk's number
     std::vector<CallRange> ranges_;   ///< all calls, ascending
 };
+
+const TaskRunOptions& checked(const TaskRunOptions& options) {
+    if (options.threads >= 1) return options;
+    throw UsageError(fmt::format("a run of tasks takes at least 1 thread, found {}", options.threads));
+}
 
 }  // namespace
 
@@ -145,7 +153,7 @@ struct TaskRun::State {
 };
 
 TaskRun::TaskRun(const TaskProgram& program, const TaskRunOptions& options, NetLane* net)
-    : state_(std::make_unique<State>(program, options, net)) {}
+    : state_(std::make_unique<State>(program, checked(options), net)) {}
 
 TaskRun::~TaskRun() = default;
 

@@ -22,6 +22,7 @@ struct TaskRunOptions {
 /// two threads, if their tasks allow it.
 class TaskRun {
 public:
+    /// Errors: UsageError for less than one thread.
     explicit TaskRun(const TaskProgram& program, const TaskRunOptions& options = {}, NetLane* net = nullptr);
     ~TaskRun();
     TaskRun(const TaskRun&) = delete;

@@ -402,6 +402,32 @@ TEST(GraphRun, ASecondExecutionInFlightIsRefusedThereAndTheFirstGoesOn) {
     MPI_Comm_free(&beside);
 }
 
+TEST(GraphRun, WhatMeansNothingIsRefused) {
+    const auto refuses = [](const GraphSpec& spec, const GraphRunOptions& options, const std::string& says) {
+        try {
+            GraphRun(spec, MPI_COMM_WORLD, registry(), options);
+            ADD_FAILURE() << "no error: " << says;
+        } catch (const Error& error) {
+            EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
+        }
+    };
+    refuses(heat_spec(2), {-2}, "threads: expected 0, for all cores, or more, found -2");
+    refuses(heat_spec(2), {1, false, 0}, "steps_together: expected at least 1, found 0");
+    GraphSpec negative;
+    negative.input<float>("u", {-8});
+    negative.output("u");
+    refuses(negative, {}, "input 'u' [-8]: expected extents of at least 0");
+    GraphSpec carried;
+    carried.input<float>("u", {8});
+    carried.define("v", "u + 1");
+    carried.carry("u", "v");
+    carried.output("v");
+    refuses(carried, {}, "'steps'");
+    GraphSpec bounded = heat_spec(2);
+    bounded.plan("data", -1);
+    refuses(bounded, {}, "at least 1, found '-1'");
+}
+
 TEST(GraphRun, WhatFailsOnOneRankFailsOnAll) {
     int size = 0;
     MPI_Comm_size(MPI_COMM_WORLD, &size);

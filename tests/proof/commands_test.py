@@ -263,6 +263,58 @@ def test_why_not():
     expect(over and all("longer than max_time" in one["why_not"] for one in over), "and what time: " + said)
 
 
+def test_max_ranks_above_the_ranks():
+    for ranks in ("1", "2"):
+        for strategy in ("auto", "data"):
+            bounded, free = (json.loads(ends(0, "plan", "plan", HEAT, "--no-history", "--ranks", ranks, "--plan", plan, "--json"))
+                             for plan in ("{strategy: %s, max_ranks: 7}" % strategy, strategy))
+            expect(bounded == free, "max_ranks that binds nothing changes nothing: %s, not %s" % (bounded, free))
+            expect(bounded["alternatives"][-1]["efficiency"] is not None, "and there is an efficiency: %s" % bounded)
+
+
+def test_dry_run_is_of_the_run():
+    """As many threads, and the memory that they take."""
+    job = file("wide.yaml", """maniple: 1
+name: wide
+inputs: {a: {shape: [300, 200], fill: "uniform(seed=1)"}, b: {shape: [200, 100], fill: "uniform(seed=2)"}}
+graph: {c: "matmul(a, b)", d: "softmax(c)", s: "sum(d)"}
+outputs: {s: wide.h5:/s}
+""")
+    for threads in (1, 8):
+        said = ends(0, "%d threads" % threads, "run", job, "--dry-run", "--threads", str(threads), "--lanes", "cpu")
+        expect("with %d thread" % threads in said, "--dry-run has the run's threads: " + said)
+        needed = int(re.search(r"rank 0, (\d+) B", said).group(1))
+        for allowed, code in ((needed, 0), (needed - 1, 69)):
+            plan = "{strategy: data, memory: %d B, memory_use: fast}" % allowed
+            for words in (("--dry-run",), QUIET):
+                ends(code, "%s with %d B" % (words, allowed), "run", job, *words, "--lanes", "cpu", "--threads", str(threads),
+                     "--overwrite", "--plan", plan)
+    said = ends(0, "MANIPLE_THREADS", "check", job, MANIPLE_THREADS="1")
+    expect("with 1 thread each" in said, "check keeps to MANIPLE_THREADS: " + said)
+
+
+def test_cluster_files():
+    good = "cluster: 1\nnodes: 4\ncores: 8\nmemory: 8 GiB\n"
+    job = ("simulate", HEAT, "--ranks", "1,4", "--cluster")
+    ends(0, "good", *job, file("good.yaml", good))
+    for line, says in (("nodes: 9223372036854775807", "expected at most 1000000000, found '9223372036854775807'"),
+                       ("cores: 4294967296", "expected at most 1000000000"),
+                       ("ranks_per_node: 4294967297", "expected at most 1000000000"),
+                       ("gpus: {count: 4294967295}", "expected at most 1024"),
+                       ("core: {gflops: 1e300}", "expected a number above 0 and below 1e12, found '1e300'"),
+                       ("memory: 99999999999 TiB", "below 8 EiB")):
+        kept = [known for known in good.splitlines() if known.split(":")[0] != line.split(":")[0]]
+        ends(65, line, *job, file("wrong.yaml", "\n".join(kept + [line]) + "\n"), has=[says])
+    ends(69, "too few nodes", *job, file("few.yaml", good.replace("nodes: 4", "nodes: 3")), has=["4 ranks are more than"])
+
+
+def test_empty_values():
+    """A variable of a shell that is not set is not the same as nothing asked for."""
+    for words in (("simulate", HEAT, "--cluster", ""), ("check", HEAT, "--plan", ""), ("run", HEAT, "--report", ""),
+                  ("run", HEAT, "--threads", "")):
+        ends(64, " ".join(words), *words, has=[words[2] + " takes ", "found ''"])
+
+
 def test_devices():
     listed = json.loads(run("devices", "--json").stdout)
     usable = [device for device in listed.get("devices", listed.get("gpus", [])) if device.get("usable", True)]

@@ -285,5 +285,18 @@ TEST(TaskRunDeathTest, ATaskThatWaitsForALaterOneIsRefused) {
     EXPECT_DEATH(program.add(&Tasks::compute, nullptr, 0, {&later, 1}), "comes later");
 }
 
+TEST(TaskRunDeathTest, ATaskWithoutAFunctionIsRefused) {
+    TaskProgram program;
+    EXPECT_DEATH(program.add(nullptr, nullptr, 0, {}), "without a function");
+}
+
+TEST(TaskRun, LessThanOneThreadIsRefused) {
+    const TaskProgram program;
+    for (const int threads : {0, -5}) {
+        EXPECT_THROW(TaskRun(program, {threads}), UsageError);
+        EXPECT_THROW(TaskRun(program, {threads, true}), UsageError);
+    }
+}
+
 }  // namespace
 }  // namespace maniple
