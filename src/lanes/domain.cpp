@@ -38,7 +38,7 @@ void check_domain(const Graph& graph, const Operation& operation, const ElementD
         throw KernelError(
             operation.place,
             fmt::format("{} of '{}' finds {} at {} of its argument {}, '{}', expected {} to {} (in the box "
-                        "{})",
+                        "{} on the cpu lane)",
                         operation.kernel->name, operation.name, value, to_string(at), name, tensor.name, domain.from,
                         domain.to - 1, to_string(box)));
     });
