@@ -92,6 +92,8 @@ private:
             for (std::size_t argument = 0; argument < operation.inputs.size(); ++argument) {
                 if (batch_.by_rows[i][argument]) join(operation.outputs[0], operation.inputs[argument]);
             }
+            // What a twin makes is compared row by row, also where no input is read by rows.
+            if (operation.twin_of.valid()) join(operation.outputs[0], graph_[operation.twin_of].outputs[0]);
         }
         for (const Carry& carry : graph_.carries) join(carry.input, carry.value);
     }
@@ -100,7 +102,7 @@ private:
         std::vector<double> work(graph_.tensors.size(), 0);
         for (std::size_t i = 0; i < graph_.operations.size(); ++i) {
             const Operation& operation = graph_.operations[i];
-            if (batch_.index[i] < 0) continue;
+            if (batch_.index[i] < 0 || operation.twin_of.valid()) continue;
             const auto points = static_cast<double>(operation.bound->index_space().volume());
             const double times = operation.in_loop ? static_cast<double>(graph_.steps) : 1;
             const auto touched = static_cast<double>(operation.inputs.size() + operation.outputs.size());

@@ -23,7 +23,8 @@ struct Batch {
     bool has(OperationId id) const { return index[id.index()] >= 0; }
 };
 
-/// The batch with the most work; of equal ones the first. Pure; near O(tensors + accesses).
+/// The batch with the most work; of equal ones the first. A twin is of the batch where its original is, and does not
+/// count as work. Pure; near O(tensors + accesses).
 Batch find_batch(const Graph& graph);
 
 }  // namespace maniple

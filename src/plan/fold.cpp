@@ -30,8 +30,11 @@ bool is_elementwise(const Graph& graph, const Operation& operation) {
 /// branches).
 bool goes_on_with(const Graph& graph, const Operation& operation, OperationId before) {
     const std::vector<TensorId> computed = computed_inputs(graph, operation);
-    if (computed.size() != 1 || graph[computed[0]].producer != before || graph[computed[0]].readers.size() > 1)
-        return false;
+    if (computed.size() != 1 || graph[computed[0]].producer != before) return false;
+    const std::vector<OperationId>& readers = graph[computed[0]].readers;
+    const auto others = std::count_if(readers.begin(), readers.end(),
+                                      [&](OperationId reader) { return !graph[reader].twin_of.valid(); });
+    if (others > 1) return false;
     const Operation& maker = graph[before];
     return is_elementwise(graph, operation) ||
            (computed_inputs(graph, maker).size() > 1 && is_elementwise(graph, maker));

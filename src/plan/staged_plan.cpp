@@ -76,13 +76,17 @@ private:
         if (!known) uses.push_back(use);
     }
 
-    /// By operation: the bytes of tensors that are made before it and read by it or later.
+    /// By operation: the bytes of tensors that are made before it and read by it or later. Twins, which stand behind all
+    /// others, read where their originals do.
     std::vector<double> bytes_across() const {
         std::vector<double> change(graph_.operations.size() + 1, 0);
         for (const Tensor& tensor : graph_.tensors) {
             if (tensor.kind != Tensor::Kind::computed || tensor.readers.empty()) continue;
             const double bytes = static_cast<double>(tensor.bytes()) * expectation_.times[tensor.producer.index()];
-            const OperationId last = *std::max_element(tensor.readers.begin(), tensor.readers.end());
+            OperationId last = tensor.producer;
+            for (const OperationId reader : tensor.readers) {
+                if (!graph_[reader].twin_of.valid()) last = std::max(last, reader);
+            }
             change[tensor.producer.index() + 1] += bytes;
             change[last.index() + 1] -= bytes;
         }

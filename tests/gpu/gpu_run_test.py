@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Jobs on gpu lanes through the real program: the main job on 1 and 2 ranks, one lane and two on one device, alone and
-beside the cpu; devices that pretend to be less comfortable; a machine without a device; place:; --validate.
+beside the cpu; devices that pretend to be less comfortable; a machine without a device; place:; --validate, of pipelines, too.
 
-gpu_run_test.py MANIPLE MPIEXEC SOURCE_DIR
+gpu_run_test.py MANIPLE MPIEXEC SOURCE_DIR FAULT_LIBRARY
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import time
 import h5py
 import numpy
 
-maniple, mpiexec, source = sys.argv[1:4]
+maniple, mpiexec, source, fault_library = sys.argv[1:5]
 environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 failures = []
 
@@ -26,13 +27,16 @@ def expect(condition, what):
         failures.append(what)
 
 
-def run(ranks, job, *options, pretend="", icd=""):
+def run(ranks, job, *options, pretend="", icd="", fault=None):
     extended = dict(environment)
     if pretend:
         extended["MANIPLE_VULKAN_PRETEND"] = pretend
     if icd:
         extended["VK_ICD_FILENAMES"] = icd
     words = [mpiexec, "--quiet", "--oversubscribe", "--bind-to", "none", "--timeout", "250", "-n", str(ranks)]
+    if fault is not None:
+        preload = " ".join(filter(None, [os.environ.get("LD_PRELOAD"), fault_library]))
+        words += ["-x", "ASAN_OPTIONS=verify_asan_link_order=0", "-x", "LD_PRELOAD=" + preload, "-x", "FAULT=wrong", "-x", "FAULT_RANK=%d" % fault]
     return subprocess.run(words + [maniple, "run", job, "--threads", "1", "--no-history", *options], env=extended, capture_output=True, text=True)
 
 
@@ -170,6 +174,68 @@ def test_validate():
         expect(result.returncode == 0, "terrain --validate exits 0: " + result.stderr[-300:])
 
 
+def job_text(name, **constants):
+    """A job of jobs/ with other constants and a loop of two steps; its plan is to be appended."""
+    text = re.sub(r"(?m)^plan:.*\n", "", open(os.path.join(source, "jobs", name + ".yaml")).read())
+    for constant, value in constants.items():
+        text, count = re.subn(r"\b%s: \d+" % constant, "%s: %d" % (constant, value), text)
+        assert count == 1, (name, constant)
+    return text
+
+
+def test_validate_pipelines():
+    """Twins are cut into microbatches where their originals are, also where no input says which rows belong together."""
+    jobs = (("nbody", job_text("nbody", n=96, steps=2)), ("mandelbrot", job_text("mandelbrot", width=60, height=50, iterations=40)),
+            ("transformer-block", job_text("transformer-block", tokens=16)), ("unet-like", job_text("unet-like", images=6, size=8)))
+    for name, text in jobs:
+        for ranks, plan in ((1, "{strategy: pipeline, stages: 1}"), (1, "{strategy: pipeline, microbatches: 3}"),
+                            (2, "{strategy: pipeline}"), (2, "{pipeline: 2}"), (2, "{from: plan.yaml}")):
+            with Folder(text + "\nplan: %s\n" % plan) as folder:
+                if "from" in plan:
+                    words = [maniple, "plan", folder.job, "--ranks", "2", "--plan", "pipeline", "--dump", os.path.join(folder.path, "plan.yaml")]
+                    subprocess.run(words, env=environment, check=True, capture_output=True)
+                result = run(ranks, folder.job, "--validate", "--quiet")
+                expect(result.returncode == 0, "%s --validate with plan: %s on %d ranks exits 0%s" %
+                       (name, plan, ranks, ": %d %s" % (result.returncode, result.stderr[-300:]) if result.returncode else ""))
+    with Folder(job_text("nbody", n=96, steps=2) + "plan: {strategy: model, memory: 700 B}\n") as folder:
+        result = run(3, folder.job, "--validate")
+        expect(result.returncode == 69, "a memory that is too small for any plan is 69 with --validate: %d" % result.returncode)
+
+
+TANH = """maniple: 1
+name: tanh
+inputs: {x: "numbers.h5:/x", w: {shape: [128, 128], fill: "uniform(seed=1, low=0.1, high=0.2)"}}
+graph: {t: tanh(x), y: "matmul(t, w)", z: "matmul(y, w)"}
+outputs: {z: tanh.h5:/z}
+plan: {strategy: pipeline, microbatches: 4}
+"""
+
+
+def test_validate_finds_faults():
+    """One row of one microbatch is wrong on one lane of the first stage's rank."""
+    for ranks in (1, 2):
+        for row in (0, 13, 23):
+            with Folder(TANH) as folder:
+                x = numpy.zeros((24, 128), dtype="f4")
+                x[row] = 3
+                with h5py.File(os.path.join(folder.path, "numbers.h5"), "w") as file:
+                    file["x"] = x
+                result = run(ranks, folder.job, "--validate", "--quiet", fault=0)
+                expect(result.returncode == 70 and "tanh gives" in result.stderr and "at [%d, 0] of 't'" % row in result.stderr,
+                       "--validate of a pipeline on %d ranks finds what is wrong in row %d: %d %s" %
+                       (ranks, row, result.returncode, result.stderr[-200:]))
+
+
+def test_validate_tails():
+    """Lanes agree on gelu down to where it vanishes."""
+    text = "maniple: 1\nname: tail\ninputs: {x: numbers.h5:/x}\ngraph: {y: gelu(x)}\noutputs: {y: tail.h5:/y}\n"
+    with Folder(text) as folder:
+        with h5py.File(os.path.join(folder.path, "numbers.h5"), "w") as file:
+            file["x"] = numpy.linspace(-15, 15, 30001, dtype="f4")
+        result = run(1, folder.job, "--validate", "--quiet")
+        expect(result.returncode == 0, "gelu --validate over its range exits 0: " + result.stderr[-300:])
+
+
 def test_hang():
     with Folder(terrain_text(2)) as folder:
         begin = time.time()
@@ -236,6 +302,9 @@ test_wrong_devices()
 test_dry_run()
 test_place()
 test_validate()
+test_validate_pipelines()
+test_validate_finds_faults()
+test_validate_tails()
 test_hang()
 test_halves()
 test_large()

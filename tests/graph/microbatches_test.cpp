@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "graph/twins.hpp"
+
 namespace maniple {
 namespace {
 
@@ -174,6 +176,58 @@ TEST(Microbatches, InputsMayBePiecesToo) {
     }
     EXPECT_EQ(rows, 2);
     EXPECT_EQ(weights, 1);
+}
+
+/// The same, with every operation a second time.
+Example with_twins_of(const std::string& graph_lines, const std::string& rest) {
+    Example example(graph_lines, rest);
+    example.graph = with_twins(std::move(example.graph));
+    example.batch = find_batch(example.graph);
+    return example;
+}
+
+void expect_twins_beside_originals(const Graph& graph, int count) {
+    int twins = 0;
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        const Operation& twin = graph.operations[i];
+        if (!twin.twin_of.valid()) continue;
+        ++twins;
+        ASSERT_LT(twin.twin_of, OperationId(i));
+        const Operation& original = graph[twin.twin_of];
+        EXPECT_EQ(twin.name, original.name + "/again");
+        EXPECT_EQ(twin.bound->index_space(), original.bound->index_space()) << twin.name;
+        EXPECT_EQ(graph[twin.outputs[0]].microbatch, graph[original.outputs[0]].microbatch) << twin.name;
+    }
+    EXPECT_EQ(twins, count);
+}
+
+TEST(Microbatches, TwinsAreCutWhereTheirOriginalsAre) {
+    const Example layers =
+        with_twins_of("  a: matmul(x, w)\n  b: relu(a)\n  d: sum(b, axis=0)\n", "outputs: {d: out.h5:/d}\n");
+    EXPECT_TRUE(layers.is_split("a/again"));
+    EXPECT_FALSE(layers.is_split("d/again"));
+    expect_twins_beside_originals(layers.pieces(4).graph, 4 + 4 + 1);
+}
+
+/// Nothing but each other says that their rows belong together.
+TEST(Microbatches, TwinsThatReadNothingByRowsAreCutToo) {
+    const std::string image = "  m: mandelbrot(width=7, height=9, xmin=-2, xmax=1, ymin=-1, ymax=1, iterations=5)\n";
+    const Example alone = with_twins_of(image, "outputs: {m: out.h5:/m}\n");
+    EXPECT_EQ(alone.batch.rows, 9);
+    EXPECT_TRUE(alone.is_split("m"));
+    EXPECT_TRUE(alone.is_split("m/again"));
+    expect_twins_beside_originals(alone.pieces(3).graph, 3);
+}
+
+/// An exp of f64 has none: with the others' twins, what is done to `x` would be more than what is done to `w`.
+TEST(Microbatches, TwinsAreNoWorkOfTheBatch) {
+    const std::string lines = "  a: relu(relu(relu(x)))\n  b: exp(exp(exp(exp(exp(c)))))\n  c: cast(w, dtype=f64)\n";
+    const std::string outputs = "outputs: {a: out.h5:/a, b: out.h5:/b}\n";
+    EXPECT_EQ(Example(lines, outputs).batch.rows, 6);
+    const Example twice = with_twins_of(lines, outputs);
+    EXPECT_EQ(twice.batch.rows, 6);
+    EXPECT_TRUE(twice.named("a/again").valid());
+    EXPECT_FALSE(twice.named("b/again").valid());
 }
 
 TEST(Microbatches, RowsAreAsEvenAsCanBe) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every standard kernel, for every element type that it takes, on one lane, against NumPy and SciPy on random cases:
-broadcasting, negative axes, keepdims, NaN, empty axes and axes of one element, strides, padding.
+broadcasting, negative axes, keepdims, NaN, empty axes and axes of one element, strides, padding. Elementwise ones that are
+not exact also over the whole range of their arguments, in f32 and f16: shaders have functions of their own for these.
 
 compare_test.py MANIPLE cpu|gpu [CASES [SEED [KERNEL…]]]
 """
@@ -30,6 +31,7 @@ REALS = ["f32", "f64", "f16"]
 NUMBERS = REALS + ["i32", "i64", "u8", "u32"]
 ALL = NUMBERS + ["bool"]
 kernels = {}
+sweeps = {}
 
 
 def kernel(name, types, exact=False):
@@ -95,11 +97,37 @@ def axes_of(random, rank):
 
 # --- elementwise
 
+def all_sizes(dtype):
+    """All finite halves; around 0, to where exponentials end, and of every size that is normal."""
+    if dtype == "f16":
+        halves = numpy.arange(1 << 16, dtype="u2").view("f2")
+        return halves[numpy.isfinite(halves)]
+    kind = numpy.finfo(TYPES[dtype])
+    sizes = numpy.geomspace(float(kind.tiny), float(kind.max) * 0.999, 10001)
+    return numpy.concatenate([numpy.linspace(-10, 10, 10001), numpy.linspace(-110, 110, 10001), sizes, -sizes]).astype(TYPES[dtype])
+
+
+def powers_of_all_sizes(dtype):
+    """Pairs whose power is between what vanishes and what overflows, and whole powers of negative numbers."""
+    kind = numpy.finfo(TYPES[dtype])
+    bases = numpy.geomspace(float(kind.tiny), float(kind.max) * 0.999, 10001)
+    near = numpy.linspace(0.5, 2, 10000)
+    logs = numpy.log(float(kind.tiny)), numpy.log(float(kind.max))
+    results = [numpy.random.default_rng(5).permutation(numpy.linspace(*logs, each.size)) for each in (bases, near)]
+    whole = numpy.tile(numpy.arange(-20.0, 21.0), 100)
+    a = numpy.concatenate([bases, near, -numpy.linspace(0.1, 10, whole.size)])
+    b = numpy.concatenate([results[0] / numpy.log(bases), results[1] / numpy.log(near), whole])
+    return a.astype(TYPES[dtype]), b.astype(TYPES[dtype])
+
+
 def unary(name, function, types=REALS, exact=False, low=-3.0, high=3.0):
     @kernel(name, types, exact)
     def case(random, dtype):
         x = numbers(random, shape_of(random), dtype, low, high)
         return [x], {}, function(x) if exact else function(wide(x)), None
+
+    if not exact:
+        sweeps[name] = lambda dtype: ([all_sizes(dtype)], function(wide(all_sizes(dtype))))
 
 
 def binary(name, function, types, low=-3.0):
@@ -109,6 +137,9 @@ def binary(name, function, types, low=-3.0):
         if name == "pow":
             return [a, b], {}, function(wide(a), wide(b)), None
         return [a, b], {}, function(a, b), None
+
+    if name == "pow":
+        sweeps[name] = lambda dtype: (powers_of_all_sizes(dtype), function(*map(wide, powers_of_all_sizes(dtype))))
 
 
 unary("neg", numpy.negative, NUMBERS, True)
@@ -581,7 +612,9 @@ def compare(label, want, got, scale, tolerance, exact):
         with numpy.errstate(all="ignore"):
             rounded = want.astype(got.dtype)
             reach = numpy.abs(want) if scale is None else numpy.maximum(numpy.abs(want), scale)
-            near = numpy.abs(want - got.astype("f8")) <= tolerance * eps * reach + float(numpy.finfo(got.dtype).tiny) * tolerance
+            # Devices may flush what is below the normal numbers, of f32 for an f16 as well: that is rounded at the end.
+            lost = float(numpy.finfo(got.dtype).tiny) * (eps if got.dtype == numpy.float16 else tolerance)
+            near = numpy.abs(want - got.astype("f8")) <= tolerance * eps * reach + lost
         # What is infinite is near nothing but itself.
         good = (near & numpy.isfinite(want)) | (rounded == got) | ((want != want) & (got != got))
     if numpy.all(good):
@@ -597,9 +630,12 @@ def run_batch(folder, number, chosen, stated):
         for name in chosen:
             function, types, exact = kernels[name]
             for dtype in types:
-                for _ in range(cases):
+                for case in range(cases + (name in sweeps and dtype in ("f32", "f16"))):
                     with numpy.errstate(all="ignore"):
-                        arguments, parameters, want, scale = function(random, dtype)
+                        if case < cases:
+                            arguments, parameters, want, scale = function(random, dtype)
+                        else:
+                            (arguments, want), parameters, scale = sweeps[name](dtype), {}, None
                     label = "k%d" % len(wanted)
                     words = []
                     for i, argument in enumerate(arguments):

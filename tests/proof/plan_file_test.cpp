@@ -99,6 +99,42 @@ TEST(PlanFile, PlacesTwinsWhereTheirOriginalsAre) {
     EXPECT_NO_THROW(prove(planned.graph, planned.plan, {}));
 }
 
+/// What --validate compares is made of the same rows on the same ranks, and as without it.
+void expect_twins_placed(const Graph& graph, const Graph& twice, const Machine& machine, const PlanRequest& request) {
+    const PlanOutline once = outline_plan(graph, machine, request), outline = outline_plan(twice, machine, request);
+    for (std::size_t i = 0; i < graph.operations.size(); ++i) {
+        EXPECT_EQ(outline.plan.operations[i].points, once.plan.operations[i].points) << graph.operations[i].name;
+        if (!once.pipeline || !outline.pipeline) continue;
+        EXPECT_EQ(outline.pipeline->stage_of[i], once.pipeline->stage_of[i]) << graph.operations[i].name;
+    }
+    ASSERT_EQ(outline.pipeline.has_value(), once.pipeline.has_value());
+    const auto microbatches = [](const PlanOutline& of) { return of.pipeline ? of.pipeline->microbatches : 0; };
+    EXPECT_EQ(microbatches(outline), microbatches(once));
+    const PlannedGraph planned = carry_out(twice, outline);
+    for (std::size_t i = 0; i < planned.graph.operations.size(); ++i) {
+        const Operation& twin = planned.graph.operations[i];
+        if (!twin.twin_of.valid()) continue;
+        const Operation& original = planned.graph[twin.twin_of];
+        EXPECT_EQ(twin.name, original.name + "/again");
+        EXPECT_EQ(twin.bound->index_space(), original.bound->index_space());
+        EXPECT_EQ(planned.plan.operations[i].points, planned.plan[twin.twin_of].points);
+    }
+    EXPECT_NO_THROW(prove(planned.graph, planned.plan, {}));
+}
+
+TEST(PlanFile, CutsTwinsAsTheirOriginals) {
+    for (const char* const name : {"nbody", "mandelbrot", "transformer-block", "unet-like", "layers"}) {
+        const Graph& graph = shipped_graph(name);
+        const Graph twice = with_twins(graph);
+        for (int ranks = 1; ranks <= 3; ++ranks) {
+            for (const PlanRequest& request : shipped_requests(ranks)) {
+                SCOPED_TRACE(name + (" on " + std::to_string(ranks)) + " ranks, " + name_of_request(request));
+                expect_twins_placed(graph, twice, Machine::uniform(ranks, {}), request);
+            }
+        }
+    }
+}
+
 TEST(PlanFile, MoreRanksThanThePlanTakesAreIdle) {
     const Graph& graph = shipped_graph("life");
     PlanRequest data;
