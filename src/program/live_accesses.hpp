@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -16,13 +17,13 @@ namespace maniple {
 using Followed = ShortVector<InstructionId, 24>;
 
 /// Boxes of one buffer with who accessed them; of each box there is left what has not been cut away since. A few are
-/// looked through one by one, many that are looked for again and again by an index along the axis on which they differ most.
+/// looked through one by one, many that are looked for again and again by trees.
 class LiveAccesses {
 public:
     void add(const Box& box, InstructionId by) {
         if (box.empty()) return;
         if (pieces_.size() == 1) pieces_.reserve(6);  // most often a tile and its edges
-        new (pieces_.extend(1)) Piece{box, by, 0};
+        new (pieces_.extend(1)) Piece{box, by};
     }
     /// Appends those who accessed a part of `box` that is left; one more than once, if several parts are.
     void find(const Box& box, Followed& by);
@@ -42,22 +43,33 @@ public:
     /// Takes `box` away from all.
     void cut(const Box& box);
 
+    /// Pieces and nodes of trees that have been looked at so far: what finding costs.
+    std::size_t visited() const { return visited_; }
+
 private:
     struct Piece {
         Box box;
-        InstructionId by;                 ///< invalid: nothing is left of it
-        std::uint32_t first_stretch = 0;  ///< of those of the index that it touches
+        InstructionId by;  ///< invalid: nothing is left of it
     };
-    /// The pieces [0, known) by the stretches of one axis that they touch.
+    /// Halves its pieces along one axis, and the halves along others.
+    struct Node {
+        std::int64_t low_end = 0;  ///< along the axis: where the pieces of the first half end; the least: none is left
+        std::int64_t high_begin = 0;  ///< likewise where those of the second begin; the largest: none is left
+        int axis = -1;                ///< -1: a leaf
+        std::uint32_t first =
+            0;                  ///< a leaf's: of the numbers; else the second half's node, the first's is the next one
+        std::uint32_t end = 0;  ///< a leaf's
+    };
+    struct Tree {
+        Box around;                          ///< all of its pieces
+        std::vector<Node> nodes;             ///< the root first
+        std::vector<std::uint32_t> numbers;  ///< of pieces; empty: none is left
+    };
+    /// The pieces [0, known): each tree has at least twice as many as the next one, so that a piece moves to another
+    /// tree, and a lookup asks, as often as the pieces can be halved, in whatever order they come.
     struct Index {
-        int axis = 0;
-        std::int64_t first = 0;   ///< coordinate at which the first stretch begins
-        std::int64_t length = 1;  ///< of a stretch
         std::size_t known = 0;
-        std::size_t built_with = 0;                         ///< pieces
-        std::vector<std::vector<std::uint32_t>> stretches;  ///< what lies outside of all belongs to the nearest
-
-        std::size_t stretch_of(std::int64_t coordinate) const;
+        std::vector<Tree> trees;
     };
 
     /// Calls `visit` with the numbers of all pieces that have a part of `box`, each once.
@@ -71,13 +83,18 @@ private:
     bool is_indexed();
     void forget_dead();
     void update_index();
-    void rebuild_index();
-    int most_varied_axis() const;
+    template <class Visit>
+    bool visit_node(Tree& tree, std::size_t at, const Box& box, Visit& visit);
+    Tree tree_of(std::vector<std::uint32_t> numbers) const;
+    std::uint32_t add_node(Tree& tree, std::size_t first, std::size_t end) const;
+    int axis_to_halve(std::span<const std::uint32_t> numbers) const;
+    std::size_t halve(std::span<std::uint32_t> numbers, int axis) const;
 
     ShortVector<Piece, 1> pieces_;
     std::unique_ptr<Index> index_;
     std::size_t dead_ = 0;
     std::size_t looked_at_ = 0;  ///< pieces, one by one, since all of them were dead
+    std::size_t visited_ = 0;
 };
 
 }  // namespace maniple
