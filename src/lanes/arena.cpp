@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "base/whole_numbers.hpp"
 
 namespace maniple {
 
@@ -27,9 +28,11 @@ bool is_in_arena(const BufferSpec& buffer) {
 }
 
 std::size_t bytes_in_one_piece(const Layout& layout) {
-    std::size_t bytes = 0;
-    for (const BufferSpec& buffer : layout.buffers) bytes += is_in_arena(buffer) ? aligned(buffer.bytes()) : 0;
-    return bytes;
+    std::int64_t bytes = 0;
+    for (const BufferSpec& buffer : layout.buffers) {
+        if (is_in_arena(buffer)) bytes = capped_sum(bytes, static_cast<std::int64_t>(aligned(buffer.bytes())));
+    }
+    return static_cast<std::size_t>(bytes);
 }
 
 Arena::Arena(const Layout& layout, const Mapped& mapped) : layout_(&layout), peak_bytes_(layout.host_bytes()) {

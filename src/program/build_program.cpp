@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "program/kernel_instructions.hpp"
+#include "program/large_pieces.hpp"
 #include "program/movement.hpp"
 #include "program/repeats.hpp"
 #include "program/tiles.hpp"
@@ -12,10 +13,11 @@ namespace {
 class ProgramBuilder {
 public:
     ProgramBuilder(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape,
-                   bool copies_alike)
+                   bool copies_alike, bool in_large_pieces)
         : graph_(graph), plan_(plan), layout_(layout), shape_(shape), me_(layout.rank), emitter_(graph, layout, shape),
-          movement_(graph, plan, layout, emitter_), kernels_(graph, plan, layout, emitter_, movement_),
-          repeats_(graph, plan, layout, emitter_, movement_, kernels_), copies_alike_(copies_alike) {}
+          movement_(graph, plan, layout, emitter_), kernels_(graph, plan, layout, emitter_, movement_, in_large_pieces),
+          repeats_(graph, plan, layout, emitter_, movement_, kernels_), copies_alike_(copies_alike),
+          in_large_pieces_(in_large_pieces) {}
 
     Program build() {
         if (graph_.loop) find_needed();
@@ -90,6 +92,11 @@ private:
         return layout_.versions.families[static_cast<std::size_t>(layout_.versions[tensor].family)].stationary;
     }
 
+    std::vector<Box> pieces(const Box& box, TensorId tensor) const {
+        if (in_large_pieces_) return box.empty() ? std::vector<Box>{} : std::vector<Box>{box};
+        return pieces_of(box, static_cast<std::int64_t>(size_of(graph_[tensor].dtype)));
+    }
+
     // --- The stages of a block -----------------------------------------------------------------------------------
 
     /// In a tight plan of a graph without a loop inputs are there from their first reader on.
@@ -160,7 +167,7 @@ private:
         if (tensor.kind == Tensor::Kind::computed) return;
         const Box owned = owned_box(graph_, plan_, id, me_);
         const bool from_file = tensor.kind == Tensor::Kind::input;
-        for (const Box& piece : pieces_of(owned, static_cast<std::int64_t>(size_of(tensor.dtype)))) {
+        for (const Box& piece : pieces(owned, id)) {
             Instruction load;
             load.kind = from_file ? InstructionKind::read : InstructionKind::fill;
             load.lane = from_file ? LaneKind::file : LaneKind::cpu;
@@ -196,7 +203,7 @@ private:
             if (is_stationary(tensor) && !shape_.loads) continue;
             Box box = Box::nothing(graph_[tensor].shape.rank());
             for (const Box& need : needs_of(graph_, plan_, id, tensor, {}, me_)) box = bounding(box, need);
-            for (const Box& piece : pieces_of(box, static_cast<std::int64_t>(size_of(graph_[tensor].dtype)))) {
+            for (const Box& piece : pieces(box, tensor)) {
                 const BufferId buffer = emitter_.buffer_of(tensor, 0);
                 movement_.place(0, buffer, piece);
                 Instruction check;
@@ -219,7 +226,7 @@ private:
             const BufferId first = emitter_.buffer_of(tensor, 0);
             const BufferId second = emitter_.buffer_of(graph_[id].outputs[i], 0);
             const Box owned = owned_box(graph_, plan_, tensor, me_);
-            for (const Box& piece : pieces_of(owned, static_cast<std::int64_t>(size_of(graph_[tensor].dtype)))) {
+            for (const Box& piece : pieces(owned, tensor)) {
                 movement_.place(0, first, piece);
                 movement_.place(0, second, piece);
                 Instruction check;
@@ -259,8 +266,7 @@ private:
         const bool carried = shape_.carried && written.after_carry.valid();
         const TensorId tensor = carried ? written.after_carry : written.tensor;
         const BufferId buffer = emitter_.buffer_of(tensor, 0);
-        const std::int64_t element_bytes = static_cast<std::int64_t>(size_of(graph_[tensor].dtype));
-        for (const Box& piece : pieces_of(written_box(graph_, plan_, output, me_), element_bytes)) {
+        for (const Box& piece : pieces(written_box(graph_, plan_, output, me_), tensor)) {
             movement_.place(0, buffer, piece);
             Instruction store;
             store.kind = InstructionKind::write;
@@ -311,6 +317,7 @@ private:
     KernelInstructions kernels_;
     Repeats repeats_;
     bool copies_alike_;
+    bool in_large_pieces_;
     std::vector<bool> every_step_;
     std::vector<bool> deciding_step_;
     std::vector<bool> last_step_;
@@ -320,7 +327,12 @@ private:
 
 Program build_program(const Graph& graph, const Plan& plan, const Layout& layout, const BlockShape& shape,
                       bool copies_alike) {
-    return ProgramBuilder(graph, plan, layout, shape, copies_alike).build();
+    return ProgramBuilder(graph, plan, layout, shape, copies_alike, false).build();
+}
+
+Program build_program_in_large_pieces(const Graph& graph, const Plan& plan, const Layout& layout,
+                                      const BlockShape& shape) {
+    return ProgramBuilder(graph, plan, layout, shape, true, true).build();
 }
 
 }  // namespace maniple

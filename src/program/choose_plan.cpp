@@ -161,7 +161,8 @@ bool is_not_worth_a_look(const Graph& graph, const Machine& machine, const Const
         const double least_ns = is_followed(operation) ? points * irregular_point_ns : 0;
         seconds += times * (std::max(least_ns, work_ns(graph, operation, points)) + message_ns) / 1e9;
     }
-    return constraints.max_seconds <= 0 && constraints.has_memory_for(static_cast<std::int64_t>(2 * bytes)) &&
+    return constraints.max_seconds <= 0 &&
+           constraints.has_memory_for(static_cast<std::int64_t>(std::min(2 * bytes, 0x1p62))) &&
            chunks * chunk_seconds > most_of_run * seconds;
 }
 

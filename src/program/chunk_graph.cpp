@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/error.hpp"
+#include "base/whole_numbers.hpp"
 #include "program/layout.hpp"
 
 namespace maniple {
@@ -149,7 +150,7 @@ public:
             std::int64_t bytes = 0;
             for (const Use& use : instruction.writes) {
                 written_.push_back(use.buffer);
-                bytes += use.box.volume() * layout[use.buffer].element_bytes;
+                bytes = capped_sum(bytes, use.box.volume() * layout[use.buffer].element_bytes);
             }
             written_bytes_.push_back(bytes);
         }

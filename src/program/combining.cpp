@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/whole_numbers.hpp"
+
 namespace maniple {
 
 namespace {
@@ -27,7 +29,7 @@ bool goes_around(const Graph& graph, const Plan& plan, OperationId id, const Com
     if (combining.tree || combining.forwards || combining.members.size() < fewest_members) return false;
     const Operation& operation = graph[id];
     const Box largest = results_of(graph, plan, id, combining.members.front());
-    const std::int64_t bytes = largest.volume() * operation.kernel->types[operation.types].state_bytes;
+    const std::int64_t bytes = capped_product(largest.volume(), operation.kernel->types[operation.types].state_bytes);
     return choose_kind(plan.comm, {combining.members, plan[id].finishers, bytes, false, false}) == MessageKind::ring;
 }
 

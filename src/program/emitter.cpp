@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/huge_pages.hpp"
+#include "base/whole_numbers.hpp"
 
 namespace maniple {
 
@@ -109,8 +110,11 @@ void Emitter::order(Touched& touched, InstructionId id) {
 
 std::int64_t Emitter::bytes_in(const Touched& touched) const {
     std::int64_t bytes = 0;
-    for (const Use& use : touched.reads) bytes += use.box.volume() * facts_[use.buffer.index()].element_bytes;
-    for (const Use& use : touched.writes) bytes += use.box.volume() * facts_[use.buffer.index()].element_bytes;
+    const auto add = [&](const Use& use) {
+        bytes = capped_sum(bytes, use.box.volume() * facts_[use.buffer.index()].element_bytes);
+    };
+    std::for_each(touched.reads.begin(), touched.reads.end(), add);
+    std::for_each(touched.writes.begin(), touched.writes.end(), add);
     return bytes;
 }
 

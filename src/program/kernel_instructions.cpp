@@ -72,7 +72,9 @@ void KernelInstructions::add_join(OperationId id) {
 void KernelInstructions::add_keeping(OperationId id) {
     const Operation& operation = graph_[id];
     const auto element_bytes = static_cast<std::int64_t>(size_of(graph_[operation.outputs[0]].dtype));
-    for (const Box& piece : pieces_of(points_of(graph_, plan_, id, me_), element_bytes)) {
+    const Box points = points_of(graph_, plan_, id, me_);
+    const bool is_one = in_large_pieces_ && !points.empty();
+    for (const Box& piece : is_one ? std::vector<Box>{points} : pieces_of(points, element_bytes)) {
         Instruction move;
         move.kind = operation.keeping == Operation::Keeping::store ? InstructionKind::store : InstructionKind::restore;
         move.lane = LaneKind::file;

@@ -11,9 +11,10 @@ namespace maniple {
 /// Borrows all it is given.
 class KernelInstructions {
 public:
-    KernelInstructions(const Graph& graph, const Plan& plan, const Layout& layout, Emitter& emitter, Movement& movement)
+    KernelInstructions(const Graph& graph, const Plan& plan, const Layout& layout, Emitter& emitter, Movement& movement,
+                       bool in_large_pieces = false)
         : graph_(graph), plan_(plan), layout_(layout), emitter_(emitter), movement_(movement), me_(layout.rank),
-          points_(graph, plan, layout.rank) {}
+          points_(graph, plan, layout.rank), in_large_pieces_(in_large_pieces) {}
 
     /// Emits this rank's part of an operation. Requires: what it reads has been gathered.
     void add(OperationId operation);
@@ -54,6 +55,7 @@ private:
     Movement& movement_;
     Rank me_;
     RankPoints points_;
+    bool in_large_pieces_;
 };
 
 }  // namespace maniple

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.hpp"
+#include "base/whole_numbers.hpp"
 
 namespace maniple {
 
@@ -16,8 +17,8 @@ constexpr std::int64_t gpu_worthy_bytes = std::int64_t{4} << 20;
 
 std::int64_t bytes_touched(const Graph& graph, const Operation& operation) {
     std::int64_t bytes = 0;
-    for (const TensorId input : operation.inputs) bytes += graph[input].bytes();
-    for (const TensorId output : operation.outputs) bytes += graph[output].bytes();
+    for (const TensorId input : operation.inputs) bytes = capped_sum(bytes, graph[input].bytes());
+    for (const TensorId output : operation.outputs) bytes = capped_sum(bytes, graph[output].bytes());
     return bytes;
 }
 

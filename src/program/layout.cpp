@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "base/whole_numbers.hpp"
 #include "program/chains.hpp"
 #include "program/combining.hpp"
 #include "program/device_boxes.hpp"
@@ -164,9 +165,9 @@ private:
         for (int gpu = 0; gpu < static_cast<int>(layout_.lanes.gpus.size()); ++gpu) {
             std::int64_t bytes = 0;
             for (const BufferSpec& buffer : layout_.buffers) {
-                if (buffer.memory == Memory{Memory::Kind::device, gpu}) bytes += buffer.bytes();
+                if (buffer.memory == Memory{Memory::Kind::device, gpu}) bytes = capped_sum(bytes, buffer.bytes());
             }
-            const std::int64_t size = std::clamp(2 * bytes, least_staging_bytes, most_staging_bytes);
+            const std::int64_t size = std::clamp(capped_product(2, bytes), least_staging_bytes, most_staging_bytes);
             layout_.staging.push_back(bytes == 0 ? BufferId{}
                                                  : add_buffer(fmt::format("staging of gpu {}", gpu),
                                                               Box(Extents{0}, Extents{size}), 1,
@@ -509,20 +510,22 @@ std::int64_t Layout::host_bytes() const {
     std::int64_t bytes = 0;
     for (const BufferSpec& buffer : buffers) {
         const bool on_host = buffer.memory.kind == Memory::Kind::host || buffer.memory.kind == Memory::Kind::staging;
-        bytes += on_host && !buffer.storage.valid() ? buffer.bytes() : 0;
+        if (on_host && !buffer.storage.valid()) bytes = capped_sum(bytes, buffer.bytes());
     }
-    return bytes + piece_bytes * lanes.threads;
+    return capped_sum(bytes, piece_bytes * lanes.threads);
 }
 
 std::int64_t Layout::device_bytes() const {
     std::int64_t bytes = 0;
-    for (const BufferSpec& buffer : buffers) bytes += buffer.memory.kind == Memory::Kind::device ? buffer.bytes() : 0;
+    for (const BufferSpec& buffer : buffers) {
+        if (buffer.memory.kind == Memory::Kind::device) bytes = capped_sum(bytes, buffer.bytes());
+    }
     return bytes;
 }
 
 std::int64_t bytes_of(const Layout& layout, std::span<const Use> uses) {
     std::int64_t bytes = 0;
-    for (const Use& use : uses) bytes += use.box.volume() * layout[use.buffer].element_bytes;
+    for (const Use& use : uses) bytes = capped_sum(bytes, use.box.volume() * layout[use.buffer].element_bytes);
     return bytes;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/whole_numbers.hpp"
 #include "plan/block_cost.hpp"
 
 namespace maniple {
@@ -46,7 +47,7 @@ private:
         std::int64_t bytes = 0;
         for (const Instance& instance : layout_.instances_of(id)) {
             const bool there = instance.first.valid() && layout_[instance.first].memory == Memory{};
-            bytes += there ? layout_[instance.first].bytes() : 0;
+            if (there) bytes = capped_sum(bytes, layout_[instance.first].bytes());
         }
         return bytes;
     }
@@ -150,28 +151,30 @@ private:
 }  // namespace
 
 std::vector<std::int64_t> live_bytes(const Layout& layout) {
-    std::vector<std::int64_t> change;
+    std::vector<double> change;
     std::int64_t always = layout.piece_bytes * layout.lanes.threads;
     for (std::size_t i = 0; i < layout.buffers.size(); ++i) {
         const BufferSpec& buffer = layout.buffers[i];
         if (buffer.pool_byte < 0) {
             const bool is_pool = layout.pool == BufferId(i);
-            always += buffer.memory == Memory{} && !buffer.storage.valid() && !is_pool ? buffer.bytes() : 0;
+            if (buffer.memory == Memory{} && !buffer.storage.valid() && !is_pool)
+                always = capped_sum(always, buffer.bytes());
             continue;
         }
         const Life& life = layout.lives[i];
         if (life.last < life.first) continue;
         const auto end = static_cast<std::size_t>(life.last + 2);
         if (change.size() <= end) change.resize(end + 1, 0);
-        change[static_cast<std::size_t>(life.first + 1)] += buffer.bytes();
-        change[end] -= buffer.bytes();
+        change[static_cast<std::size_t>(life.first + 1)] += static_cast<double>(buffer.bytes());
+        change[end] -= static_cast<double>(buffer.bytes());
     }
     // Position -1 is that of 0: what is loaded before the first operation.
     std::vector<std::int64_t> live(std::max<std::size_t>(1, change.size()), always);
-    std::int64_t sum = 0;
+    constexpr double most = 0x1p62;
+    double sum = 0;
     for (std::size_t i = 0; i < change.size(); ++i) {
         sum += change[i];
-        live[i == 0 ? 0 : i - 1] = always + sum;
+        live[i == 0 ? 0 : i - 1] = capped_sum(always, static_cast<std::int64_t>(std::min(sum, most)));
     }
     return live;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "base/whole_numbers.hpp"
 
 namespace maniple {
 
@@ -72,7 +73,7 @@ std::vector<std::string> memory_plan_lines(const Layout& layout, std::size_t mos
             lines.push_back(fmt::format("{}  {}", format_bytes(piece.bytes), piece.names));
             continue;
         }
-        rest += piece.bytes;
+        rest = capped_sum(rest, piece.bytes);
         ++left_out;
     }
     if (left_out > 0) lines.push_back(fmt::format("{}  {} more", format_bytes(rest), left_out));

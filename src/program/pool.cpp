@@ -4,7 +4,9 @@
 #include <limits>
 #include <numeric>
 
+#include "base/whole_numbers.hpp"
 #include "program/blocks.hpp"
+#include "program/large_pieces.hpp"
 #include "tensor/buffer.hpp"
 
 namespace maniple {
@@ -106,7 +108,7 @@ private:
     void find_lives() {
         // Nothing shares bytes yet: all of it is there as if there were room for all.
         layout_.mirrors.resize(layout_.buffers.size());
-        const Program program = build_program(graph_, plan_, layout_, whole_step());
+        const Program program = build_program_in_large_pieces(graph_, plan_, layout_, whole_step());
         for (const Instruction& of : program.instructions) {
             for (const Use& use : of.reads) touch(use.buffer, of.position);
             for (const Use& use : of.writes) touch(use.buffer, of.position);
@@ -124,7 +126,7 @@ private:
 
     static std::int64_t aligned(std::int64_t bytes) {
         constexpr auto unit = static_cast<std::int64_t>(HostBytes::alignment);
-        return (bytes + unit - 1) / unit * unit;
+        return capped_product((bytes / unit) + (bytes % unit > 0 ? 1 : 0), unit);
     }
 
     struct Stretch {
@@ -145,7 +147,7 @@ private:
             std::erase_if(there, [&](std::size_t other) { return life(order[other]).last < life(order[i]).first; });
             taken.clear();
             for (const std::size_t other : there)
-                taken.push_back({at[other], at[other] + aligned(layout_[order[other]].bytes())});
+                taken.push_back({at[other], capped_sum(at[other], aligned(layout_[order[other]].bytes()))});
             at.push_back(gap_for(aligned(layout_[order[i]].bytes()), taken));
             const auto behind =
                 std::find_if(there.begin(), there.end(), [&](std::size_t other) { return at[other] > at[i]; });
@@ -162,7 +164,7 @@ private:
             taken.clear();
             for (std::size_t j = 0; j < i; ++j) {
                 if (life(order[i]).overlaps(life(order[j])))
-                    taken.push_back({at[j], at[j] + aligned(layout_[order[j]].bytes())});
+                    taken.push_back({at[j], capped_sum(at[j], aligned(layout_[order[j]].bytes()))});
             }
             std::sort(taken.begin(), taken.end(), [](const Stretch& a, const Stretch& b) { return a.first < b.first; });
             at.push_back(gap_for(aligned(layout_[order[i]].bytes()), taken));
@@ -185,7 +187,8 @@ private:
 
     std::int64_t end_of(const std::vector<BufferId>& order, const std::vector<std::int64_t>& at) const {
         std::int64_t end = 0;
-        for (std::size_t i = 0; i < order.size(); ++i) end = std::max(end, at[i] + layout_[order[i]].bytes());
+        for (std::size_t i = 0; i < order.size(); ++i)
+            end = std::max(end, capped_sum(at[i], layout_[order[i]].bytes()));
         return end;
     }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/whole_numbers.hpp"
 #include "program/tile_cost.hpp"
 
 namespace maniple {
@@ -14,6 +15,8 @@ constexpr std::int64_t worthy_points = std::int64_t{1} << 23;
 constexpr std::int64_t worthy_bytes = std::int64_t{1} << 20;
 /// And at most: a tenth of a second of a fast core.
 constexpr std::int64_t most_points = std::int64_t{1} << 33;
+/// Whatever they take then: a program's size, and the time to build one, have a bound.
+constexpr std::int64_t most_tiles = 65536;
 /// Tiles for each thread, so that the last one does not keep the others waiting for long.
 constexpr std::int64_t tiles_a_thread = 4;
 /// Points of a tile for each element that it reads: below that copying costs as much as a tenth of the work.
@@ -35,7 +38,7 @@ public:
     void cut() {
         const std::int64_t worth = std::max(worthy_tiles(), touched_bytes(box_) / worthy_bytes);
         const std::int64_t most = tiles_a_thread * threads_;
-        const std::int64_t wanted = std::max(std::min(worth, most), box_.volume() / most_points);
+        const std::int64_t wanted = std::max(std::min(worth, most), std::min(box_.volume() / most_points, most_tiles));
         while (parts() < wanted && halve(wanted)) {}
     }
 
@@ -47,8 +50,8 @@ public:
                 const std::int64_t count = counts_[static_cast<std::size_t>(index)];
                 for (std::int64_t part = 0; part < count; ++part) {
                     cut.push_back(tile);
-                    cut.back().lo[index] = box_.lo[index] + box_.extent(index) * part / count;
-                    cut.back().hi[index] = box_.lo[index] + box_.extent(index) * (part + 1) / count;
+                    cut.back().lo[index] = box_.lo[index] + begin_of_part(box_.extent(index), part, count);
+                    cut.back().hi[index] = box_.lo[index] + begin_of_part(box_.extent(index), part + 1, count);
                 }
             }
             tiles = std::move(cut);
@@ -72,9 +75,10 @@ private:
     std::int64_t touched_bytes(const Box& points) const {
         std::int64_t bytes = 0;
         for (const BoundAccess& access : operation_.bound->reads)
-            bytes += bytes_of(operation_.inputs[static_cast<std::size_t>(access.argument)], access, points);
+            bytes = capped_sum(bytes,
+                               bytes_of(operation_.inputs[static_cast<std::size_t>(access.argument)], access, points));
         for (std::size_t i = 0; i < operation_.outputs.size(); ++i)
-            bytes += bytes_of(operation_.outputs[i], operation_.bound->writes[i], points);
+            bytes = capped_sum(bytes, bytes_of(operation_.outputs[i], operation_.bound->writes[i], points));
         return bytes;
     }
     std::int64_t bytes_of(TensorId tensor, const BoundAccess& access, const Box& points) const {
@@ -97,7 +101,8 @@ private:
         std::int64_t bytes = 0;
         for (const BoundAccess& access : operation_.bound->reads) {
             if (!has_index(access, index))
-                bytes += bytes_of(operation_.inputs[static_cast<std::size_t>(access.argument)], access, points);
+                bytes = capped_sum(
+                    bytes, bytes_of(operation_.inputs[static_cast<std::size_t>(access.argument)], access, points));
         }
         return bytes;
     }

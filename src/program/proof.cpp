@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/whole_numbers.hpp"
 #include "program/blocks.hpp"
 #include "program/memory_plan.hpp"
 
@@ -85,7 +86,8 @@ void count(const Program& program, Proof& proof) {
     proof.message_bytes += program.message_bytes;
     std::set<Rank> neighbours;
     for (const Instruction& instruction : program.instructions) {
-        if (instruction.kind == InstructionKind::write) proof.written_elements += instruction.box.volume();
+        if (instruction.kind == InstructionKind::write)
+            proof.written_elements = capped_sum(proof.written_elements, instruction.box.volume());
         if (instruction.lane == LaneKind::net) neighbours.insert(instruction.peer);
     }
     proof.most_neighbours = std::max(proof.most_neighbours, static_cast<int>(neighbours.size()));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/whole_numbers.hpp"
+
 namespace maniple {
 
 namespace {
@@ -57,11 +59,11 @@ std::int64_t touched_bytes(const Graph& graph, const Operation& operation, const
         for (const BoundAccess& access : operation.bound->reads) {
             if (access.argument == static_cast<int>(i)) box = bounding(box, touched_box(access, points, shape));
         }
-        bytes += bytes_in(graph, operation.inputs[i], box);
+        bytes = capped_sum(bytes, bytes_in(graph, operation.inputs[i], box));
     }
     for (std::size_t i = 0; i < operation.outputs.size(); ++i) {
         const Box box = touched_box(operation.bound->writes[i], points, graph[operation.outputs[i]].shape);
-        bytes += bytes_in(graph, operation.outputs[i], box);
+        bytes = capped_sum(bytes, bytes_in(graph, operation.outputs[i], box));
     }
     return bytes;
 }

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <span>
 
+#include "base/whole_numbers.hpp"
 #include "plan/block_cost.hpp"
 #include "plan/neighbours.hpp"
 #include "program/halo.hpp"
@@ -19,6 +20,8 @@ namespace {
 
 /// Of a piece that goes to a file or comes from there.
 constexpr std::int64_t piece_bytes = 4 << 20;
+/// Of 64 GiB; of more, pieces grow: so a program's size, and the time to build one, have a bound.
+constexpr std::int64_t most_pieces = 16384;
 
 /// Half of a typical second-level cache of one core: a tile's inputs and outputs together.
 constexpr std::int64_t tile_bytes = 256 * 1024;
@@ -211,8 +214,8 @@ void cut_stretch(const Share& share, int index, std::int64_t lo, std::int64_t hi
     const std::int64_t count = divided_up(hi - lo, most);
     for (std::int64_t part = 0; part < count; ++part) {
         Tile tile{share.box, 0, share.lane};
-        tile.box.lo[index] = lo + (hi - lo) * part / count;
-        tile.box.hi[index] = lo + (hi - lo) * (part + 1) / count;
+        tile.box.lo[index] = lo + begin_of_part(hi - lo, part, count);
+        tile.box.hi[index] = lo + begin_of_part(hi - lo, part + 1, count);
         tiles.push_back(tile);
     }
 }
@@ -262,7 +265,8 @@ std::int64_t rows_within(const Graph& graph, const Operation& operation, Box box
     box.hi[index] = box.lo[index] + 1;
     const std::int64_t first = touched_bytes(graph, operation, box);
     if (extent < 2 || all == first) return all <= bytes ? extent : 1;
-    return std::clamp<std::int64_t>((bytes - first) * (extent - 1) / (all - first) + 1, 1, extent);
+    const std::int64_t rest = capped_product(std::max<std::int64_t>(0, bytes - first), extent - 1);
+    return std::clamp<std::int64_t>(rest / (all - first) + 1, 1, extent);
 }
 
 /// Rows of a tile that fits the cache, unless it takes more than twice as long as it should (a half more or less says
@@ -302,7 +306,7 @@ std::int64_t tile_extent(const Graph& graph, const Operation& operation, const S
     const std::int64_t extent = share.box.extent(index);
     if (share.lane != LaneChoice::cpu_lane) return extent;
     const std::int64_t row_bytes =
-        std::max<std::int64_t>(1, share.box.volume() / extent * bytes_per_point(graph, operation));
+        std::max<std::int64_t>(1, capped_product(share.box.volume() / extent, bytes_per_point(graph, operation)));
     std::int64_t rows = std::max<std::int64_t>(1, tile_bytes / row_bytes);
     if (work.point_ns > 0) rows = rows_by_cost(graph, operation, share, index, rows, work);
     return std::max(rows, divided_up(extent, most_tiles));
@@ -314,12 +318,12 @@ std::vector<Box> pieces_of(const Box& box, std::int64_t element_bytes) {
     if (box.empty()) return {};
     if (box.rank() == 0) return {box};
     const std::int64_t row_bytes = std::max<std::int64_t>(1, box.volume() / box.extent(0) * element_bytes);
-    const std::int64_t rows = std::max<std::int64_t>(1, piece_bytes / row_bytes);
+    const std::int64_t rows = std::max(piece_bytes / row_bytes, divided_up(box.extent(0), most_pieces));
     std::vector<Box> pieces;
-    for (std::int64_t lo = box.lo[0]; lo < box.hi[0]; lo += rows) {
+    for (std::int64_t lo = box.lo[0]; lo < box.hi[0];) {
         Box piece = box;
         piece.lo[0] = lo;
-        piece.hi[0] = std::min(box.hi[0], lo + rows);
+        piece.hi[0] = lo += std::min(rows, box.hi[0] - lo);
         pieces.push_back(piece);
     }
     return pieces;

@@ -8,7 +8,7 @@
 namespace maniple {
 
 /// `box` along its first axis in pieces of about 4 MiB: what is read, generated or written piece by piece, so that computing
-/// can start on the first.
+/// can start on the first. No more than 16384: of more than 64 GiB they are larger.
 std::vector<Box> pieces_of(const Box& box, std::int64_t element_bytes);
 
 /// Shares the box of `operation` on `rank` among its lanes by their weights, at least a point each where there are

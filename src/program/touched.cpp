@@ -4,6 +4,8 @@
 #include <map>
 #include <numeric>
 
+#include "base/whole_numbers.hpp"
+
 namespace maniple {
 
 namespace {
@@ -33,7 +35,8 @@ std::int64_t touched_by(const Graph& graph, const Plan& plan, Rank rank, const s
             touch(operation.outputs[output], operation.bound->writes[output], points);
     }
     std::int64_t bytes = 0;
-    for (const auto& [id, box] : around) bytes += box.volume() * static_cast<std::int64_t>(size_of(graph[id].dtype));
+    for (const auto& [id, box] : around)
+        bytes = capped_sum(bytes, box.volume() * static_cast<std::int64_t>(size_of(graph[id].dtype)));
     return bytes;
 }
 
