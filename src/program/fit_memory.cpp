@@ -91,6 +91,7 @@ public:
 
     Fit find() {
         fit_.before_bytes = fit_.bytes = fullest_layout(now_.graph, now_.plan, request_).host_bytes();
+        fit_.laid_out = looks_at_ * now_.graph.operations.size();
         if (fits() || !may_fit()) return fit_;
         now_.plan.tight = true;
         now_.plan.moves_borders = false;
@@ -126,6 +127,7 @@ private:
 
     void spend(std::size_t layouts) {
         const std::size_t cost = layouts * now_.graph.operations.size();
+        fit_.laid_out += cost;
         left_ = cost >= left_ ? 0 : left_ - cost;
     }
 

@@ -29,6 +29,7 @@ struct Fit {
     MemoryMeans means;
     std::int64_t before_bytes = 0;  ///< of the fullest rank, without them
     std::int64_t bytes = 0;         ///< with them
+    std::size_t laid_out = 0;       ///< operations, each as often as that was done to find them
 };
 
 /// The first means of a row, which does not depend on the limit, with which every rank needs no more than `constraints`

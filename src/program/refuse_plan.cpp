@@ -8,96 +8,134 @@
 
 #include "base/text.hpp"
 #include "plan/claims.hpp"
+#include "program/fewest_ranks.hpp"
 #include "program/fit_memory.hpp"
-#include "program/stage_memory.hpp"
 
 namespace maniple {
 
 namespace {
 
-/// Operations on all ranks whose layouts take some tenths of a second.
-constexpr std::size_t most_looked_at = 100'000;
-constexpr int most_ranks = 1024;
-
-/// A plan with what its fullest rank needs.
-struct Need {
-    std::string name;
-    PeakMemory peak;
-};
-
-bool is_small(const Graph& graph, int ranks) {
-    return graph.operations.size() * static_cast<std::size_t>(ranks) <= most_looked_at;
-}
-
-/// With all that may be done to need less, in whatever way its stages may be cut: what needs so much fits so much.
-Need need_of(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request, MemoryUse use) {
-    Constraints nothing;
-    nothing.memory.bytes = 1;
-    nothing.memory_use = use;
-    std::optional<Need> least;
-    for (const PlanRequest& one : without_own_limit(wanted, request.machine.size())) {
-        const PlannedGraph made = plan_graph(graph, request.machine, one);
-        const std::int64_t bytes = fit_memory(made, request, nothing).bytes;
-        if (least && bytes >= least->peak.bytes) continue;
-        least = Need{name_of(one), peak_memory(made.graph, made.plan, request)};
-        least->peak.bytes = bytes;
-    }
-    return *least;
-}
-
-/// Whether a job that gives so much memory is not refused for it.
-bool is_enough(const Graph& graph, PlanRequest asked, const PredictionRequest& request, Constraints constraints,
-               std::int64_t bytes) {
-    asked.memory_bytes = constraints.memory.bytes = bytes;
-    const PlanRequest chosen = choose_plan(graph, asked, request, constraints);
-    const FittedPlan made = plan_to_fit(graph, chosen, request, constraints);
-    return made.fits || constraints.has_memory_for(peak_memory(made.planned.graph, made.planned.plan, request).bytes);
-}
+/// Operations that may be laid out for each part of a refusal: each some tenths of a second.
+constexpr std::size_t most_for_least = 100'000, most_for_others = 200'000, most_for_ranks = 40'000;
+/// What a choice of `auto` under another limit lays out, for each operation that was laid out to see what all ways need: stages
+/// are cut in one way more, and what fits is laid out once more.
+constexpr std::size_t more_of_choice = 2;
 
 /// "3.1 GiB (3328599654 B)": what `memory:` would have to say.
 std::string exact_bytes(std::int64_t bytes) {
     return bytes < 1024 ? fmt::format("{} B", bytes) : fmt::format("{} ({} B)", format_bytes(bytes), bytes);
 }
 
-/// The fewest ranks, of twice as many again and again, on which `data` fits. The last that was tried where none does.
-std::optional<std::pair<int, std::int64_t>> more_ranks(const Graph& graph, const PredictionRequest& request,
-                                                       const Constraints& constraints) {
-    std::optional<std::pair<int, std::int64_t>> last;
-    for (int ranks = 2 * request.machine.size(); ranks <= most_ranks && is_small(graph, ranks); ranks *= 2) {
-        Machine machine = Machine::uniform(ranks, request.machine.ranks.front());
-        machine.rates = request.machine.rates;
-        const PredictionRequest larger{machine, request.history, request.lanes, request.cpus_alone};
-        PlanRequest data;
-        data.strategy = "data";
-        last = {ranks, need_of(graph, data, larger, MemoryUse::fast).peak.bytes};
-        if (constraints.has_memory_for(last->second)) break;
-    }
-    return last;
-}
+/// What is known of the memory of a request that was refused for it.
+class MemoryRefusal {
+public:
+    MemoryRefusal(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
+                  const Constraints& constraints)
+        : graph_(graph), asked_(asked), request_(request), constraints_(constraints),
+          is_auto_(asked.strategy == "auto" && asked.from.empty()) {}
 
-std::string more_ranks_text(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
-                            const Constraints& constraints) {
-    const auto more = more_ranks(graph, request, constraints);
-    if (!more) return "";
-    const std::string text =
-        fmt::format("; with {} ranks {}{}", more->first, constraints.has_memory_for(more->second) ? "" : "still ",
-                    exact_bytes(more->second));
-    return asked.max_ranks > 0 ? text + fmt::format(" (max_ranks: {})", asked.max_ranks) : text;
-}
-
-/// Of all ways on these ranks those that need less, the least first. None where it would take long to know.
-std::vector<Need> needs_below(std::int64_t bytes, const Graph& graph, const PlanRequest& asked,
-                              const PredictionRequest& request, const Constraints& constraints) {
-    std::vector<Need> less;
-    if (!asked.from.empty() || !is_small(graph, request.machine.size())) return less;
-    for (const PlanRequest& wanted : plan_candidates(graph, asked, request.machine.size())) {
-        const Need need = need_of(graph, wanted, request, constraints.memory_use);
-        if (need.peak.bytes < bytes) less.push_back(need);
+    std::string text() {
+        PlanRequest first = asked_;
+        if (is_auto_) first.strategy = "data";
+        RequestNeeds needs(graph_, first, request_, constraints_.memory_use);
+        own_ = needs.least();
+        find_less();
+        is_auto_ ? find_least_of_auto() : find_least_of(needs);
+        const std::string others = other_text();
+        return fmt::format("memory: {} a rank ({}) is too little: {} {} {} a rank (rank {}; the largest is {}){}{}",
+                           exact_bytes(constraints_.memory.bytes), constraints_.memory.origin,
+                           is_auto_ ? "needs" : own_.name + " needs", how_, exact_bytes(own_.peak.bytes),
+                           own_.peak.fullest.value, own_.peak.largest, others, more_ranks_text());
     }
-    std::stable_sort(less.begin(), less.end(),
-                     [](const Need& a, const Need& b) { return a.peak.bytes < b.peak.bytes; });
-    return less;
-}
+
+private:
+    /// Of all other ways on these ranks those that need less, the least first; as far as it does not take long to know.
+    void find_less() {
+        weighed_ = own_.laid_out;
+        if (!asked_.from.empty()) return;
+        LookBudget budget(most_for_others);
+        const std::vector<PlanRequest> all = plan_candidates(graph_, asked_, request_.machine.size());
+        for (std::size_t i = 1; i < all.size() && budget.has(own_.laid_out); ++i) {
+            Need need = need_of(graph_, all[i], request_, constraints_.memory_use);
+            budget.spend(need.laid_out);
+            weighed_ += need.laid_out;
+            if (need.peak.bytes < own_.peak.bytes) less_.push_back(std::move(need));
+        }
+        std::stable_sort(less_.begin(), less_.end(),
+                         [](const Need& a, const Need& b) { return a.peak.bytes < b.peak.bytes; });
+    }
+
+    /// Another way that fits; of `auto` one that needs less, where it has not been seen whether `auto` takes it.
+    std::string other_text() const {
+        if (less_.empty()) return "";
+        const std::int64_t bytes = less_.front().peak.bytes;
+        if (is_auto_ ? is_least_ || bytes >= own_.peak.bytes : !constraints_.has_memory_for(bytes)) return "";
+        return fmt::format("; {} {}", less_.front().name, exact_bytes(less_.front().peak.bytes));
+    }
+
+    /// What `auto` takes is not always what needs least: not every way is weighed.
+    void find_least_of_auto() {
+        if (request_.machine.size() == 1) return;
+        for (const Need& need : less_) {
+            const std::optional<Trial> trial = choice_under(need.peak.bytes);
+            if (!trial) break;
+            if (!trial->fits) continue;
+            own_ = need;
+            break;
+        }
+        name_least([&](std::int64_t bytes) { return choice_under(bytes); });
+    }
+
+    /// What is asked for, as a run would take it.
+    std::optional<Trial> choice_under(std::int64_t bytes) {
+        if (!budget_.has(more_of_choice * weighed_)) return std::nullopt;
+        budget_.spend(more_of_choice * weighed_);
+        PlanRequest asked = asked_;
+        Constraints constraints = constraints_;
+        asked.memory_bytes = constraints.memory.bytes = bytes;
+        return trial_of(graph_, asked, request_, constraints);
+    }
+
+    /// Of a request that is not `auto`.
+    void find_least_of(RequestNeeds& needs) {
+        if (!own_.is_settled) how_ = "about";
+        if (!own_.is_settled || !needs.depends_on_limit()) return;
+        name_least([&](std::int64_t bytes) -> std::optional<Trial> {
+            const std::optional<Need> need = needs.under(bytes, budget_);
+            return need ? std::optional(Trial{need->peak.bytes <= bytes, need->peak}) : std::nullopt;
+        });
+    }
+
+    /// Own need is enough; is less?
+    void name_least(const TryLimit& try_limit) {
+        const EnoughMemory found = least_enough(constraints_.memory.bytes, own_.peak.bytes, try_limit);
+        if (found.peak) own_.peak = *found.peak;
+        own_.peak.bytes = found.bytes;
+        is_least_ = found.is_least;
+        if (!is_least_) how_ = "at most";
+    }
+
+    std::string more_ranks_text() const {
+        LookBudget budget(most_for_ranks);
+        const auto other = fewest_ranks(graph_, asked_, request_, constraints_, own_.peak.bytes, budget);
+        if (!other) return "";
+        const std::string text = fmt::format("; with {} ranks {}{}{}", other->ranks, other->fits ? "" : "still ",
+                                             other->is_data ? "data " : "", exact_bytes(other->bytes));
+        return asked_.max_ranks > 0 ? text + fmt::format(" (max_ranks: {})", asked_.max_ranks) : text;
+    }
+
+    const Graph& graph_;
+    const PlanRequest& asked_;
+    const PredictionRequest& request_;
+    const Constraints& constraints_;
+    const bool is_auto_;
+    Need own_;  ///< what is named
+    std::vector<Need> less_;
+    std::size_t weighed_ = 0;  ///< operations that were laid out for all of them
+    LookBudget budget_{most_for_least};
+    const char* how_ = "at least";
+    bool is_least_ = true;  ///< what is named, as far as was looked
+};
 
 /// What `max_time` would have to be, in units that it knows: three digits, rounded up.
 std::string enough_text(double seconds) {
@@ -139,27 +177,7 @@ std::string enough_text(double seconds) {
 
 void refuse_memory(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                    const Constraints& constraints) {
-    const bool is_auto = asked.strategy == "auto";
-    PlanRequest first = asked;
-    if (is_auto) first.strategy = "data";
-    Need least = need_of(graph, first, request, constraints.memory_use);
-    const std::vector<Need> less = needs_below(least.peak.bytes, graph, asked, request, constraints);
-    std::string other;
-    if (is_auto) {
-        // Not every way is weighed.
-        const auto enough = std::find_if(less.begin(), less.end(), [&](const Need& need) {
-            return is_enough(graph, asked, request, constraints, need.peak.bytes);
-        });
-        if (enough != less.end()) least = *enough;
-    } else if (!less.empty() && constraints.has_memory_for(less.front().peak.bytes)) {
-        other = fmt::format("; {} {}", less.front().name, exact_bytes(less.front().peak.bytes));
-    }
-    const std::string text = fmt::format(
-        "{} a rank ({}) is too little: {} at least {} a rank (rank {}; the largest is {})",
-        exact_bytes(constraints.memory.bytes), constraints.memory.origin, is_auto ? "needs" : least.name + " needs",
-        exact_bytes(least.peak.bytes), least.peak.fullest.value, least.peak.largest);
-    throw UnavailableError(constraints.memory.place,
-                           "memory: " + text + other + more_ranks_text(graph, asked, request, constraints));
+    throw UnavailableError(constraints.memory.place, MemoryRefusal(graph, asked, request, constraints).text());
 }
 
 void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen,

@@ -20,7 +20,9 @@ struct MadePlan {
 void require_constraints(const Graph& graph, const PlanRequest& asked, const PlanRequest& chosen, const MadePlan& made,
                          const PredictionRequest& request, const Constraints& constraints);
 
-/// What is known of the memory of `asked`: the least that a rank needs here, and with how many ranks it would fit. Pure.
+/// What is known of the memory of `asked`: how much a rank would have to have here, and with how many ranks it would fit
+/// ("at least", "at most" and "about": least_memory.hpp, EnoughMemory::is_least, Need::is_settled). Pure; the layouts that it
+/// costs are bounded beyond those of the request's own plans.
 /// Errors: UnavailableError, always.
 [[noreturn]] void refuse_memory(const Graph& graph, const PlanRequest& asked, const PredictionRequest& request,
                                 const Constraints& constraints);

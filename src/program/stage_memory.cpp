@@ -55,6 +55,10 @@ std::vector<PlanRequest> without_own_limit(const PlanRequest& wanted, int ranks)
     return ways_to_cut(wanted, {0, least_limit}, ranks);
 }
 
+std::vector<PlanRequest> with_own_limit(const PlanRequest& wanted, std::int64_t bytes, int ranks) {
+    return is_in_stages(wanted) ? ways_to_cut(wanted, {bytes}, ranks) : std::vector<PlanRequest>{};
+}
+
 PlanRequest settle_memory(const Graph& graph, const PlanRequest& wanted, const PredictionRequest& request,
                           const Constraints& constraints) {
     const int ranks = request.machine.size();

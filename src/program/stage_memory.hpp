@@ -11,6 +11,8 @@ namespace maniple {
 /// are cut where the job says none, and under none at all, which finds the parts with the least bytes; a pipeline that
 /// may be folded also in a row. `wanted` alone where nothing is cut into stages.
 std::vector<PlanRequest> without_own_limit(const PlanRequest& wanted, int ranks);
+/// The other ways that settle_memory() looks at where the job's limit is `bytes`: cut for just that.
+std::vector<PlanRequest> with_own_limit(const PlanRequest& wanted, std::int64_t bytes, int ranks);
 
 /// `wanted` with the limit that its stages are to be cut under (PlanRequest::memory_bytes) and, where a row of stages fits
 /// and a fold does not, their number. What a part needs is an estimate while stages are cut, and a layout says what it is:
