@@ -8,7 +8,9 @@ namespace maniple {
 
 namespace {
 /// So many are looked through faster than they are found.
-constexpr std::size_t few = 16;
+constexpr std::size_t few = 48;
+/// Likewise beside trees: so many make a new one.
+constexpr std::size_t few_beside = 24;
 /// An index takes as long to make as looking through all so many times: most buffers are written over before.
 constexpr std::size_t looks_an_index = 4;
 /// Of a leaf's pieces.
@@ -169,7 +171,7 @@ void LiveAccesses::update_index() {
         dead_ = 0;
         index = {};
     }
-    if (pieces_.size() - index.known < few) return;
+    if (pieces_.size() - index.known < few_beside) return;
     std::vector<std::uint32_t> numbers;
     const auto add = [&](std::size_t number) {
         if (pieces_[number].by.valid()) numbers.push_back(static_cast<std::uint32_t>(number));

@@ -1,8 +1,18 @@
 #include "program/pool_hazards.hpp"
 
 #include <algorithm>
+#include <iterator>
+
+#include "base/whole_numbers.hpp"
 
 namespace maniple {
+
+namespace {
+
+/// Of a pool's bytes.
+Box box_of(std::int64_t first, std::int64_t end) { return {Extents{first}, Extents{end}}; }
+
+}  // namespace
 
 PoolBytes bytes_in_pool(const Layout& layout, const Use& use) {
     const BufferSpec& buffer = layout[use.buffer];
@@ -12,8 +22,8 @@ PoolBytes bytes_in_pool(const Layout& layout, const Use& use) {
         last += (use.box.hi[axis] - 1 - buffer.box.lo[axis]) * row;
         row *= buffer.box.extent(axis);
     }
-    return {buffer.pool_byte + first * buffer.element_bytes, buffer.pool_byte + (last + 1) * buffer.element_bytes,
-            last + 1 - first == use.box.volume()};
+    return {capped_sum(buffer.pool_byte, first * buffer.element_bytes),
+            capped_sum(buffer.pool_byte, (last + 1) * buffer.element_bytes), last + 1 - first == use.box.volume()};
 }
 
 PoolHazards::PoolHazards(const Layout& layout) : layout_(layout) {
@@ -28,7 +38,7 @@ PoolHazards::PoolHazards(const Layout& layout) : layout_(layout) {
         return std::tie(layout[a].pool_byte, a) < std::tie(layout[b].pool_byte, b);
     });
     for (std::size_t i = 0; i < pooled.size(); ++i) {
-        const std::int64_t end = layout[pooled[i]].pool_byte + layout[pooled[i]].bytes();
+        const std::int64_t end = capped_sum(layout[pooled[i]].pool_byte, layout[pooled[i]].bytes());
         for (std::size_t j = i + 1; j < pooled.size() && layout[pooled[j]].pool_byte < end; ++j) {
             members_[pooled[i].index()].neighbours.push_back(pooled[j]);
             members_[pooled[j].index()].neighbours.push_back(pooled[i]);
@@ -45,24 +55,25 @@ void PoolHazards::order(Touched& touched, InstructionId id) {
         if (!is_in_pool(use.buffer) || use.box.empty()) continue;
         // What it reads was written after all that was there before.
         const PoolBytes bytes = bytes_in_pool(layout_, use);
-        members_[use.buffer.index()].accesses.push_back({bytes.first, bytes.end, id});
+        members_[use.buffer.index()].accesses.add(box_of(bytes.first, bytes.end), id);
     }
 }
 
 void PoolHazards::write(const Use& use, InstructionId id, Touched& touched) {
     Member& member = members_[use.buffer.index()];
     const PoolBytes bytes = bytes_in_pool(layout_, use);
+    const Box written = box_of(bytes.first, bytes.end);
     for (const BufferId other : member.neighbours) {
         Member& neighbour = members_[other.index()];
-        for (const Access& access : neighbour.accesses) {
-            if (access.first < bytes.end && bytes.first < access.end && access.by != id)
-                touched.after.push_back(access.by);
-        }
-        if (bytes.gapless) forget(neighbour, bytes.first, bytes.end);
+        Followed by;
+        neighbour.accesses.find(written, by);
+        std::copy_if(by.begin(), by.end(), std::back_inserter(touched.after),
+                     [&](InstructionId one) { return one != id; });
+        if (bytes.gapless) neighbour.accesses.cut(written);
         neighbour.written = {};
         neighbour.written_elements = 0;
     }
-    member.accesses.push_back({bytes.first, bytes.end, id});
+    member.accesses.add(written, id);
     if (member.neighbours.empty()) return;
     member.written.cut(use.box);
     member.written.add(use.box, id);
@@ -72,20 +83,7 @@ void PoolHazards::write(const Use& use, InstructionId id, Touched& touched) {
     if (member.written_elements < all || member.written.volume_in(buffer.box) < all) return;
     // Whoever touches these bytes from now on waits for those that wrote them, and thereby for the neighbours.
     for (const BufferId other : member.neighbours)
-        forget(members_[other.index()], buffer.pool_byte, buffer.pool_byte + buffer.bytes());
-}
-
-void PoolHazards::forget(Member& member, std::int64_t first, std::int64_t end) {
-    std::vector<Access> left;
-    for (const Access& access : member.accesses) {
-        if (access.first >= end || first >= access.end) {
-            left.push_back(access);
-            continue;
-        }
-        if (access.first < first) left.push_back({access.first, first, access.by});
-        if (end < access.end) left.push_back({end, access.end, access.by});
-    }
-    member.accesses = std::move(left);
+        members_[other.index()].accesses.cut(box_of(buffer.pool_byte, capped_sum(buffer.pool_byte, buffer.bytes())));
 }
 
 std::vector<BufferId> PoolHazards::overwritten_by(const Use& use) const {
@@ -94,7 +92,8 @@ std::vector<BufferId> PoolHazards::overwritten_by(const Use& use) const {
     const PoolBytes bytes = bytes_in_pool(layout_, use);
     for (const BufferId other : members_[use.buffer.index()].neighbours) {
         const BufferSpec& buffer = layout_[other];
-        if (buffer.pool_byte < bytes.end && bytes.first < buffer.pool_byte + buffer.bytes()) others.push_back(other);
+        if (buffer.pool_byte < bytes.end && bytes.first < capped_sum(buffer.pool_byte, buffer.bytes()))
+            others.push_back(other);
     }
     return others;
 }

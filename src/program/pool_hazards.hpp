@@ -34,20 +34,14 @@ public:
     std::vector<BufferId> overwritten_by(const Use& use) const;
 
 private:
-    struct Access {
-        std::int64_t first = 0;
-        std::int64_t end = 0;
-        InstructionId by;
-    };
     struct Member {
         std::vector<BufferId> neighbours;  ///< that have some of its bytes
-        std::vector<Access> accesses;      ///< that nothing has written over since
+        LiveAccesses accesses;             ///< by bytes of the pool
         LiveAccesses written;              ///< since a neighbour was written
         std::int64_t written_elements = 0;
     };
     bool is_in_pool(BufferId id) const { return layout_[id].pool_byte >= 0; }
     void write(const Use& use, InstructionId id, Touched& touched);
-    void forget(Member& member, std::int64_t first, std::int64_t end);
 
     const Layout& layout_;
     bool used_ = false;
