@@ -43,7 +43,7 @@ struct PlanOptions {
     int threads = 0;  ///< of each rank; 0: they share the cores
     bool overwrite = false;
     bool json = false;
-    bool no_history = false;  ///< so it is of `check`, which says the same at all times
+    bool no_history = false;  ///< always for `check`, whose answer does not depend on earlier runs
 };
 
 /// Options of `maniple simulate`.

@@ -62,7 +62,11 @@ Machine PlanningMachine::with(int ranks, const Job& job) const {
 }
 
 Constraints PlanningMachine::constraints_of(const Job& job, int ranks) const {
-    return maniple::constraints_of(job, memory_limit_of(job, ranks));
+    Constraints constraints = maniple::constraints_of(job, memory_limit_of(job, ranks));
+    if (cluster_)
+        constraints.nodes = {cluster_->memory_bytes, cluster_->ranks_per_node,
+                             cluster_->nodes * cluster_->ranks_per_node};
+    return constraints;
 }
 
 MemoryLimit PlanningMachine::memory_limit_of(const Job& job, int ranks) const {

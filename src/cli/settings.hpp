@@ -29,7 +29,8 @@ struct Setting {
 /// The settings of one call of one command: the command line wins over the environment.
 class Settings {
 public:
-    /// Errors: UsageError with the nearest option, or for an empty value; UnavailableError for an option that is not built in yet.
+    /// Errors: UsageError with the nearest option, or for an empty value; UnavailableError for an option that is not built
+    /// in yet.
     Settings(const std::string& command, const std::vector<Option>& options, const std::vector<std::string>& arguments);
 
     bool has(const std::string& name) const { return find(name) != nullptr; }

@@ -40,7 +40,9 @@ Row row_of(const PlannedJob& planned, const PlanningMachine& machine, int ranks)
     Row row;
     row.ranks = ranks;
     row.constraints = machine.constraints_of(planned.job, ranks);
-    const PlanRequest wanted = choose_plan(planned.whole, planned.asked, request, row.constraints);
+    PlanRequest asked = plan_request(planned.job.plan, ranks);
+    asked.from_text = planned.asked.from_text;
+    const PlanRequest wanted = choose_plan(planned.whole, asked, request, row.constraints);
     const PlannedGraph made = plan_to_fit(planned.whole, wanted, request, row.constraints).planned;
     row.strategy = row.plan = made.plan.strategy;
     const int used = ranks_for(wanted, ranks);
@@ -49,7 +51,7 @@ Row row_of(const PlannedJob& planned, const PlanningMachine& machine, int ranks)
     row.prediction = predict(made.graph, made.plan, request);
     if (row.broken().empty()) return row;
     try {
-        require_constraints(planned.whole, planned.asked, wanted, request, row.constraints);
+        require_constraints(planned.whole, asked, wanted, request, row.constraints);
     } catch (const UnavailableError&) {
         row.refusal = std::current_exception();
         row.may_run = false;

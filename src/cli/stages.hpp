@@ -18,7 +18,7 @@ namespace maniple {
 struct PlannedJob {
     Job job;
     Catalogue catalogue;
-    PlanRequest asked;   ///< as the job says it
+    PlanRequest asked;   ///< as the job says it, for as many ranks
     PlanRequest chosen;  ///< what became of it
     Graph whole;         ///< as the job says it
     Graph graph;         ///< as it is run: where the plan is a pipeline, in microbatches

@@ -48,8 +48,9 @@ class GraphRun {
 public:
     /// Plans, allocates and prepares what does not depend on the inputs' elements. Borrows `registry`
     /// (standard_kernels(), or kernels of one's own). Collective. Requires: the same `spec` on all ranks.
-    /// Errors: UsageError for options and extents that mean nothing; UnavailableError where MPI is not initialised with MPI_THREAD_MULTIPLE, and for what does not fit the
-    /// memory; JobError for what is wrong in the graph, at its place in GraphSpec::text().
+    /// Errors: UsageError for options and extents that mean nothing; UnavailableError where MPI is not initialised with
+    /// MPI_THREAD_MULTIPLE, and for what does not fit the memory; JobError for what is wrong in the graph, at its place in
+    /// GraphSpec::text().
     GraphRun(const GraphSpec& spec, MPI_Comm communicator, const KernelRegistry& registry,
              const GraphRunOptions& options = {});
     ~GraphRun();  ///< Collective. Before MPI_Finalize.

@@ -119,9 +119,8 @@ std::int64_t read_bytes(const YamlNode& node) {
     const std::string& text = read_text(node, "a size with a unit");
     const std::optional<std::int64_t> bytes = parse_bytes(text);
     if (!bytes) {
-        refuse(node,
-               "expected a size with one of the units B KiB MiB GiB TiB kB MB GB TB, below 8 EiB, like 8 GiB, found " +
-                   in_quotes(text));
+        refuse(node, "expected a size with one of the units B KiB MiB GiB TiB kB MB GB TB, like 8 GiB, found " +
+                         in_quotes(text));
     }
     if (*bytes <= 0) refuse(node, "expected a size above 0, found " + in_quotes(text));
     return *bytes;

@@ -287,7 +287,8 @@ private:
         if (layout_.versions.looks_behind && emitter_.step() + 1 < shape_.steps) hold_back();
     }
 
-    /// Later steps may be computed, but what a run that ends with this one writes is written over when that is known not to be.
+    /// Later steps may be computed, but what a run that ends with this one writes is written over when that is known
+    /// not to be.
     void hold_back() {
         Instruction decide;
         decide.kind = InstructionKind::decide;

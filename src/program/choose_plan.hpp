@@ -28,8 +28,8 @@ struct PlanCandidate {
 std::string name_of(const PlanRequest& request);
 
 /// The ways that there are on `ranks` ranks, or as many as `max_ranks` says, what is asked for first: of `auto`, `data` on all
-/// of them; `model`, `pipeline`, and hybrids of each with `data`. New strategies are added here. `stealing` is none for large graphs without irregular work: it would take long to see that it gains
-/// nothing.
+/// of them; `model`, `pipeline`, and hybrids of each with `data`. New strategies are added here. `stealing` is none
+/// for large graphs without irregular work: it would take long to see that it gains nothing.
 std::vector<PlanRequest> plan_candidates(const Graph& graph, const PlanRequest& asked, int ranks);
 
 /// Predicts all of plan_candidates() that do not have too many operations (1,000,000 on all ranks together) for that,

@@ -10,9 +10,10 @@ namespace maniple {
 
 namespace {
 
-/// Of nodes, cores or gpus.
-constexpr std::int64_t most_counted = 1'000'000'000;
-/// Each is described for each rank.
+constexpr std::int64_t most_nodes = 1'000'000'000;
+/// Of a node; ranks, too.
+constexpr std::int64_t most_cores = 65'536;
+/// Of a node: each is described for each rank.
 constexpr std::int64_t most_gpus = 1'024;
 
 std::int64_t read_count_up_to(const YamlNode& node, std::int64_t least, std::int64_t most) {
@@ -72,12 +73,12 @@ void read_cluster(Reading& reading, const YamlNode& root, Cluster& cluster) {
         if (read_count(value, 1) != 1) refuse(value, "this version reads cluster files of format 1");
     });
     section.read("name", [&](const YamlNode& value) { cluster.name = read_text(value, "a name"); });
-    section.read("nodes", [&](const YamlNode& value) { cluster.nodes = read_count_up_to(value, 1, most_counted); });
+    section.read("nodes", [&](const YamlNode& value) { cluster.nodes = read_count_up_to(value, 1, most_nodes); });
     section.read("ranks_per_node", [&](const YamlNode& value) {
-        cluster.ranks_per_node = static_cast<int>(read_count_up_to(value, 1, most_counted));
+        cluster.ranks_per_node = static_cast<int>(read_count_up_to(value, 1, most_cores));
     });
     section.read("cores", [&](const YamlNode& value) {
-        cluster.cores = static_cast<int>(read_count_up_to(value, 1, most_counted));
+        cluster.cores = static_cast<int>(read_count_up_to(value, 1, most_cores));
     });
     section.read("memory", [&](const YamlNode& value) { cluster.memory_bytes = read_bytes(value); });
     section.read("core", [&](const YamlNode& value) { read_lane(reading, value, "core", rates.core); });

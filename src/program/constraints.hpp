@@ -19,6 +19,13 @@ struct MemoryLimit {
 /// The job's `plan: {memory: …}`, else this machine's memory shared by the ranks on it.
 MemoryLimit memory_limit(const Job& job, std::int64_t memory_bytes, int ranks_on_node);
 
+/// Equal nodes, whose ranks share their memory.
+struct SharedNodes {
+    std::int64_t memory_bytes = 0;  ///< of a node; 0: nothing is known of nodes
+    int ranks_on_each = 1;
+    std::int64_t ranks = 0;  ///< of all
+};
+
 /// What may be done where a plan does not fit the memory (fit_memory.hpp).
 enum class MemoryUse {
     fast,      ///< nothing that takes time
@@ -30,6 +37,7 @@ enum class MemoryUse {
 struct Constraints {
     MemoryLimit memory = {};
     MemoryUse memory_use = MemoryUse::balanced;
+    SharedNodes nodes = {};  ///< those of a cluster file
     double max_seconds = 0;  ///< of the predicted time; 0: any
     Place time_place = {};
 

@@ -1,5 +1,7 @@
 #include "program/fewest_ranks.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace maniple {
@@ -18,8 +20,10 @@ public:
                const Constraints& constraints, LookBudget& budget)
         : graph_(graph), asked_(asked), request_(request), constraints_(constraints), budget_(budget),
           is_data_(!asked.from.empty() || asked.strategy == "hybrid") {
-        if (is_data_) asked_ = PlanRequest{};
-        if (is_data_) asked_.strategy = "data";
+        if (is_data_) {
+            asked_ = PlanRequest{};
+            asked_.strategy = "data";
+        }
         asked_.max_ranks = 0;
         asked_.memory_bytes = asked.memory_bytes;
         // What `auto` takes fits where `data` does, which is soon known.
@@ -30,7 +34,10 @@ public:
 
     std::optional<OtherRanks> find(int now, std::int64_t here_bytes) {
         int refused = now;
-        for (int ranks = now + 1; ranks <= most_ranks && look(ranks); ranks = next_after(ranks, now)) {
+        const int most = nodes_are_known()
+                             ? static_cast<int>(std::min<std::int64_t>(most_ranks, constraints_.nodes.ranks))
+                             : most_ranks;
+        for (int ranks = now + 1; ranks <= most && look(ranks); ranks = next_after(ranks, now)) {
             if (last_.fits) return fewest(refused);
             refused = ranks;
         }
@@ -106,21 +113,37 @@ private:
 
     /// More of the same; of this machine its cores and its memory are shared by more, where nobody said how many there are.
     bool shares_machine() const { return request_.cpus_alone; }
+    bool nodes_are_known() const { return constraints_.nodes.memory_bytes > 0; }
 
     Machine machine_of(int ranks) const {
         RankFacts facts = request_.machine.ranks.front();
-        // At most so many cores were divided by the number of ranks that there are.
-        const int cores = (facts.threads + 1) * request_.machine.size() - 1;
-        if (shares_machine()) facts.threads = std::clamp(cores / ranks, 1, facts.threads);
+        if (shares_machine() && ranks > request_.machine.size()) {
+            // At most so many cores were divided by the number of ranks that there are.
+            const std::int64_t cores = std::int64_t{facts.threads + 1} * request_.machine.size() - 1;
+            facts.threads = static_cast<int>(std::clamp<std::int64_t>(cores / ranks, 1, facts.threads));
+        }
         Machine machine = Machine::uniform(ranks, facts);
         machine.rates = request_.machine.rates;
+        for (int rank = 0; !shares_machine() && rank < ranks; ++rank)
+            machine.ranks[static_cast<std::size_t>(rank)].host = host_of(rank);
         return machine;
+    }
+
+    /// Of a rank beyond those that there are, where nothing is known of nodes: one of its own.
+    std::string host_of(int rank) const {
+        if (nodes_are_known()) return fmt::format("node {}", rank / constraints_.nodes.ranks_on_each);
+        return rank < request_.machine.size() ? request_.machine.ranks[static_cast<std::size_t>(rank)].host
+                                              : fmt::format("another node {}", rank);
     }
 
     Constraints constraints_on(int ranks) const {
         Constraints those = constraints_;
-        if (shares_machine() && !those.memory.place)
+        if (those.memory.place) return those;
+        if (nodes_are_known()) {
+            those.memory.bytes = those.nodes.memory_bytes / std::min(ranks, those.nodes.ranks_on_each);
+        } else if (shares_machine() && ranks > request_.machine.size()) {
             those.memory.bytes = those.memory.bytes * request_.machine.size() / ranks;
+        }
         return those;
     }
 

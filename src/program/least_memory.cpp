@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "program/fit_memory.hpp"
 #include "program/stage_memory.hpp"
 
@@ -9,30 +10,39 @@ namespace maniple {
 
 namespace {
 
-/// Of several ways.
-void take_less(Need& least, const Need& other) {
-    const std::size_t laid_out = least.laid_out + other.laid_out;
-    const bool is_settled = least.is_settled && other.is_settled;
-    if (other.peak.bytes < least.peak.bytes) least = other;
-    least.laid_out = laid_out;
-    least.is_settled = is_settled;
+/// The least of several ways; what it took to know it is that of all.
+void add_way(std::optional<Need>& least, const Need& other) {
+    if (!least) {
+        least = other;
+        return;
+    }
+    const std::size_t laid_out = least->laid_out + other.laid_out;
+    const bool is_settled = least->is_settled && other.is_settled;
+    if (other.peak.bytes < least->peak.bytes) least = other;
+    least->laid_out = laid_out;
+    least->is_settled = is_settled;
 }
 
 }  // namespace
 
 Need RequestNeeds::least() {
     std::optional<Need> least;
-    for (const PlanRequest& way : without_own_limit(wanted_, request_.machine.size())) {
+    for (const PlanRequest& way : ways_without_limit()) {
         const PlannedGraph made = plan_graph(graph_, request_.machine, way);
-        const Need* known = find(made);
-        if (known != nullptr) continue;
-        const Need need = add(way, made);
-        least ? take_less(*least, need) : void(least = need);
+        if (find(made) != nullptr) continue;
+        add_way(least, add(way, made));
     }
     return *least;
 }
 
-bool RequestNeeds::depends_on_limit() const { return !with_own_limit(wanted_, 1, request_.machine.size()).empty(); }
+bool RequestNeeds::depends_on_limit() const {
+    return is_limited() && !with_own_limit(wanted_, 1, request_.machine.size()).empty();
+}
+
+/// As settle_memory() does: where the job gives no limit there is one plan.
+std::vector<PlanRequest> RequestNeeds::ways_without_limit() const {
+    return is_limited() ? without_own_limit(wanted_, request_.machine.size()) : std::vector<PlanRequest>{wanted_};
+}
 
 std::optional<Need> RequestNeeds::under(std::int64_t bytes, LookBudget& budget) {
     std::optional<Need> least;
@@ -44,7 +54,7 @@ std::optional<Need> RequestNeeds::under(std::int64_t bytes, LookBudget& budget) 
         // To plan is cheaper than to lay out, and not for nothing.
         if (known != nullptr) need.laid_out = made.graph.operations.size();
         budget.spend(need.laid_out);
-        least ? take_less(*least, need) : void(least = need);
+        add_way(least, need);
     }
     return least;
 }
@@ -62,7 +72,7 @@ Need RequestNeeds::add(const PlanRequest& way, const PlannedGraph& made) {
     const Fit fit = fit_memory(made, request_, nothing);
     const PlannedGraph fitted = with_means(made, fit.means);
     Need need{name_of(way), peak_memory(fitted.graph, fitted.plan, request_), fit.laid_out,
-              may_predict(made.graph, request_.machine.size())};
+              !depends_on_limit() || may_predict(made.graph, request_.machine.size())};
     dearest_ = std::max(dearest_, need.laid_out);
     known_.emplace(plan_identity(made.graph, made.plan), need);
     return need;
@@ -80,6 +90,7 @@ Trial trial_of(const Graph& graph, const PlanRequest& asked, const PredictionReq
 }
 
 EnoughMemory least_enough(std::int64_t refused, std::int64_t enough, const TryLimit& try_limit) {
+    MANIPLE_CHECK(refused < enough, "what is enough is refused");
     EnoughMemory least{enough, std::nullopt, false};
     std::int64_t used = enough;  // by what the last limit that was enough gave
     bool halves = false;

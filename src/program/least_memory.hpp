@@ -47,6 +47,8 @@ public:
     std::optional<Need> under(std::int64_t bytes, LookBudget& budget);
 
 private:
+    bool is_limited() const { return wanted_.memory_bytes > 0; }
+    std::vector<PlanRequest> ways_without_limit() const;
     /// Nothing: not known yet.
     const Need* find(const PlannedGraph& made) const;
     Need add(const PlanRequest& way, const PlannedGraph& made);

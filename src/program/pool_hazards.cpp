@@ -84,6 +84,8 @@ void PoolHazards::write(const Use& use, InstructionId id, Touched& touched) {
     // Whoever touches these bytes from now on waits for those that wrote them, and thereby for the neighbours.
     for (const BufferId other : member.neighbours)
         members_[other.index()].accesses.cut(box_of(buffer.pool_byte, capped_sum(buffer.pool_byte, buffer.bytes())));
+    member.written = {};
+    member.written_elements = 0;
 }
 
 std::vector<BufferId> PoolHazards::overwritten_by(const Use& use) const {

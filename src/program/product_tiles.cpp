@@ -38,7 +38,7 @@ public:
     void cut() {
         const std::int64_t worth = std::max(worthy_tiles(), touched_bytes(box_) / worthy_bytes);
         const std::int64_t most = tiles_a_thread * threads_;
-        const std::int64_t wanted = std::max(std::min(worth, most), std::min(box_.volume() / most_points, most_tiles));
+        const std::int64_t wanted = std::min(std::max(std::min(worth, most), box_.volume() / most_points), most_tiles);
         while (parts() < wanted && halve(wanted)) {}
     }
 

@@ -17,8 +17,8 @@ namespace {
 
 /// Operations that may be laid out for each part of a refusal: each some tenths of a second.
 constexpr std::size_t most_for_least = 100'000, most_for_others = 200'000, most_for_ranks = 40'000;
-/// What a choice of `auto` under another limit lays out, for each operation that was laid out to see what all ways need: stages
-/// are cut in one way more, and what fits is laid out once more.
+/// What a choice of `auto` under another limit lays out, for each operation that was laid out to see what all ways
+/// need: stages are cut in one way more, and what fits is laid out once more.
 constexpr std::size_t more_of_choice = 2;
 
 /// "3.1 GiB (3328599654 B)": what `memory:` would have to say.

@@ -269,7 +269,8 @@ bool Repeats::make_stretch(Kind& kind) {
     return true;
 }
 
-/// The buffers of its outputs, then those of its inputs. False where they have no storage of their own, or it writes what it reads.
+/// The buffers of its outputs, then those of its inputs. False where they have no storage of their own, or it writes
+/// what it reads.
 bool Repeats::find_subjects(OperationId id, Subjects& subjects) {
     const Operation& operation = graph_[id];
     const Kind& kind = this->kind(id);

@@ -38,7 +38,7 @@ std::vector<PlanRequest> ways_to_cut(const PlanRequest& wanted, std::initializer
 }
 
 /// A request with what the fullest rank of its plan needs.
-struct Need {
+struct NeedOfRequest {
     PlanRequest request;
     std::int64_t bytes = 0;
 };
@@ -63,15 +63,16 @@ PlanRequest settle_memory(const Graph& graph, const PlanRequest& wanted, const P
                           const Constraints& constraints) {
     const int ranks = request.machine.size();
     if (wanted.memory_bytes <= 0 || !is_in_stages(wanted) || !may_predict(graph, ranks)) return wanted;
-    std::vector<Need> needs;
+    std::vector<NeedOfRequest> needs;
     for (const PlanRequest& one : ways_to_cut(wanted, {0, wanted.memory_bytes, least_limit}, ranks)) {
         needs.push_back({one, bytes_of(graph, one, request)});
         if (constraints.has_memory_for(needs.back().bytes)) return one;
     }
-    std::stable_sort(needs.begin(), needs.end(), [](const Need& a, const Need& b) { return a.bytes < b.bytes; });
+    std::stable_sort(needs.begin(), needs.end(),
+                     [](const NeedOfRequest& a, const NeedOfRequest& b) { return a.bytes < b.bytes; });
     if (constraints.memory_use == MemoryUse::fast) return needs.front().request;
     // What needs least is made to fit with the least that takes time.
-    const auto made = std::find_if(needs.begin(), needs.end(), [&](const Need& need) {
+    const auto made = std::find_if(needs.begin(), needs.end(), [&](const NeedOfRequest& need) {
         return plan_to_fit(graph, need.request, request, constraints).fits;
     });
     return (made == needs.end() ? needs.front() : *made).request;

@@ -143,7 +143,7 @@ def test_other_memory():
 
 
 def named_memory(text):
-    return re.search(r"needs at least (?:\S+ \S+ \()?(\d+ B)", text).group(1)
+    return re.search(r"needs at (?:least|most) (?:\S+ \S+ \()?(\d+ B)", text).group(1)
 
 
 def named_time(text):
@@ -298,14 +298,28 @@ def test_cluster_files():
     job = ("simulate", HEAT, "--ranks", "1,4", "--cluster")
     ends(0, "good", *job, file("good.yaml", good))
     for line, says in (("nodes: 9223372036854775807", "expected at most 1000000000, found '9223372036854775807'"),
-                       ("cores: 4294967296", "expected at most 1000000000"),
-                       ("ranks_per_node: 4294967297", "expected at most 1000000000"),
+                       ("cores: 4294967296", "expected at most 65536"),
+                       ("ranks_per_node: 4294967297", "expected at most 65536"),
                        ("gpus: {count: 4294967295}", "expected at most 1024"),
-                       ("core: {gflops: 1e300}", "expected a number above 0 and below 1e12, found '1e300'"),
-                       ("memory: 99999999999 TiB", "below 8 EiB")):
+                       ("core: {gflops: 1e300}", "expected a number above 0 and below 1e12, found '1e300'")):
         kept = [known for known in good.splitlines() if known.split(":")[0] != line.split(":")[0]]
         ends(65, line, *job, file("wrong.yaml", "\n".join(kept + [line]) + "\n"), has=[says])
     ends(69, "too few nodes", *job, file("few.yaml", good.replace("nodes: 4", "nodes: 3")), has=["4 ranks are more than"])
+
+
+def test_ranks_of_a_cluster():
+    """As many ranks as a refusal names do, and there are so many; those of a node share its memory."""
+    for nodes, on_each, memory in ((8, 1, 600), (8, 2, 900), (2, 4, 1500), (1, 2, 800)):
+        machine = file("small.yaml", "cluster: 1\nnodes: %d\nranks_per_node: %d\ncores: 4\nmemory: %d KiB\n" % (nodes, on_each, memory))
+        for plan in ("data", "model"):
+            words = ("check", HEAT, "--cluster", machine, "--plan", "{strategy: %s, memory_use: fast}" % plan, "--ranks")
+            said = ends(69, "%d nodes, %s" % (nodes, plan), *words, "1", has=["is too little"])
+            named = re.search(r"with (\d+) ranks (still )?", said)
+            if named:
+                expect(int(named.group(1)) <= nodes * on_each, "there are so many: " + said)
+            if named and not named.group(2):
+                ends(0, "as many ranks as are named: " + said, *words, named.group(1))
+            expect(named or plan == "model" or nodes * on_each == 2, "a number of ranks is named: " + said)
 
 
 def test_empty_values():

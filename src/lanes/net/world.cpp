@@ -247,7 +247,7 @@ void World::agree(const std::exception_ptr& error) const {
     bytes.resize(static_cast<std::size_t>(size));
     check_mpi(MPI_Bcast(bytes.data(), checked_cast<int>(size), MPI_BYTE, source, own_), "MPI_Bcast");
     std::vector<Diagnostic> diagnostics = deserialize(bytes);
-    // What everybody finds is said as rank 0 says it; what fails while a rank computes, with that rank.
+    // What is wrong with a job or a plan all ranks find; what fails while a rank computes is said with that rank.
     if (source != 0 || code == static_cast<int>(ExitCode::internal)) {
         for (Diagnostic& diagnostic : diagnostics) diagnostic.message += " (on rank " + std::to_string(source) + ")";
     }
