@@ -222,11 +222,13 @@ def test_refused_constraints():
     for command in ("check", "plan", "simulate"):
         ends(69, command, command, HEAT, "--ranks", "2", "--plan", "{memory: 100 KiB}",
              has=["memory: 100 KiB (102400 B) a rank (the job's plan: {memory: …}) is too little: needs at least",
-                  "; with 16 ranks"])
+                  "; with 11 ranks"])
         ends(69, command, command, HEAT, "--ranks", "2", "--plan", "{max_time: 1 ms}",
              has=["max_time: 1 ms: the fastest plan found (", ") takes "])
         ends(69, command, command, HEAT, "--ranks", "2", "--plan", "{max_time: 1 ms, strategy: model}", has=["model"])
         ends(0, command, command, HEAT, "--ranks", "2", "--plan", "{max_time: 1 h, memory: 1 GiB}")
+    ends(69, "a rank less than is named", "check", HEAT, "--ranks", "10", "--plan", "{memory: 100 KiB}", has=["; with 11 ranks"])
+    ends(0, "as many as are named", "check", HEAT, "--ranks", "11", "--plan", "{memory: 100 KiB}")
     remove_results()
     for plan, says in (("{memory: 100 KiB}", "needs at least"), ("{max_time: 1 ms}", "the fastest plan found")):
         ends(69, "run " + plan, "run", HEAT, *QUIET, "--plan", plan, ranks=2, has=[says])
@@ -309,7 +311,7 @@ def test_cluster_files():
 
 def test_ranks_of_a_cluster():
     """As many ranks as a refusal names do, and there are so many; those of a node share its memory."""
-    for nodes, on_each, memory in ((8, 1, 600), (8, 2, 900), (2, 4, 1500), (1, 2, 800)):
+    for nodes, on_each, memory in ((8, 1, 600), (8, 2, 900), (2, 4, 900), (1, 2, 800)):
         machine = file("small.yaml", "cluster: 1\nnodes: %d\nranks_per_node: %d\ncores: 4\nmemory: %d KiB\n" % (nodes, on_each, memory))
         for plan in ("data", "model"):
             words = ("check", HEAT, "--cluster", machine, "--plan", "{strategy: %s, memory_use: fast}" % plan, "--ranks")
