@@ -241,4 +241,11 @@ Box written_box(const Graph& graph, const Plan& plan, std::size_t output, Rank r
     return plan.outputs[output].block(Box::whole(graph[id].shape), rank);
 }
 
+bool has_part(const Graph& graph, const Plan& plan, Rank rank) {
+    const auto is_of = [&](const OperationPlacement& one) { return one.claimable || one.points.holds(rank); };
+    const auto writes = [&](const BlockGrid& grid) { return grid.holds(rank); };
+    return graph.until.valid() || std::any_of(plan.operations.begin(), plan.operations.end(), is_of) ||
+           std::any_of(plan.outputs.begin(), plan.outputs.end(), writes);
+}
+
 }  // namespace maniple

@@ -84,6 +84,9 @@ Box owned_box(const Graph& graph, const Plan& plan, TensorId tensor, Rank rank);
 /// The box of output number `output` that `rank` writes; the boxes of all ranks are disjoint and cover it.
 Box written_box(const Graph& graph, const Plan& plan, std::size_t output, Rank rank);
 
+/// Whether `rank` computes, claims or writes anything. Without a part it needs no memory, and its program is empty.
+bool has_part(const Graph& graph, const Plan& plan, Rank rank);
+
 /// The operation of the loop with the most points of those that several ranks compute; none if there is no such one.
 OperationId leading_operation(const Graph& graph, const Plan& plan);
 

@@ -67,8 +67,11 @@ PlanCandidate candidate_of(const Graph& graph, const PlanRequest& wanted, const 
     PlannedGraph made = plan_graph(graph, request.machine, candidate.request);
     candidate.predicted = may_predict(made.graph, request.machine.size());
     if (candidate.predicted) {
-        made = made_to_fit(std::move(made), request, constraints).planned;
         candidate.prediction = predict(made.graph, made.plan, request);
+        if (!constraints.has_memory_for(candidate.prediction.peak_bytes)) {
+            made = made_to_fit(std::move(made), request, constraints).planned;
+            if (made.plan.tight) candidate.prediction = predict(made.graph, made.plan, request);
+        }
     }
     candidate.build_seconds = operation_seconds * static_cast<double>(made.graph.operations.size());
     candidate.plan = std::move(made.plan);

@@ -29,6 +29,8 @@ public:
     void find(const Box& box, Followed& by);
     /// Boxes that have been accessed, in pieces; some may not be left.
     std::size_t size() const { return pieces_.size(); }
+    /// Whether none of them is left.
+    bool is_empty() const { return dead_ == pieces_.size(); }
     /// Calls `visit` with each box that is left and with who accessed it.
     template <class Visit>
     void for_each(Visit&& visit) const {

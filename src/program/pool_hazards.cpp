@@ -1,7 +1,9 @@
 #include "program/pool_hazards.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
+#include <tuple>
 
 #include "base/whole_numbers.hpp"
 
@@ -34,16 +36,45 @@ PoolHazards::PoolHazards(const Layout& layout) : layout_(layout) {
     used_ = !pooled.empty();
     if (!used_) return;
     members_.resize(layout.buffers.size());
-    std::sort(pooled.begin(), pooled.end(), [&](BufferId a, BufferId b) {
-        return std::tie(layout[a].pool_byte, a) < std::tie(layout[b].pool_byte, b);
-    });
-    for (std::size_t i = 0; i < pooled.size(); ++i) {
-        const std::int64_t end = capped_sum(layout[pooled[i]].pool_byte, layout[pooled[i]].bytes());
-        for (std::size_t j = i + 1; j < pooled.size() && layout[pooled[j]].pool_byte < end; ++j) {
-            members_[pooled[i].index()].neighbours.push_back(pooled[j]);
-            members_[pooled[j].index()].neighbours.push_back(pooled[i]);
+    std::sort(pooled.begin(), pooled.end(), [&](BufferId a, BufferId b) { return place_of(a) < place_of(b); });
+    BufferId last;  // of those before, the one that ends last
+    for (const BufferId id : pooled) {
+        member(id).end = capped_sum(layout[id].pool_byte, layout[id].bytes());
+        if (last.valid() && layout[id].pool_byte < member(last).end)
+            member(id).has_neighbours = member(last).has_neighbours = true;
+        if (!last.valid() || member(last).end < member(id).end) last = id;
+    }
+}
+
+int PoolHazards::length_class(BufferId id) const {
+    return static_cast<int>(
+        std::bit_width(static_cast<std::uint64_t>(members_[id.index()].end - layout_[id].pool_byte)));
+}
+
+/// Others that have some of the bytes [first, end), of which there are accesses left.
+std::vector<BufferId> PoolHazards::neighbours_in_use(BufferId buffer, std::int64_t first, std::int64_t end) const {
+    std::vector<BufferId> found;
+    for (const auto& [length, all] : in_use_) {
+        const std::int64_t longest = (std::int64_t{1} << std::min(length, 62)) - 1;
+        for (auto at = all.lower_bound({first - longest, BufferId{}}); at != all.end() && at->first < end; ++at) {
+            if (at->second != buffer && first < members_[at->second.index()].end) found.push_back(at->second);
         }
     }
+    return found;
+}
+
+void PoolHazards::add(BufferId buffer, const Box& bytes, InstructionId id) {
+    LiveAccesses& accesses = member(buffer).accesses;
+    if (accesses.is_empty() && member(buffer).has_neighbours) in_use_[length_class(buffer)].insert(place_of(buffer));
+    accesses.add(bytes, id);
+}
+
+void PoolHazards::cut(BufferId buffer, const Box& bytes) {
+    LiveAccesses& accesses = member(buffer).accesses;
+    accesses.cut(bytes);
+    if (!accesses.is_empty()) return;
+    accesses = {};
+    in_use_[length_class(buffer)].erase(place_of(buffer));
 }
 
 void PoolHazards::order(Touched& touched, InstructionId id) {
@@ -55,26 +86,26 @@ void PoolHazards::order(Touched& touched, InstructionId id) {
         if (!is_in_pool(use.buffer) || use.box.empty()) continue;
         // What it reads was written after all that was there before.
         const PoolBytes bytes = bytes_in_pool(layout_, use);
-        members_[use.buffer.index()].accesses.add(box_of(bytes.first, bytes.end), id);
+        add(use.buffer, box_of(bytes.first, bytes.end), id);
     }
 }
 
 void PoolHazards::write(const Use& use, InstructionId id, Touched& touched) {
-    Member& member = members_[use.buffer.index()];
     const PoolBytes bytes = bytes_in_pool(layout_, use);
     const Box written = box_of(bytes.first, bytes.end);
-    for (const BufferId other : member.neighbours) {
-        Member& neighbour = members_[other.index()];
+    for (const BufferId other : neighbours_in_use(use.buffer, bytes.first, bytes.end)) {
+        Member& neighbour = member(other);
         Followed by;
         neighbour.accesses.find(written, by);
         std::copy_if(by.begin(), by.end(), std::back_inserter(touched.after),
                      [&](InstructionId one) { return one != id; });
-        if (bytes.gapless) neighbour.accesses.cut(written);
         neighbour.written = {};
         neighbour.written_elements = 0;
+        if (bytes.gapless) cut(other, written);
     }
-    member.accesses.add(written, id);
-    if (member.neighbours.empty()) return;
+    add(use.buffer, written, id);
+    Member& member = this->member(use.buffer);
+    if (!member.has_neighbours) return;
     member.written.cut(use.box);
     member.written.add(use.box, id);
     member.written_elements += use.box.volume();
@@ -82,22 +113,16 @@ void PoolHazards::write(const Use& use, InstructionId id, Touched& touched) {
     const std::int64_t all = buffer.box.volume();
     if (member.written_elements < all || member.written.volume_in(buffer.box) < all) return;
     // Whoever touches these bytes from now on waits for those that wrote them, and thereby for the neighbours.
-    for (const BufferId other : member.neighbours)
-        members_[other.index()].accesses.cut(box_of(buffer.pool_byte, capped_sum(buffer.pool_byte, buffer.bytes())));
+    for (const BufferId other : neighbours_in_use(use.buffer, buffer.pool_byte, member.end))
+        cut(other, box_of(buffer.pool_byte, member.end));
     member.written = {};
     member.written_elements = 0;
 }
 
 std::vector<BufferId> PoolHazards::overwritten_by(const Use& use) const {
-    std::vector<BufferId> others;
-    if (!used_ || !is_in_pool(use.buffer) || use.box.empty()) return others;
+    if (!used_ || !is_in_pool(use.buffer) || use.box.empty()) return {};
     const PoolBytes bytes = bytes_in_pool(layout_, use);
-    for (const BufferId other : members_[use.buffer.index()].neighbours) {
-        const BufferSpec& buffer = layout_[other];
-        if (buffer.pool_byte < bytes.end && bytes.first < capped_sum(buffer.pool_byte, buffer.bytes()))
-            others.push_back(other);
-    }
-    return others;
+    return neighbours_in_use(use.buffer, bytes.first, bytes.end);
 }
 
 }  // namespace maniple

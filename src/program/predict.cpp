@@ -105,7 +105,8 @@ public:
         simulate_rank(layout, blocks);
         for_all(ranks() - 1, [&](std::size_t other) {
             const Rank rank(other + 1);
-            simulate_rank(build_layout(graph_, plan_, rank, lanes_[rank.index()]), blocks);
+            if (has_part(graph_, plan_, rank))
+                simulate_rank(build_layout(graph_, plan_, rank, lanes_[rank.index()]), blocks);
         });
         const auto fullest = std::max_element(host_bytes_.begin(), host_bytes_.end());
         prediction_.peak_bytes = *fullest;

@@ -31,10 +31,28 @@ Box Relay::reaches(Rank rank) const {
     return Box::nothing(own.rank());
 }
 
+Relays::Relays(const Graph& graph, const Plan& plan, Rank me) : graph_(graph), plan_(plan), me_(me) {
+    std::size_t arguments = 0;
+    first_argument_.reserve(graph.operations.size());
+    for (const Operation& operation : graph.operations) {
+        first_argument_.push_back(static_cast<std::uint32_t>(arguments));
+        arguments += operation.inputs.size();
+    }
+    of_arguments_.resize(arguments);
+    for (int rank = 0; rank <= max_rank; ++rank) {
+        none_.emplace_back();
+        none_.back().own = none_.back().received = Box::nothing(rank);
+    }
+}
+
 const Relay& Relays::of_argument(OperationId operation, std::size_t argument) {
-    const auto known = of_arguments_.find({operation, argument});
-    if (known != of_arguments_.end()) return known->second;
-    return of_arguments_.emplace(Key{operation, argument}, find(operation, argument)).first->second;
+    const Relay*& known = of_arguments_[first_argument_[operation.index()] + argument];
+    if (known != nullptr) return *known;
+    Relay relay = find(operation, argument);
+    known = relay.is_candidate
+                ? &found_.emplace_back(std::move(relay))
+                : &none_[static_cast<std::size_t>(graph_[graph_[operation].inputs[argument]].shape.rank())];
+    return *known;
 }
 
 const Relay& Relays::to_all(TensorId tensor) {

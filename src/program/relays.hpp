@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <map>
 #include <tuple>
 #include <vector>
@@ -38,7 +40,8 @@ bool is_made_by_ranks(const Graph& graph, TensorId id);
 /// Finds relays of one rank, and keeps them: steps of a loop are alike. Borrows graph and plan. Pure.
 class Relays {
 public:
-    Relays(const Graph& graph, const Plan& plan, Rank me) : graph_(graph), plan_(plan), me_(me) {}
+    Relays(const Graph& graph, const Plan& plan, Rank me);
+    Relays(const Relays&) = delete;
 
     /// Of argument number `argument` of `operation`. Nothing for tensors that are loaded: each rank reads what it needs.
     const Relay& of_argument(OperationId operation, std::size_t argument);
@@ -57,7 +60,10 @@ private:
     const Graph& graph_;
     const Plan& plan_;
     Rank me_;
-    std::map<Key, Relay> of_arguments_;
+    std::vector<std::uint32_t> first_argument_;  ///< by operation: its first one's number in of_arguments_
+    std::vector<const Relay*> of_arguments_;     ///< none: not looked at yet
+    std::deque<Relay> found_;                    ///< those of of_arguments_ in which anything is handed on
+    std::vector<Relay> none_;                    ///< by rank of a tensor: where nothing is
     std::map<TensorId, Relay> to_all_;
     std::map<Key, bool> local_;
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "plan/outline.hpp"
+#include "program/blocks.hpp"
 #include "program/proof.hpp"
 
 namespace maniple {
@@ -73,6 +74,37 @@ TEST(Strategies, LayersWithSkipsWaitForNoneForEver) { prove_all(Example(layers_j
 TEST(Strategies, LoopsHandBackWhatIsCarried) {
     prove_all(
         Example(layers_job(4, 10, 8, false, "  top: max(h4)\nloop: {steps: 5, until: top > 1e9, carry: {h0: h4}}\n")));
+}
+
+TEST(Strategies, RanksWithoutAPartNeedNothingAndDoNothing) {
+    constexpr int ranks = 9;
+    std::vector<PlanRequest> requests = {pipeline(3, true), hybrid(2, 2, 1), hybrid(2, 1, 2), hybrid(1, 2, 2)};
+    for (const char* strategy : {"data", "model", "stealing"}) {
+        for (const int most : {1, 2, 0}) {
+            requests.emplace_back();
+            requests.back().strategy = strategy;
+            requests.back().max_ranks = most;
+        }
+    }
+    int idle = 0, working = 0;
+    const std::string loop = "loop: {steps: 5, carry: {h0: h4}}\n";
+    for (const std::string& job : {layers_job(4, 5, 8), layers_job(6, 3, 24, true), layers_job(4, 5, 8, false, loop)}) {
+        const Example example(job);
+        for (const PlanRequest& request : requests) {
+            const auto [graph, plan] = example.plan(ranks, request);
+            for (int rank = 0; rank < ranks; ++rank) {
+                const Layout layout = build_layout(graph, plan, Rank(rank));
+                const std::size_t chunks =
+                    build_program(graph, plan, layout, block_at(graph, layout.versions, 0).shape).chunks.size();
+                ++(has_part(graph, plan, Rank(rank)) ? working : idle);
+                if (has_part(graph, plan, Rank(rank))) continue;
+                EXPECT_EQ(layout.host_bytes(), 0) << request.strategy << " rank " << rank;
+                EXPECT_EQ(chunks, 0U) << request.strategy << " rank " << rank;
+            }
+        }
+    }
+    EXPECT_GT(idle, 100);
+    EXPECT_GT(working, 100);
 }
 
 /// The bytes of the rank that holds most.
