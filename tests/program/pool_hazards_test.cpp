@@ -14,6 +14,12 @@ struct Access {
     bool writes = false;
 };
 
+Touched touched_by(const Access& access) {
+    Touched touched;
+    (access.writes ? touched.writes.push_back(access.use) : touched.reads.push_back(access.use));
+    return touched;
+}
+
 /// Buffers of rows in one pool, which lie over each other anywhere.
 Layout random_layout(std::mt19937& random, int buffers, std::int64_t pool_bytes) {
     const auto number = [&](std::int64_t below) {
@@ -125,8 +131,7 @@ TEST(PoolHazards, WhatTouchesTheSameBytesIsOrderedAndNothingElse) {
         for (std::size_t i = 0; i < instructions; ++i) {
             all.push_back(accesses.next());
             const Access& access = all.back();
-            Touched touched;
-            (access.writes ? touched.writes.push_back(access.use) : touched.reads.push_back(access.use));
+            Touched touched = touched_by(access);
             pool.order(touched, InstructionId(i));
             for (const InstructionId before : touched.after)
                 EXPECT_TRUE(may_share_bytes(layout, access.use, all[before.index()].use)) << round << ": " << i;
@@ -160,8 +165,7 @@ TEST(PoolHazards, WhoeverLosesWhatItHeldIsNamed) {
             const std::vector<std::size_t> before = accesses.held();
             const Access access = accesses.next();
             const std::vector<std::size_t> after = accesses.held();
-            Touched touched;
-            (access.writes ? touched.writes.push_back(access.use) : touched.reads.push_back(access.use));
+            Touched touched = touched_by(access);
             const std::vector<BufferId> named = pool.overwritten_by(access.use);
             for (std::size_t id = 1; access.writes && id < layout.buffers.size(); ++id) {
                 if (after[id] >= before[id]) continue;
@@ -187,9 +191,7 @@ std::size_t edges_of_a_row(std::size_t buffers) {
     PoolHazards pool(layout);
     std::size_t edges = 0;
     for (std::size_t i = 0; i < 2 * buffers; ++i) {
-        const Use use{BufferId(1 + i / 2), layout.buffers[1].box};
-        Touched touched;
-        (i % 2 == 0 ? touched.writes.push_back(use) : touched.reads.push_back(use));
+        Touched touched = touched_by({{BufferId(1 + i / 2), layout.buffers[1].box}, i % 2 == 0});
         pool.order(touched, InstructionId(i));
         edges += touched.after.size();
     }
