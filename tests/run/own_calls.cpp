@@ -69,6 +69,10 @@ void* operator new(std::size_t bytes) {
     count_allocation(__builtin_return_address(0));
     return allocated(bytes);
 }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+    count_allocation(__builtin_return_address(0));
+    return std::malloc(bytes > 0 ? bytes : 1);
+}
 void* operator new[](std::size_t bytes) {
     count_allocation(__builtin_return_address(0));
     return allocated(bytes);
