@@ -56,9 +56,9 @@ void NearMessage::carry() const {
     } else if (copy != nullptr) {
         copy->run();
     } else if (end->receives) {
-        std::memcpy(bytes, slot.bytes(), count);
+        std::copy_n(slot.bytes(), count, bytes);
     } else {
-        std::memcpy(slot.bytes(), bytes, count);
+        std::copy_n(bytes, count, slot.bytes());
     }
     end->receives ? slot.empty() : slot.fill();
 }
