@@ -29,10 +29,14 @@ bool may_read_too(const PreparationRequest& request) {
     return request.ranks <= most_readers && std::filesystem::is_regular_file(request.options.job);
 }
 
+bool is_unmeasured(const RunOptions& options) {
+    return options.no_history || !options.record.empty() || !options.replay.empty();
+}
+
 /// Of `auto` what earlier runs have kept.
 PlanRequest likely_request(const Graph& graph, const PlanRequest& asked, const PredictionRequest& predicted,
                            const PreparationRequest& request) {
-    if (asked.strategy != "auto" || !asked.from.empty() || request.ranks == 1 || request.options.no_history)
+    if (asked.strategy != "auto" || !asked.from.empty() || request.ranks == 1 || is_unmeasured(request.options))
         return asked;
     const OwnChoice choice(request.cache_folder, graph, asked, predicted);
     return choice.kept_of(plan_candidates(graph, asked, request.ranks)).value_or(asked);
@@ -60,8 +64,9 @@ void prepare(const PreparationRequest& request, Prepared& made) {
     const ThroughputHistory history = made.history ? made.history->history : ThroughputHistory{};
     const LaneUse lanes = parse_lane_use(plan.lanes.empty() ? "auto" : plan.lanes);
     const PredictionRequest predicted{machine, history, lanes};
-    made.rehearsal = rehearse(*made.graph, likely_request(*made.graph, plan_request(plan, request.ranks), predicted, request),
-                              predicted, request.rank);
+    made.rehearsal =
+        rehearse(*made.graph, likely_request(*made.graph, plan_request(plan, request.ranks), predicted, request),
+                 predicted, request.rank);
 }
 
 }  // namespace

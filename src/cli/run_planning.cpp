@@ -260,8 +260,11 @@ private:
     /// What the job asks for; instead of `auto`, what rank 0 finds best.
     PlanRequest chosen_request() {
         run_.asked = asked_request();
-        const std::string folder = options_.no_history ? "" : cache_folder();
-        const PredictionRequest request{run_.machine, run_.history.history, run_.lane_use};
+        // A schedule is replayed where others may have been measured since.
+        const bool measured = !options_.no_history && !run_.is_scheduled;
+        const std::string folder = measured ? cache_folder() : "";
+        const ThroughputHistory none;
+        const PredictionRequest request{run_.machine, measured ? run_.history.history : none, run_.lane_use};
         return chosen_together(world_, run_.graph, run_.asked, request, run_.constraints(world_.rank()), folder,
                                run_.choice);
     }

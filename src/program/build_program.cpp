@@ -164,7 +164,7 @@ private:
 
     void load_tensor(TensorId id) {
         const Tensor& tensor = graph_[id];
-        if (tensor.kind == Tensor::Kind::computed) return;
+        if (tensor.kind == Tensor::Kind::computed || is_absent(id)) return;
         const Box owned = owned_box(graph_, plan_, id, me_);
         const bool from_file = tensor.kind == Tensor::Kind::input;
         for (const Box& piece : pieces(owned, id)) {
@@ -180,7 +180,25 @@ private:
         movement_.loaded(id);
     }
 
+    /// Whether this rank holds nothing of a tensor, ever. With gpus a buffer of the host does not tell.
+    bool is_absent(TensorId id) const {
+        const std::vector<Instance>& all = layout_.instances_of(id);
+        return layout_.lanes.gpus.empty() &&
+               std::all_of(all.begin(), all.end(), [](const Instance& one) { return one.box.empty(); });
+    }
+
+    /// Whether this rank neither computes the operation nor holds anything of what that reads and makes. What it has to do
+    /// with others because of it is nothing, then.
+    bool is_elsewhere(OperationId id) const {
+        if (plan_.claiming_ranks > 0 || plan_[id].points.holds(me_)) return false;
+        const Operation& operation = graph_[id];
+        const auto holds_none = [&](TensorId tensor) { return is_absent(tensor); };
+        return std::all_of(operation.inputs.begin(), operation.inputs.end(), holds_none) &&
+               std::all_of(operation.outputs.begin(), operation.outputs.end(), holds_none);
+    }
+
     void run_operation(OperationId id) {
+        if (is_elsewhere(id)) return;
         if (copies_alike_ && repeats_.run(id)) return;
         movement_.gather_inputs(id, false);
         check_domains(id);

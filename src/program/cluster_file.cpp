@@ -104,6 +104,18 @@ Cluster parse_cluster(const std::string& text, const std::string& file) {
     return cluster;
 }
 
+namespace {
+
+/// Ranks of its node, itself among them, that have the gpu of `rank`, where there are fewer gpus than ranks.
+int sharers_of(const Cluster& cluster, int ranks, int rank) {
+    const int first = rank / cluster.ranks_per_node * cluster.ranks_per_node;
+    const int end = std::min(ranks, first + cluster.ranks_per_node);
+    const int gpus = std::max(1, cluster.gpus);
+    return (end - first - (rank - first) % gpus + gpus - 1) / gpus;
+}
+
+}  // namespace
+
 Machine machine_of(const Cluster& cluster, int ranks) {
     if (ranks > cluster.nodes * cluster.ranks_per_node)
         throw UnavailableError(fmt::format("{} ranks are more than '{}' has: {} nodes of {}", ranks, cluster.name,
@@ -121,6 +133,7 @@ Machine machine_of(const Cluster& cluster, int ranks) {
             GpuFacts device;
             device.name = cluster.gpu_name;
             device.device = mine > 0 ? local * mine + gpu : local % cluster.gpus;
+            device.sharers = mine > 0 ? 1 : sharers_of(cluster, ranks, rank);
             device.keeps_denormals = true;
             device.features = ~std::uint32_t{0};
             facts.gpus.push_back(device);

@@ -62,14 +62,14 @@ double CostModel::followed_ns(const PointProfile& profile, const Instruction& in
 
 double CostModel::gpu_ns(const Instruction& instruction, std::int64_t points) const {
     const bool moves = instruction.kind == InstructionKind::upload || instruction.kind == InstructionKind::download;
-    if (moves) return static_cast<double>(instruction.bytes) / 2 / rates_.gpu_copy_bytes;
-    const bool software = facts_.gpus[static_cast<std::size_t>(instruction.gpu)].software;
+    const GpuFacts& gpu = facts_.gpus[static_cast<std::size_t>(instruction.gpu)];
+    if (moves) return gpu.sharers * static_cast<double>(instruction.bytes) / 2 / rates_.gpu_copy_bytes;
     if (runs_kernel(instruction.kind)) {
         const auto measured = history_.ns_per_point(
             throughput_key(graph_, instruction.operation, facts_, instruction.gpu, points), most_away);
         if (measured) return *measured * static_cast<double>(instruction.box.volume());
     }
-    return roofline_ns(instruction, software ? rates_.software_gpu : rates_.gpu);
+    return gpu.sharers * roofline_ns(instruction, gpu.software ? rates_.software_gpu : rates_.gpu);
 }
 
 double CostModel::fill_ns(const Instruction& instruction) const {

@@ -119,6 +119,12 @@ private:
 
     /// Those of the product that it is the tail of, else its own.
     void add_tiles(OperationId id) {
+        if (!facts_of(id).has_points && plan_.claiming_ranks == 0) {
+            layout_.tails.push_back(false);
+            if (without_tiles_.valid()) return layout_.tiles.push_same(without_tiles_.index());
+            without_tiles_ = id;
+            return layout_.tiles.push_back({});
+        }
         std::vector<Tile> tiles;
         if (facts_of(id).is_elementwise) tiles = tail_tiles(graph_, plan_, layout_, id);
         layout_.tails.push_back(!tiles.empty());
@@ -459,6 +465,7 @@ private:
     static constexpr std::size_t longest_shared_name = 60;
     std::vector<KindFacts> facts_;  ///< by number in Layout::kinds
     std::optional<OperationId> newest_tail_;
+    OperationId without_tiles_;         ///< one of which the rank computes nothing
     std::vector<TensorId> whole_of_;    ///< by TensorId: what a piece is made in; empty or invalid: nothing
     std::vector<bool> stays_on_a_gpu_;  ///< by family
     std::vector<TensorId> sharing_;     ///< by TensorId: find_sharing(); empty: nothing is shared

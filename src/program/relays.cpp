@@ -48,6 +48,10 @@ Relays::Relays(const Graph& graph, const Plan& plan, Rank me) : graph_(graph), p
 const Relay& Relays::of_argument(OperationId operation, std::size_t argument) {
     const Relay*& known = of_arguments_[first_argument_[operation.index()] + argument];
     if (known != nullptr) return *known;
+    if (plan_[operation].points.count() < fewest_members) {  // said without a look at the tensor
+        const TensorId tensor = graph_[operation].inputs[argument];
+        return *(known = &none_[static_cast<std::size_t>(graph_[tensor].shape.rank())]);
+    }
     Relay relay = find(operation, argument);
     known = relay.is_candidate
                 ? &found_.emplace_back(std::move(relay))

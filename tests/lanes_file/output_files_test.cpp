@@ -217,6 +217,7 @@ TEST_F(Outputs, LeftOversOfAKilledRunAreRemoved) {
     on_rank_0([&] {
         std::ofstream(path(".a.h5.maniple-tmp")) << "half a file";
         std::ofstream(path(".a.h5.maniple-lock")) << "";
+        std::ofstream(path(".a.h5.maniple-raw")) << "what several ranks had written";
     });
     write_outputs({output(path("a.h5"), "/a", {6})});
     EXPECT_EQ(names(), std::vector<std::string>{"a.h5"});

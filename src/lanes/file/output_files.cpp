@@ -108,6 +108,7 @@ struct OutputFiles::State {
         for (const OutputFile& file : files) {
             require_replaceable(file, job, overwrite);  // again: now nobody else of ours replaces it
             remove_stale(file.path.temporary, file.place);
+            remove_stale(file.path.raw, file.place);
             created += 1;
             create_output_file(file, datasets, parallel(), provenance, carried);
             if (!parallel()) continue;

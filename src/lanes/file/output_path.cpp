@@ -63,7 +63,7 @@ OutputPath resolve_output(const std::string& file, const Place& place) {
     const auto beside = [&name](const char* ending) {
         return name.parent_path() / ("." + name.filename().string() + ending);
     };
-    return {name, beside(".maniple-tmp"), beside(".maniple-lock")};
+    return {name, beside(".maniple-tmp"), beside(".maniple-lock"), beside(".maniple-raw")};
 }
 
 OutputLock::OutputLock(const OutputPath& path, const Place& place) : file_(path.lock) {

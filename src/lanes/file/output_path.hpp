@@ -14,6 +14,7 @@ struct OutputPath {
     std::filesystem::path final_name;
     std::filesystem::path temporary;  ///< .NAME.maniple-tmp beside it
     std::filesystem::path lock;       ///< .NAME.maniple-lock beside it
+    std::filesystem::path raw;        ///< .NAME.maniple-raw beside it: what several ranks have written to be compressed
 };
 
 /// Errors: CreateError at `place`: the folder does not exist, the name is a folder or another kind of special file.

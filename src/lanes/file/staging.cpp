@@ -19,10 +19,6 @@ namespace {
 /// What rank 0 compresses at once, in elements' bytes.
 constexpr std::int64_t slab_bytes = std::int64_t{8} << 20;
 
-std::filesystem::path staging_name(const OutputFile& file) {
-    return file.path.final_name.parent_path() / ("." + file.path.final_name.filename().string() + ".maniple-raw");
-}
-
 [[noreturn]] void fail(const std::string& what, const Place& place) {
     throw FileError(place, fmt::format("cannot {}: {}", what, std::strerror(errno)));
 }
@@ -80,8 +76,7 @@ void Staging::open(const OutputFile& file, const std::vector<OutputDataset>& all
                  static_cast<std::int64_t>(size_of(all[number].dtype));
     }
     if (parts_.empty()) return;
-    const std::filesystem::path name = staging_name(file);
-    if (creates) remove_stale(name, file.place);
+    const std::filesystem::path& name = file.path.raw;
     const int flags = creates ? O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC : O_RDWR | O_CLOEXEC;
     descriptor_ = ::open(name.c_str(), flags, 0666);
     if (descriptor_ < 0)
