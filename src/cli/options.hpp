@@ -18,6 +18,7 @@ struct RunOptions {
     std::string gpus = "all";
     std::string record;  ///< empty: no schedule is kept
     std::string replay;  ///< empty: none is followed
+    bool is_scheduled() const { return !record.empty() || !replay.empty(); }
     std::string report;  ///< empty: NAME.report beside the job file
     int threads = 0;     ///< 0: as many as there are cores
     double stall_seconds = 60;

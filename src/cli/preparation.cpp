@@ -29,15 +29,11 @@ bool may_read_too(const PreparationRequest& request) {
     return request.ranks <= most_readers && std::filesystem::is_regular_file(request.options.job);
 }
 
-bool is_unmeasured(const RunOptions& options) {
-    return options.no_history || !options.record.empty() || !options.replay.empty();
-}
-
 /// Of `auto` what earlier runs have kept.
 PlanRequest likely_request(const Graph& graph, const PlanRequest& asked, const PredictionRequest& predicted,
                            const PreparationRequest& request) {
-    if (asked.strategy != "auto" || !asked.from.empty() || request.ranks == 1 || is_unmeasured(request.options))
-        return asked;
+    const bool measured = !request.options.no_history && !request.options.is_scheduled();
+    if (asked.strategy != "auto" || !asked.from.empty() || request.ranks == 1 || !measured) return asked;
     const OwnChoice choice(request.cache_folder, graph, asked, predicted);
     return choice.kept_of(plan_candidates(graph, asked, request.ranks)).value_or(asked);
 }

@@ -36,7 +36,7 @@ public:
             if (run_.topology == nullptr) run_.topology = std::make_unique<const Topology>();
             run_.hooks = read_test_hooks(world_.rank());
         });
-        run_.is_scheduled = !options_.record.empty() || !options_.replay.empty();
+        run_.is_scheduled = options_.is_scheduled();
         load_job();
         make_graph_and_plan();
     }

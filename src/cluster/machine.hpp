@@ -18,8 +18,8 @@ struct GpuFacts {
     bool software = false;  ///< a processor that imitates a gpu
     bool unified = false;   ///< the host's memory is its own and coherent: buffers can be used in place
     bool keeps_denormals = false;
-    int sharers =
-        1;  ///< ranks whose lanes are on it, where that is known from a cluster file: each has its part of the rates
+    /// Ranks whose lanes are on it, each with its part of the rates. Of a cluster file; else 1, whoever shares it.
+    int sharers = 1;
     std::uint32_t features = 0;  ///< MANIPLE_GPU_* of kernel/abi.hpp
 };
 

@@ -117,7 +117,7 @@ private:
         }
     }
 
-    /// Those of the product that it is the tail of, else its own.
+    /// Those of the product that it is the tail of, else its own; none where the rank computes nothing of it.
     void add_tiles(OperationId id) {
         if (!facts_of(id).has_points && plan_.claiming_ranks == 0) {
             layout_.tails.push_back(false);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <iterator>
-#include <tuple>
 
 #include "base/whole_numbers.hpp"
 

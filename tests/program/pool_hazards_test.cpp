@@ -117,14 +117,24 @@ bool may_share_bytes(const Layout& layout, const Use& a, const Use& b) {
     return x.first < y.end && y.first < x.end;
 }
 
+constexpr int rounds = 60;
+
+struct Round {
+    Round(std::mt19937& random, int number)
+        : layout(random_layout(random, 2 + number % 20, 64 << (number % 4))), accesses(random, layout), pool(layout) {}
+
+    Layout layout;
+    RandomAccesses accesses;
+    PoolHazards pool;
+};
+
 TEST(PoolHazards, WhatTouchesTheSameBytesIsOrderedAndNothingElse) {
     constexpr std::size_t instructions = 300;
     std::mt19937 random(11);
     std::size_t pairs = 0;
-    for (int round = 0; round < 60; ++round) {
-        const Layout layout = random_layout(random, 2 + round % 20, 64 << (round % 4));
-        RandomAccesses accesses(random, layout);
-        PoolHazards pool(layout);
+    for (int number = 0; number < rounds; ++number) {
+        Round round(random, number);
+        auto& [layout, accesses, pool] = round;
         Hazards hazards(std::vector<bool>(layout.buffers.size(), false));
         std::vector<Access> all;
         std::vector<std::vector<bool>> follows;
@@ -134,7 +144,7 @@ TEST(PoolHazards, WhatTouchesTheSameBytesIsOrderedAndNothingElse) {
             Touched touched = touched_by(access);
             pool.order(touched, InstructionId(i));
             for (const InstructionId before : touched.after)
-                EXPECT_TRUE(may_share_bytes(layout, access.use, all[before.index()].use)) << round << ": " << i;
+                EXPECT_TRUE(may_share_bytes(layout, access.use, all[before.index()].use)) << number << ": " << i;
             hazards.order(touched, InstructionId(i));
             follows.emplace_back(i, false);
             for (const InstructionId before : touched.after) {
@@ -147,7 +157,7 @@ TEST(PoolHazards, WhatTouchesTheSameBytesIsOrderedAndNothingElse) {
                 if (!may_share_bytes(layout, access.use, all[j].use)) continue;
                 if (!accesses.share_bytes(access.use, all[j].use)) continue;
                 ++pairs;
-                EXPECT_TRUE(follows[i][j]) << "round " << round << ": " << i << " after " << j;
+                EXPECT_TRUE(follows[i][j]) << "round " << number << ": " << i << " after " << j;
             }
         }
     }
@@ -157,10 +167,9 @@ TEST(PoolHazards, WhatTouchesTheSameBytesIsOrderedAndNothingElse) {
 TEST(PoolHazards, WhoeverLosesWhatItHeldIsNamed) {
     std::mt19937 random(13);
     std::size_t lost = 0;
-    for (int round = 0; round < 60; ++round) {
-        const Layout layout = random_layout(random, 2 + round % 20, 64 << (round % 4));
-        RandomAccesses accesses(random, layout);
-        PoolHazards pool(layout);
+    for (int number = 0; number < rounds; ++number) {
+        Round round(random, number);
+        auto& [layout, accesses, pool] = round;
         for (std::size_t i = 0; i < 300; ++i) {
             const std::vector<std::size_t> before = accesses.held();
             const Access access = accesses.next();
@@ -170,7 +179,7 @@ TEST(PoolHazards, WhoeverLosesWhatItHeldIsNamed) {
             for (std::size_t id = 1; access.writes && id < layout.buffers.size(); ++id) {
                 if (after[id] >= before[id]) continue;
                 ++lost;
-                EXPECT_TRUE(std::find(named.begin(), named.end(), BufferId(id)) != named.end()) << round << ": " << i;
+                EXPECT_TRUE(std::find(named.begin(), named.end(), BufferId(id)) != named.end()) << number << ": " << i;
             }
             EXPECT_TRUE(std::find(named.begin(), named.end(), access.use.buffer) == named.end());
             pool.order(touched, InstructionId(i));
